@@ -1,0 +1,61 @@
+# Each target makes its own virtual environment when it is missing; see README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# The fast tests compile many tiny networks: side by side, and without XLA's optimisations, which take half the time.
+QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
+FAST := -m "not slow" -q -n auto --dist loadscope --durations=10
+
+.PHONY: demo test fast check colabfold matrix check-weights bench clean
+
+$(STAMP): setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e ".[dev,oracle]"
+	touch $@
+
+demo: $(STAMP)  ## the main job on synthetic proteins: train, fine-tune in three ways, compare
+	rm -rf demo_out
+	$(BIN)/python -m experiments.demo --out demo_out
+
+test: fast colabfold  ## the fast tests, then the slow ones
+	$(BIN)/python -m pytest -m slow -q --durations=10
+
+fast: $(STAMP)
+	$(QUICK) $(BIN)/python -m pytest $(FAST)
+
+check: $(STAMP)  ## format, lint, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(MAKE) fast
+
+colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests of exported parameters
+
+.venv-colabfold/.installed: Makefile
+	$(PYTHON) -m venv .venv-colabfold
+	.venv-colabfold/bin/python -m pip install --quiet "colabfold[alphafold]==1.6.3"
+	touch $@
+
+matrix:  ## the fast tests on every interpreter found
+	@found=0; for v in 3.11 3.12 3.13; do \
+	  p=$$(command -v python$$v || ls $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -n 1); \
+	  [ -n "$$p" ] || { echo "Python $$v: not found, skipped"; continue; }; found=1; \
+	  echo "== $$($$p --version) =="; \
+	  test -x .venv-$$v/bin/python || $$p -m venv .venv-$$v || exit 1; \
+	  .venv-$$v/bin/python -m pip install --quiet -e ".[dev]" || exit 1; \
+	  $(QUICK) .venv-$$v/bin/python -m pytest $(FAST) || exit 1; \
+	done; [ $$found = 1 ]
+
+check-weights: $(STAMP)  ## AF2JAX_PARAMS=DIR: loads every preset in DIR and folds a known chain
+	@test -n "$$AF2JAX_PARAMS" || { echo "set AF2JAX_PARAMS to the directory of DeepMind's .npz files"; exit 2; }
+	$(BIN)/python -m pytest tests/weights -q -s
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.forward
+	$(BIN)/python -m benchmarks.gradient
+	$(BIN)/python -m benchmarks.finetune
+	$(BIN)/python -m benchmarks.cache
+
+clean:
+	rm -rf .venv .venv-* demo_out overfit_out build dist *.egg-info

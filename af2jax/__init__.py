@@ -1,0 +1,39 @@
+"""af2jax: AlphaFold 2 in JAX/Flax, for fine-tuning.
+
+The public names are loaded when they are first used, so that `import af2jax` is quick.
+"""
+
+import importlib
+
+_PUBLIC = {
+    "load": "af2jax.finetune.run:load",
+    "features": "af2jax.data.pipeline:features",
+    "example": "af2jax.data.labels:example",
+    "stack": "af2jax.data.batch:stack",
+    "forward": "af2jax.model.recycle:forward",
+    "predict": "af2jax.inference:predict",
+    "export": "af2jax.pretrained.export:export",
+    "label": "af2jax.finetune.rules:label",
+    "mask": "af2jax.finetune.rules:mask",
+    "recipe": "af2jax.finetune.rules:recipe",
+    "summary": "af2jax.finetune.summary:summary",
+    "Head": "af2jax.finetune.heads:Head",
+    "finetune": "af2jax.finetune",
+    "lora": "af2jax.finetune.lora",
+    "losses": "af2jax.losses",
+    "interop": "af2jax.data.interop",
+    "pretrained": "af2jax.pretrained",
+    "InputError": "af2jax.errors:InputError",
+    "WeightsError": "af2jax.errors:WeightsError",
+    "Runtime": "af2jax.nn.runtime:Runtime",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'af2jax' has no attribute '{name}'")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    value = importlib.import_module(module)
+    return getattr(value, attribute) if attribute else value

@@ -1,0 +1,3 @@
+from af2jax.cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,87 @@
+"""`af2jax finetune`: a training from its config, with a bar, and resumed where it was stopped."""
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional, UseAppendAction
+
+from af2jax.errors import InputError
+
+
+@dataclass
+class Finetune:
+    """Train what a config (TOML or JSON) says on a data set; the run directory holds all that came of it."""
+
+    config: Positional[Path]
+    """The config file, or with --resume the run directory."""
+    out: Path | None = None
+    """Run directory; with --resume default that of the config."""
+    resume: bool = False
+    """Go on with a run that was stopped, bit for bit."""
+    dry_run: bool = False
+    """Say what the training would cost in memory, time and energy, and stop."""
+    set: UseAppendAction[tuple[str, ...]] = ()
+    """A change of the config, such as learning_rate=1e-4 or heads.ss.classes=8; may be given again."""
+    sweep: UseAppendAction[tuple[str, ...]] = ()
+    """Values to try, such as learning_rate=1e-4,1e-3; may be given again: every combination runs, in OUT/<values>."""
+    watts: float = 0.0
+    """Power of the machine for --dry-run; default: the limit that the accelerator states, or 65 for a CPU."""
+    hosts: bool = False
+    """Train on all hosts together: start the same command on each with srun, mpirun or on a TPU pod."""
+    quiet: bool = False
+    """No progress bar."""
+    debug: bool = False
+    """Show a traceback for every error."""
+
+    def run(self) -> int:
+        from af2jax.finetune import config, estimate, sharding, sweep
+        from af2jax.finetune.run import CONFIG
+
+        if self.hosts:
+            sharding.connect()
+        inside = self.config.is_dir()
+        training = config.read(self.config / CONFIG if inside else self.config).replace(self.set)
+        out = self.out or (self.config if inside else None)
+        if self.dry_run:
+            print(estimate.estimate(training, self.watts))
+            return 0
+        if out is None:
+            raise InputError("give --out DIR, the run directory")
+        if self.sweep:
+            print(sweep.sweep(training, self.sweep, out, resume=self.resume, fit=self.fit))
+            return 0
+        return self.fit(training, out, self.resume)
+
+    def fit(self, training, out: Path, resume: bool) -> int:
+        from af2jax.finetune.loop import fit
+        from af2jax.processes import first
+
+        try:
+            with self.bar() as (say, progress):
+                fit(training, out, resume=resume, say=say, progress=progress)
+        except KeyboardInterrupt:
+            if first():
+                print(f"stopped; af2jax finetune {out} --resume goes on where it was", file=sys.stderr)
+            return 130
+        if first():
+            print((out / "changes.txt").read_text().rstrip())
+        return 0
+
+    @contextmanager
+    def bar(self):
+        """A progress bar with the loss, the rate and the time left; (a function of a line, a function of progress)."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, disable=self.quiet or not console.is_terminal) as bar:
+            task = bar.add_task("training")
+
+            def progress(step: int, steps: int, values: dict) -> None:
+                text = f"loss {values['loss']:.4g}  rate {values['rate']:.2g}"
+                bar.update(task, description=text, completed=step, total=steps)
+
+            yield lambda line: print(line, flush=True), progress

@@ -1,0 +1,85 @@
+"""One query by every preset and seed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import logging
+
+from af2jax.cli.given import Given
+from af2jax.cli.memory import explain, is_out_of_memory
+from af2jax.cli.networks import Networks
+from af2jax.cli.options import Sampling
+from af2jax.errors import InputError
+
+
+def fold(
+    name: str,
+    given: Given,
+    presets: Sequence[str],
+    networks: Networks,
+    sampling: Sampling,
+    keep: tuple[str, ...],
+    progress: Callable[[float, str], object],
+) -> list[tuple[Any, int]]:
+    """The predictions of a query with their seeds, until one is good enough.
+
+    Args:
+        name: of the query.
+        keep: see `inference.predict`.
+        progress: called with the part that is done and what is done now.
+
+    Raises:
+        InputError: the query cannot be read, memory ended, or an answer is not finite.
+    """
+    import jax
+
+    found: list[tuple[Any, int]] = []
+    seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
+    for preset in presets:
+        model, params = networks[preset]
+        params = jax.device_put(params)  # once, and not for each pass
+        for seed in seeds:
+            text = f"{preset} seed {seed}"
+            told = lambda done, most, text=text: progress(
+                (len(found) + done / most) / (len(presets) * len(seeds)), text
+            )
+            told(0, 1)
+            found.append((_one(name, given, model, params, seed, sampling, keep, networks.notes, told), seed))
+            if found[-1][0].plddt.mean() > sampling.stop_at_score:
+                return found
+    return found
+
+
+def _one(name: str, given: Given, model, params, seed: int, sampling: Sampling, keep, notes, progress):
+    """One prediction, padded to the length and rows that queries of about this size share."""
+    import jax
+
+    from af2jax.data.pipeline import features
+    from af2jax.data.transforms import padded
+    from af2jax.inference import predict
+
+    cycles = None if sampling.num_recycle is None else sampling.num_recycle + 1
+    inputs = features(seed=seed, config=model.config, cycles=cycles, **given._asdict())
+    inputs = padded(inputs, model.config.data)
+    recycling = sampling.num_recycle, sampling.recycle_early_stop_tolerance
+    key = jax.random.key(seed) if sampling.use_dropout else None
+    try:
+        return predict(model, params, inputs, *recycling, name, notes, progress, key=key, keep=keep)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    raise InputError(explain(model, params, inputs))  # here nothing holds what was computed so far
+
+
+def relax(predictions: Sequence[tuple[Any, int]], count: int, gpu: bool) -> dict[int, Any]:
+    """The best `count` structures relaxed, by rank; predictions are in the order of their ranks. One that cannot be
+    relaxed stays as it is, and a warning says so."""
+    from af2jax.relax import relax as minimised
+
+    found = {}
+    for rank, (prediction, _) in enumerate(predictions[:count], 1):
+        try:
+            found[rank] = minimised(prediction.protein, gpu=gpu).protein
+        except InputError as error:
+            logging.warning("rank %d stays unrelaxed: %s", rank, error)
+    return found

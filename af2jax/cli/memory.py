@@ -1,0 +1,48 @@
+"""What to say when a network does not fit into memory."""
+
+import os
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ended; jax says so in words alone."""
+    words = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("RESOURCE_EXHAUSTED" in words or "out of memory" in words.lower())
+    )
+
+
+def explain(model, params, features) -> str:
+    """Length, need, what would fit and what to try, in one line. The need is what the compiler plans for one pass."""
+    n_res, rows, extra = int(features.seq_mask.sum()), features.msa.feat.shape[1], features.msa.extra.shape[1]
+    tries = [] if model.runtime.chunk else ["--chunk 4"]
+    tries += ["--bfloat16"] if model.runtime.dtype == "float32" else []
+    tries.append(f"--max-msa {max(rows // 2, 16)}:{max(extra // 4, 32)}")
+    size = f"out of memory: {n_res} residues with {rows} MSA rows and {extra} extra rows"
+    try:
+        need, room = _need(model, params, features), _room()
+    except Exception:  # whatever the compiler may raise: the line is of use without these numbers
+        return f"{size}; try {' or '.join(tries)}, or a shorter query"
+    fits = int(len(features.aatype) * (room / need) ** 0.5)  # what is made for pairs grows with the square, or faster
+    much = f"need {need / 1e9:.1f} GB for one pass, the device has {room / 1e9:.1f} GB"
+    which = (
+        f"about {min(fits, n_res - 1)} residues would fit"
+        if need > room
+        else "it would fit if nothing else used the device"
+    )
+    return f"{size} {much}; {which}; try {' or '.join(tries)}"
+
+
+def _need(model, params, features) -> int:
+    """Bytes of one pass: arguments, results, and what lies between."""
+    from af2jax.inference import lower
+
+    plan = lower(model, params, features).compile().memory_analysis()
+    return plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
+
+
+def _room() -> int:
+    """Bytes that jax may use on its device."""
+    import jax
+
+    known = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    return known or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

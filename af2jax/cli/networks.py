@@ -1,0 +1,146 @@
+"""The networks of a command: which presets, their weights, and the device that they run on."""
+
+import dataclasses
+import hashlib
+import zipfile
+from pathlib import Path
+
+from af2jax.cli.options import Network, Sampling
+from af2jax.errors import InputError
+
+RANDOM = "random weights: this is not a prediction"
+OWN = "weights trained from random ones, not AlphaFold's"
+
+
+def presets(options: Network) -> list[str]:
+    """The presets to run, in their order.
+
+    Raises:
+        InputError: one is unknown, or there is none.
+    """
+    from af2jax.config import canonical, family
+
+    if options.model:
+        names = [preset for name in options.model.split(",") for preset in family(name)]
+    elif options.random_weights:
+        names = ["tiny"]
+    elif _is_run(options.params):
+        from af2jax.finetune.run import training_of
+
+        names = [canonical(training_of(options.params).preset)]
+    elif options.params.is_file():
+        names = [canonical(options.params.name)]
+    else:
+        folders = (options.params, options.params / "params")
+        found = {f.stem.removeprefix("params_") for folder in folders for f in folder.glob("params_*.npz")}
+        if not found:
+            raise InputError(f"--params {options.params} holds no params_*.npz")
+        names = sorted(canonical(name) for name in found)
+    if len(set(names)) < len(names):
+        raise InputError(f"--model {options.model}: a preset is named twice; name each once")
+    return _ordered(names, options.model_order)[: options.num_models]
+
+
+def _ordered(names: list[str], order: str) -> list[str]:
+    """The presets with the numbers in `order`, in this order; all as they are where it is empty."""
+    if not order:
+        return names
+    numbers = [number.strip() for number in order.split(",")]
+    if not set(numbers) <= set("12345") or len(set(numbers)) < len(numbers):
+        raise InputError(f"--model-order {order}: write numbers from 1 to 5, each once, such as 3,1,2")
+    chosen = [name for number in numbers for name in names if name.startswith(f"model_{number}")]
+    if not chosen:
+        raise InputError(f"--model-order {order}: none of {', '.join(names)} has such a number")
+    return chosen
+
+
+class Networks:
+    """Networks with their weights by the names of presets; loaded when they are first used, and kept."""
+
+    def __init__(self, options: Network, sampling: Sampling):
+        self.options, self.sampling = options, sampling
+        self._loaded: dict = {}
+        self._fingerprints: dict[str, str] = {}
+
+    def __getitem__(self, name: str):
+        """(the network, its parameters).
+
+        Raises:
+            WeightsError: the file is missing, damaged, or of another preset.
+        """
+        from af2jax.finetune.run import load
+        from af2jax.nn.runtime import Runtime
+
+        if name not in self._loaded:
+            runtime = Runtime("bfloat16" if self.options.bfloat16 else "float32", self.options.chunk)
+            model, params = load(name, self.options.params, runtime=runtime)
+            config = model.config
+            templates = config.data.max_templates if config.template else 0
+            data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
+            params = {scope: tree for scope, tree in params.items() if scope != "task_heads"}
+            self._loaded[name] = model.clone(config=dataclasses.replace(config, data=data)), params
+        return self._loaded[name]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every result must say of the weights."""
+        from af2jax.finetune.run import training_of
+
+        if self.options.params is None:
+            return (RANDOM,)
+        return (OWN,) if _is_run(self.options.params) and not training_of(self.options.params).params else ()
+
+    def fingerprint(self, name: str) -> str:
+        """What tells the weights of a preset from others.
+
+        Raises:
+            WeightsError: as of loading them.
+        """
+        if name not in self._fingerprints:
+            self._fingerprints[name] = self._fingerprint(name)
+        return self._fingerprints[name]
+
+    def _fingerprint(self, name: str) -> str:
+        from af2jax.pretrained import npz, tree
+        from af2jax.pretrained.load import find
+
+        if self.options.params is None:
+            return "random"
+        if _is_run(self.options.params):
+            from af2jax.finetune.arrays import digest
+
+            return digest(tree.flatten(self[name][1])).hex()
+        file = find(self.options.params, name)
+        try:
+            with zipfile.ZipFile(file) as archive:  # which states the CRC-32 of each array, at its end
+                entries = sorted((m.filename, m.file_size, m.CRC) for m in archive.infolist())
+        except (OSError, zipfile.BadZipFile):
+            npz.read(file)  # says what is wrong
+            raise
+        return hashlib.sha256(repr(entries).encode()).hexdigest()
+
+
+def device(kind: str):
+    """The `jax.Device` that is computed on from now on, the first one of a kind.
+
+    Raises:
+        InputError: there is none of that kind.
+    """
+    import jax
+
+    if kind == "cpu":
+        jax.config.update("jax_platforms", "cpu")  # leaves the memory of a GPU alone
+    try:
+        found = jax.devices(kind or None)[0]
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"--device {kind}: jax finds none ({reason}); af2jax doctor says more") from None
+    if kind:
+        jax.config.update("jax_default_device", found)
+    return found
+
+
+def _is_run(path: Path) -> bool:
+    from af2jax.finetune.run import is_run
+
+    return is_run(path)

@@ -1,0 +1,233 @@
+"""`af2jax predict`: sequences and alignments to structures."""
+
+import dataclasses
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import logging
+from tyro.conf import OmitArgPrefixes, Positional
+
+from af2jax.cli import batch
+from af2jax.cli.alignments import SearchOptions
+from af2jax.cli.fold import fold, relax
+from af2jax.cli.given import Given, given, searched
+from af2jax.cli.locks import locked
+from af2jax.cli.memory import is_out_of_memory
+from af2jax.cli.networks import Networks, device, presets
+from af2jax.cli.options import Inputs, Network, Results, Sampling, structure_file
+from af2jax.cli.progress import Progress, cost
+from af2jax.cli.queries import Job, content, query_files, read_queries
+from af2jax.cli.warnings import show_warnings
+from af2jax.errors import InputError, WeightsError
+
+SKIPPED = "done before, skipped"
+
+
+class Task(NamedTuple):
+    """A query, and all that decides its results: one that was done with the same settings is not done again."""
+
+    job: Job
+    sequence: str
+    given: Given
+    settings: dict
+
+
+@dataclass
+class Predict:
+    """Fold sequences (FASTA, CSV) or alignments (A3M, Stockholm): structures, scores, plots.
+
+    Queries that are done are skipped, so that the same command goes on with a batch that was stopped. Several processes
+    may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, 3 some queries
+    failed, 4 all did.
+    """
+
+    query: Positional[tuple[Path, ...]]
+    """FASTA, CSV (id,sequence), A3M or Stockholm files (.gz too), or folders of them."""
+    out: Path
+    """Folder for the results."""
+    network: OmitArgPrefixes[Network] = field(default_factory=Network)
+    sampling: OmitArgPrefixes[Sampling] = field(default_factory=Sampling)
+    inputs: OmitArgPrefixes[Inputs] = field(default_factory=Inputs)
+    sources: OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    results: OmitArgPrefixes[Results] = field(default_factory=Results)
+    overwrite_existing_results: bool = False
+    """Fold again what was done before."""
+    shard: str = ""
+    """Do part i of n of the queries, i/n, such as 1/4."""
+    quiet: bool = False
+    """No progress bar."""
+    debug: bool = False
+    """Show a traceback for every error."""
+
+    def run(self) -> int:
+        for options in (self.network, self.sampling, self.inputs, self.sources, self.results):
+            options.check()
+        if self.out.exists() and not self.out.is_dir():
+            raise InputError(f"--out {self.out} is a file, not a folder")
+        names, networks = presets(self.network), Networks(self.network, self.sampling)
+        check_rank(self.results.rank, names)
+        jobs, unread = read_queries(self.query)
+        jobs, unread = batch.shard(jobs, self.shard), batch.shard(unread, self.shard)
+        if not jobs and len(unread) == 1:
+            raise InputError(unread[0][1])
+        weights = {name: networks.fingerprint(name) for name in names}  # damage is found before anything is computed
+        chosen = device(self.network.device)
+        print(f"device: {chosen.device_kind} ({chosen.platform}); presets: {', '.join(names)}", flush=True)
+
+        from af2jax.files import tidy
+
+        tidy(self.out)
+        files = {str(file) for file in query_files(self.query)[0]}
+        batch.note(self.out, {}, files - {name for name, _ in unread})
+        failed, tasks = {}, []
+        for name, reason in unread:
+            self.fail(failed, name, reason)
+        for job in jobs:
+            show_warnings(job.name)
+            try:
+                task = self.task(job, weights)
+            except InputError as error:
+                self.fail(failed, job.name, str(error))
+                continue
+            if self.is_done(task):
+                print(f"{job.name}: {SKIPPED}", flush=True)
+            else:
+                tasks.append(task)
+        self.fold_all(tasks, names, networks, failed, chosen.platform == "cpu")
+        return 0 if not failed else 3 if len(failed) < len(jobs) + len(unread) else 4
+
+    def fail(self, failed: dict[str, str], name: str, reason: str) -> None:
+        """Says and notes that a query failed."""
+        failed[name] = reason
+        print(f"failed: {reason}" if reason.startswith(name) else f"failed: {name}: {reason}", file=sys.stderr)
+        batch.note(self.out, {name: reason})
+
+    def task(self, job: Job, weights: dict[str, str]) -> Task:
+        """A query with all that decides its results.
+
+        Raises:
+            InputError: it cannot be read, or has several chains.
+        """
+        found, known = content(job), given(job, self.inputs)
+        sources = dataclasses.asdict(self.sources) | {"cpus": None}
+        files = [*(known.msa or ()), *map(structure_file, known.templates or ()), self.inputs.seqres, *self.sources.db]
+        settings = {
+            "query": found.sha256,
+            "presets": weights,
+            "bfloat16": self.network.bfloat16,
+            "sampling": dataclasses.asdict(self.sampling),
+            "templates": known.templates,
+            "template_dir": str(known.template_dir),
+            "max_template_date": known.max_template_date,
+            "sources": {name: str(value) for name, value in sources.items()},
+            "files": [batch.identity(path) for path in files if path is not None],
+            "results": dataclasses.asdict(self.results),
+        }
+        return Task(job, found.sequence, known, settings)
+
+    def is_done(self, task: Task) -> bool:
+        """Whether nothing is to do."""
+        return not self.overwrite_existing_results and batch.is_done(self.out, task.job.name, task.settings)
+
+    def fold_all(self, tasks: list[Task], names: list[str], networks: Networks, failed: dict[str, str], cpu: bool):
+        """The queries one after the other, the shortest first, so that those of one length follow each other."""
+        from af2jax.compilation import make_room
+        from af2jax.data.transforms import bucket
+
+        tasks = sorted(tasks, key=lambda task: (len(task.sequence), task.job.name))
+        with Progress({t.job.name: cost(bucket(len(t.sequence))) for t in tasks}, self.quiet, cpu) as progress:
+            for task in tasks:
+                make_room()
+                show_warnings(task.job.name)
+                try:
+                    said = self.one(task, names, networks, progress)
+                except WeightsError:
+                    raise
+                except Exception as error:
+                    if self.debug:
+                        raise
+                    self.fail(failed, task.job.name, _reason(error))
+                    progress.done(task.job.name)
+                else:
+                    print(f"{task.job.name}: {said}", flush=True)
+
+    def one(self, task: Task, names: list[str], networks: Networks, progress: Progress) -> str:
+        """One query, unless another process is at it or has just done it; what to say of it.
+
+        Raises:
+            InputError: it failed.
+        """
+        name = task.job.name
+        with locked(batch.lock_of(self.out, name)) as ours:
+            if not ours or self.is_done(task):
+                progress.drop(name)
+                return SKIPPED if ours else "another process works on it, skipped"
+            self.warn_of_unknown(task.sequence)
+            search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
+            known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
+            told = lambda part, text: progress.at(name, part, text)
+            found = fold(name, known, names, networks, self.sampling, self.results.keep(), told)
+            said = self.save(task, known, found, networks.notes)
+            batch.note(self.out, {}, [name])
+            progress.done(name)
+            return f"{said}{(left := progress.left()) and '; '}{left}"
+
+    def warn_of_unknown(self, sequence: str) -> None:
+        """Says before a query is folded what relaxation will leave out."""
+        from af2jax.constants.residues import UNKNOWN, encode
+
+        count = int((encode(sequence) == UNKNOWN).sum())
+        if count and self.results.relaxed(1):
+            logging.warning(
+                "%d residues of unknown type have no atoms; the chain is relaxed in the parts between", count
+            )
+
+    def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...]) -> str:
+        """Ranks, relaxes and writes the predictions of a query; what to say of it."""
+        from af2jax.data.pipeline import load_alignment
+        from af2jax.results import ranked, save_job
+
+        order = ranked(found, self.results.rank)
+        relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
+        batch.clear(self.out, task.job.name)
+        files = save_job(
+            found,
+            self.out,
+            naming=self.results.naming,
+            plots=self.results.plots,
+            arrays=self.results.save_all,
+            alignment=load_alignment(known.query, known.msa).codes,
+            relaxed=relaxed,
+            by=self.results.rank,
+        )
+        batch.finish(self.out, task.job.name, task.settings, files)
+        best = order[0][0]
+        ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
+        remark = "".join(f" ({note})" for note in notes)
+        return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{remark}"
+
+
+def check_rank(rank: str, names: list[str]) -> None:
+    """Raises InputError where a preset does not predict what is ranked by."""
+    from af2jax.config import preset
+
+    for name in names:
+        if rank == "ptm" and not preset(name).heads.pae:
+            raise InputError(f"--rank ptm: {name} predicts no pTM; choose presets that end in _ptm")
+
+
+def _reason(error: Exception) -> str:
+    """Why a query failed, in one line."""
+    if isinstance(error, InputError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"out of memory ({_line(error)}); try --max-msa with fewer rows, or a shorter query"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return f"a fault of af2jax ({type(error).__name__}: {_line(error)}); --debug shows where"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,95 @@
+"""How far a batch of queries is, and how long it will still take."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+SLOW = 600  # seconds on a CPU that are worth a word
+
+
+def cost(n_res: int) -> float:
+    """What a network takes for so many residues, in units of its own: pairs of residues, and pairs with MSA rows."""
+    return n_res**2 * (n_res + 500.0)
+
+
+class Progress:
+    """A bar on standard error where that is a terminal, and the time left for plain lines.
+
+    Time is measured from the end of the first pass on, so that the first compilation is not taken for the rule.
+    """
+
+    def __init__(self, costs: Mapping[str, float], quiet: bool, cpu: bool):
+        """`costs`: of each query; `cpu`: say when a CPU will take long."""
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        self.costs, self.cpu = dict(costs), cpu
+        self._before, self._now = 0.0, 0.0  # cost of the queries that are done, and with the part of the present one
+        self._first: tuple[float, float] | None = None  # time and cost at the end of the first pass
+        self._number, console = 0, Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        hidden = quiet or not console.is_terminal
+        both = sys.stdout.isatty()  # else lines of standard output would go where the bar is
+        self._bar = Bar(*columns, console=console, disable=hidden, transient=True, redirect_stdout=both)
+        self._task = self._bar.add_task("", total=sum(self.costs.values()), left="")
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._bar.stop()
+
+    def at(self, name: str, part: float, text: str = "") -> None:
+        """The query `name` is done to a part (0 to 1); `text`: what is done now."""
+        self._now = self._before + part * self.costs[name]
+        if self._first is None and part > 0:
+            self._first = time.monotonic(), self._now
+        self._show(f"{name} {text}")
+        if self.cpu and (seconds := self._seconds_left()) is not None:
+            self.cpu = False
+            if seconds > SLOW:
+                print(f"WARNING: this CPU will take about {words(seconds)} for all queries", file=sys.stderr)
+
+    def done(self, name: str) -> None:
+        """The query `name` is done, or has failed."""
+        self._before += self.costs[name]
+        self._now, self._number = self._before, self._number + 1
+        self._show(name)
+
+    def drop(self, name: str) -> None:
+        """The query `name` needs no work."""
+        del self.costs[name]
+        self._bar.update(self._task, total=sum(self.costs.values()))
+
+    def left(self) -> str:
+        """What is still to do, or nothing where that is no batch."""
+        rest = len(self.costs) - self._number
+        if not rest:
+            return ""
+        seconds = self._seconds_left()
+        return f"{rest} of {len(self.costs)} left" + (f", about {words(seconds)}" if seconds and seconds >= 1 else "")
+
+    def _seconds_left(self) -> float | None:
+        """None where nothing was measured yet."""
+        if self._first is None or self._now <= self._first[1]:
+            return None
+        rate = (time.monotonic() - self._first[0]) / (self._now - self._first[1])
+        return rate * (sum(self.costs.values()) - self._now)
+
+    def _show(self, text: str) -> None:
+        self._bar.update(self._task, completed=self._now, description=text, left=self.left())
+
+
+def words(seconds: float) -> str:
+    """A time as people say it: "40 s", "12 min", "5 h", "3 days"."""
+    for unit, size, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
+        if seconds < most * size:
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds / 86400)} days"

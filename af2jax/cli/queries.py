@@ -1,0 +1,177 @@
+"""The queries of a command line: FASTA, tables and alignments, and folders of them."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import logging
+
+from af2jax.errors import InputError
+
+FASTA = (".fasta", ".fa", ".faa", ".fas")
+TABLES = {".csv": ",", ".tsv": "\t"}
+HITS = ".hits.sto"  # what `af2jax search` found among known structures: no query
+LISTED = 10  # files that are named where some are ignored
+
+
+class Job(NamedTuple):
+    """One query: its name, and what `af2jax.features` takes."""
+
+    name: str
+    query: str | Path  # a sequence (":" joins chains), or the path of an alignment
+    source: str = ""  # where it stands, for messages
+
+
+class Content(NamedTuple):
+    """What is in a query."""
+
+    sequence: str
+    sha256: str  # of the sequence, or of the alignment's file as it is when unpacked
+
+
+def read_queries(paths: Sequence[Path]) -> tuple[list[Job], list[tuple[str, str]]]:
+    """Every query, and (file, reason) of what cannot be read. Each record of a FASTA or of a table is a query, and each
+    alignment; these are not looked into yet (`content`).
+
+    Raises:
+        InputError: there is no query at all, or two would write the same files.
+    """
+    from af2jax.data.parse import printable
+    from af2jax.files import file_name
+
+    files, ignored = query_files(paths)
+    if not files:
+        raise InputError(
+            f"no queries: files must end in {', '.join(_suffixes())} (.gz too); ignored: {_few(ignored) or 'none'}"
+        )
+    if ignored:
+        logging.warning("ignored, no queries by their names: %s", _few(ignored))
+    jobs, failures = [], []
+    for file in files:
+        try:
+            jobs += _jobs(file)
+        except InputError as error:
+            failures.append((printable(str(file)), str(error)))
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        if other := taken.get(file_name(job.name)):
+            raise InputError(
+                f"{job.source}: this query and that of {other.source} would write the same files, called "
+                f'"{file_name(job.name)}"; rename one'
+            )
+        taken[file_name(job.name)] = job
+    return jobs, failures
+
+
+def query_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The files that hold queries, those given and those inside folders, and the names of others inside folders.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    files, ignored, suffixes = [], [], _suffixes()
+    for path in paths:
+        try:
+            inside = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        for file in inside:
+            name = _plain(file)
+            if file == path or (name.endswith(suffixes) and not name.startswith(".") and not name.endswith(HITS)):
+                files.append(file)
+            else:
+                ignored.append(file.name)
+    return files, ignored
+
+
+def content(job: Job) -> Content:
+    """What is in a query, all of which is read.
+
+    Raises:
+        InputError: it cannot be read, or has several chains.
+    """
+    from af2jax.data.parse import read_bytes, split_chains
+    from af2jax.data.pipeline import read_alignment
+
+    if isinstance(job.query, Path):
+        return Content(read_alignment(job.query).query, hashlib.sha256(read_bytes(job.query)).hexdigest())
+    if (count := len(split_chains(job.query, job.source or job.name))) > 1:
+        raise InputError(f"{job.source or job.name}: {count} chains; complexes cannot be predicted yet, give one chain")
+    return Content(job.query, hashlib.sha256(job.query.encode()).hexdigest())
+
+
+def _jobs(file: Path) -> list[Job]:
+    """The queries in one file."""
+    from af2jax.data.parse import parse_fasta, printable, read_text
+    from af2jax.data.pipeline import ALIGNMENTS
+
+    source, suffix = printable(str(file)), Path(_plain(file)).suffix
+    if suffix in ALIGNMENTS:
+        if not file.is_file():
+            raise InputError(f"{source}: no such file; check the path")
+        return [Job(printable(file.name[: len(_plain(file)) - len(suffix)]), file, source)]
+    if suffix in TABLES:
+        return parse_table(read_text(file), source, TABLES[suffix])
+    name = lambda record: printable((record.name.split() or ["query"])[0])
+    return [Job(name(r), r.sequence, f"{source}, line {r.line}") for r in parse_fasta(read_text(file), source)]
+
+
+def parse_table(text: str, source: str, delimiter: str) -> list[Job]:
+    """The queries of a table with the columns "id" and "sequence", as ColabFold has it; other columns are left alone.
+
+    Raises:
+        InputError: a column is missing, a field is empty, a letter is no amino acid, or two rows have one id.
+    """
+    from af2jax.data.parse import printable
+
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    found: dict[str, Job] = {}
+    try:
+        header = [cell.strip().lower() for cell in next(rows, [])]
+        if missing := {"id", "sequence"} - set(header):
+            raise InputError(
+                f'{source}, line 1: there is no column "{min(missing)}"; the first line of a table of queries names '
+                "the columns id and sequence"
+            )
+        for row in rows:
+            if not any(cell.strip() for cell in row):
+                continue
+            where = f"{source}, line {rows.line_num}"
+            cells = {key: cell.strip() for key, cell in zip(header, row, strict=False)}
+            name, sequence = printable(cells.get("id", "")), "".join(cells.get("sequence", "").split()).rstrip("*")
+            if not name or not sequence:
+                raise InputError(f"{where}: the {'sequence' if name else 'id'} is missing; add it or delete the row")
+            if odd := re.search("[^A-Za-z:]", sequence):
+                raise InputError(
+                    f"{where}: {odd[0]!r} at position {odd.start() + 1} of the sequence is not an amino-acid letter"
+                )
+            if name in found:
+                raise InputError(f"{where}: this id is that of {found[name].source} too; rename one")
+            found[name] = Job(name, sequence.upper(), where)
+    except csv.Error as error:
+        raise InputError(f"{source}, line {rows.line_num}: this is no table ({error}); write it anew") from None
+    if not found:
+        raise InputError(f"{source} is empty: it has no row; give an id and a sequence in each")
+    return list(found.values())
+
+
+def _plain(file: Path) -> str:
+    """The name that tells the format."""
+    return file.name.lower().removesuffix(".gz")
+
+
+def _suffixes() -> tuple[str, ...]:
+    from af2jax.data.pipeline import ALIGNMENTS
+
+    return (*FASTA, *TABLES, *ALIGNMENTS)
+
+
+def _few(names: list[str]) -> str:
+    from af2jax.data.parse import printable
+
+    shown = ", ".join(printable(name) for name in names[:LISTED])
+    return shown + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

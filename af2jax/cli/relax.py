@@ -1,0 +1,154 @@
+"""`af2jax relax`: structures to structures of better geometry."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from af2jax.cli.warnings import show_warnings
+from af2jax.errors import InputError
+
+SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")  # of two files of one name in a folder, the first
+DONE = "_relaxed"
+RECORDED = ("energy_before", "energy_after", "rmsd", "violations_before", "violations_after", "rounds", "notes")
+
+
+@dataclass
+class Relax:
+    """Relax structures (PDB, mmCIF) with AMBER ff99SB as AlphaFold does; needs `pip install "af2jax[relax]"`."""
+
+    structures: Positional[tuple[Path, ...]]
+    """PDB or mmCIF files (.gz too), or folders of them."""
+    out: Path
+    """Folder for NAME_relaxed.cif, NAME_relaxed.pdb and NAME_relaxed.json."""
+    gpu: bool = False
+    """Compute on a GPU."""
+    max_iterations: int = 2000
+    """Of the minimiser in each round; 0 for no limit."""
+    max_outer_iterations: int = 3
+    """Rounds at most; after each, residues that violate known geometry are set free."""
+    stiffness: float = 10.0
+    """Of the springs that hold the atoms, kcal/mol/angstrom^2."""
+    tolerance: float = 2.39
+    """Root mean square force at which a round ends, kcal/mol/nm."""
+    quiet: bool = False
+    """No progress bar."""
+    debug: bool = False
+    """Show a traceback for every error."""
+
+    def run(self) -> int:
+        from rich.console import Console
+        from rich.progress import track
+
+        from af2jax.files import write
+        from af2jax.relax import available, check_settings
+
+        if self.out.exists() and not self.out.is_dir():
+            raise InputError(f"--out {self.out} is a file, not a folder")
+        check_settings(**self.settings())
+        jobs = self.jobs()
+        print(f"device: {available(self.gpu)}")
+        failures, console = [], Console(stderr=True)
+        hidden = self.quiet or not console.is_terminal
+        for name, path in track(jobs.items(), "relaxing", console=console, transient=True, disable=hidden):
+            try:
+                show_warnings(name)
+                self.relax(name, path)
+            except InputError as error:
+                if self.debug:
+                    raise
+                failures.append((name, str(error)))
+                print(f"failed: {error}", file=sys.stderr)
+        if failures:
+            lines = (json.dumps({"job": name, "error": reason}) + "\n" for name, reason in failures)
+            write(self.out / "relax_failures.jsonl", "".join(lines))
+        return 0 if not failures else 3 if len(failures) < len(jobs) else 4
+
+    def jobs(self) -> dict[str, Path]:
+        """The files to relax by the name of their results.
+
+        Raises:
+            InputError: there is none, one is missing, or two would write the same files.
+        """
+        from af2jax.files import file_name
+
+        jobs: dict[str, Path] = {}
+        for path in self.structures:
+            if not path.exists():
+                raise InputError(f"{path}: no such file; check the path")
+            for file in _inside(path) if path.is_dir() else [path]:
+                name = file_name(_parts(file)[0])
+                if name in jobs:
+                    raise InputError(f"{jobs[name]} and {file} would write the same files; rename one")
+                jobs[name] = file
+        if not jobs:
+            folders = ", ".join(map(str, self.structures))
+            raise InputError(f"no structures in {folders}: files must end in {', '.join(SUFFIXES)} (.gz too)")
+        return jobs
+
+    def settings(self) -> dict[str, int | float]:
+        """What decides on the result."""
+        return {
+            "max_iterations": self.max_iterations,
+            "stiffness": self.stiffness,
+            "tolerance": self.tolerance,
+            "rounds": self.max_outer_iterations,
+        }
+
+    def relax(self, name: str, path: Path) -> None:
+        """One file; one that was done before from the same content and with the same settings is skipped."""
+        from af2jax.data.parse import read_bytes
+        from af2jax.data.protein import read_protein
+        from af2jax.files import write
+        from af2jax.relax import relax
+
+        settings = self.settings()
+        origin = {"file": path.name, "sha256": hashlib.sha256(read_bytes(path)).hexdigest(), "settings": settings}
+        record = self.out / f"{name}{DONE}.json"
+        if _same(record, origin):
+            print(f"{name}: done before, skipped")
+            return
+        found = relax(read_protein(path), gpu=self.gpu, **settings)
+        texts = {".cif": found.protein.to_mmcif()}
+        if reason := found.protein.beyond_pdb():
+            print(f"WARNING: {name}: no PDB file, only mmCIF: {reason}", file=sys.stderr)
+        else:
+            texts[".pdb"] = found.protein.to_pdb()
+        texts[".json"] = json.dumps(origin | {key: getattr(found, key) for key in RECORDED}, indent=1)
+        for suffix, content in texts.items():  # the record last: it says that the others are there
+            write(self.out / f"{name}{DONE}{suffix}", content)
+        print(
+            f"{name}: {found.energy_before:.4g} -> {found.energy_after:.4g} kcal/mol, atoms moved {found.rmsd:.2f} A, "
+            f"residues with violations {found.violations_before} -> {found.violations_after}"
+        )
+        for note in found.notes[1:]:
+            print(f"  {note}")
+
+
+def _parts(file: Path) -> tuple[str, str]:
+    """The name of a file without ".gz" in two: before the last dot, and from there on."""
+    path = Path(file.name.removesuffix(".gz"))
+    return path.stem, path.suffix.lower()
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """The structures in a folder that are not results of this command, one for each name."""
+    best: dict[str, Path] = {}
+    for file in sorted(f for f in folder.iterdir() if f.is_file()):
+        name, suffix = _parts(file)
+        if suffix in SUFFIXES and not name.endswith(DONE) and not name.startswith("."):
+            best[name] = min(best.get(name, file), file, key=lambda f: SUFFIXES.index(_parts(f)[1]))
+    yield from best.values()
+
+
+def _same(record: Path, origin: dict) -> bool:
+    """Whether a record of this command is of the same origin."""
+    try:
+        known = json.loads(record.read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(known, dict) and {key: known.get(key) for key in origin} == origin

@@ -1,0 +1,77 @@
+"""`af2jax search`: sequences to alignments and template hits."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from af2jax.cli.alignments import SearchOptions, alignment_for, search_bar, template_hits_for
+from af2jax.cli.queries import Job, read_queries
+from af2jax.errors import InputError
+
+
+@dataclass
+class Search:
+    """Search sequence databases: NAME.a3m for each query, NAME.hits.sto of templates; finished ones are skipped."""
+
+    query: Positional[tuple[Path, ...]]
+    """FASTA files (.gz too), or folders of them; with --seqres A3M files too."""
+    out: Path
+    """Folder for the results."""
+    seqres: Path | None = None
+    """FASTA of the chains of known structure, such as pdb_seqres.txt, to search for templates."""
+    sources: OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    quiet: bool = False
+    """No progress bar."""
+    debug: Annotated[bool, arg(help="Show a traceback for every error.")] = False
+
+    def run(self) -> int:
+        self.sources.check()
+        if not (self.sources.asked() or self.seqres):
+            raise InputError("nothing to search: give --db FASTA, --hhblits-db, --mmseqs-db, --msa-server or --seqres")
+        if self.seqres and not self.seqres.is_file():
+            raise InputError(f"--seqres {self.seqres}: no such file; check the path")
+        if self.out.exists() and not self.out.is_dir():
+            raise InputError(f"--out {self.out} is a file, not a folder")
+        jobs, failures = read_queries(self.query)
+        if not jobs and len(failures) == 1:
+            raise InputError(failures[0][1])
+        for _, reason in failures:
+            print(f"failed: {reason}", file=sys.stderr)
+        done = 0
+        for job in jobs:
+            try:
+                print(f"{job.name}: {self.search(job)}")
+                done += 1
+            except InputError as error:
+                if self.debug:
+                    raise
+                failures.append((job.name, str(error)))
+                print(f"failed: {job.name}: {error}", file=sys.stderr)
+        if failures:
+            from af2jax.files import write
+
+            lines = (json.dumps({"job": name, "error": reason}) + "\n" for name, reason in failures)
+            write(self.out / "failures.jsonl", "".join(lines))
+        return 0 if not failures else 3 if done else 4
+
+    def search(self, job: Job) -> str:
+        """The files of one query; says what is in them."""
+        if isinstance(job.query, Path) and not self.seqres:
+            raise InputError(f"{job.query} is an alignment already; give a FASTA file, or --seqres to find templates")
+        with search_bar(job.name, self.quiet) as progress:
+            alignment = alignment_for(job, self.sources, self.out, progress)
+            said = f"{_count(alignment, '>')} rows"
+            if self.seqres:
+                hits = template_hits_for(job, alignment, self.seqres, self.sources, self.out, progress)
+                said += f", {_count(hits, '#=GS ')} template hits"
+        return said
+
+
+def _count(path: Path, start: str) -> int:
+    from af2jax.data.parse import read_text
+
+    return sum(line.startswith(start) for line in read_text(path).splitlines())

@@ -1,0 +1,187 @@
+"""From a known structure, and an alignment where there is one, to an example for training: what the network reads,
+and what it is compared with."""
+
+import os
+
+import jax
+import numpy as np
+
+from af2jax import schema
+from af2jax.config import PRESETS, Config
+from af2jax.constants.residues import GAP, LETTERS, UNKNOWN, encode
+from af2jax.data import crop as window
+from af2jax.data import msa as msa_ops
+from af2jax.data import transforms
+from af2jax.data.parse import Alignment, printable
+from af2jax.data.pipeline import join_alignments
+from af2jax.data.structure import Chain, read_chain
+from af2jax.data.templates import Paths, load_templates
+from af2jax.errors import InputError
+
+CLAMPED = 0.9  # of the examples have a clamped backbone FAPE (supplement, section 1.11.5)
+
+
+def example(
+    path: str | os.PathLike,
+    chain: str | None = None,
+    msa: Paths | None = None,
+    config: Config = PRESETS["model_1_ptm"],
+    crop: int | None = None,
+    seed: int = 0,
+    labels: dict | None = None,
+    *,
+    templates: Paths | None = None,
+    template_dir: str | os.PathLike | None = None,
+    max_template_date: str | None = None,
+) -> tuple[schema.Features, schema.Targets]:
+    """One protein chain of known structure as the pair (features, targets).
+
+    All that is random follows from `seed`: the draws of the MSA, one for each recycling pass; the blocks of rows that
+    are deleted from an alignment (Algorithm 1), the same in every draw; the window of `crop` residues; and whether
+    backbone FAPE is clamped. The shapes follow from the chain, the alignment, `config` and `crop` alone: MSA rows are
+    padded to the next power of two, or to the preset's numbers if these are smaller.
+
+    Args:
+        path: mmCIF or PDB file (.gz too); `af2jax.data.structure` says what becomes of its contents.
+        chain: author's chain identifier; None: the only protein chain.
+        msa: one alignment or several (see `af2jax.features`) whose first row is the chain's full sequence or its
+            observed residues (X matches any letter; the other rows have gaps where a residue is not observed); None:
+            the sequence alone.
+        config: of the preset that will read the features.
+        crop: number of residues; a longer chain is cut to a window, a shorter one padded. None: the whole chain.
+        seed: 0 or more.
+        labels: by name, a number or an array whose first axis is the residues of the full sequence, which is cut and
+            padded (with 0) as the residues are; they end up in `targets.labels`.
+        templates, template_dir, max_template_date: as in `af2jax.features`; the query is the chain's full sequence.
+
+    Raises:
+        InputError: the structure cannot be used (see `read_chain`); an alignment is damaged or of another sequence; a
+            template cannot be used; a label is no number or has another length; `crop` or `seed` is out of range.
+    """
+    if seed < 0:
+        raise InputError(f"seed={seed} is negative; give 0 or more")
+    if crop is not None and crop < 1:
+        raise InputError(f"crop={crop}: give a positive number of residues, or None for the whole chain")
+    known = read_chain(path, chain)
+    laid = None
+    if templates is not None:
+        laid = load_templates(templates, known.sequence, config, template_dir, max_template_date)
+    return example_of(known, msa, config, crop, seed, labels, laid)
+
+
+def example_of(
+    known: Chain,
+    msa: Paths | None,
+    config: Config,
+    crop: int | None,
+    seed: int,
+    labels: dict | None,
+    templates: schema.Templates | None,
+) -> tuple[schema.Features, schema.Targets]:
+    """The example of a chain that is read already, with templates laid over it; see `example`."""
+    num = len(known.aatype)
+    own = _own_labels(labels or {}, known)
+    alignment = None if msa is None else join_alignments(msa)
+    codes, deletions = _sequence_alone(known) if alignment is None else _over_chain(known, alignment, msa)
+    n_seq = _bucket(len(codes), config.data.clusters)
+    n_extra = _bucket(len(codes) - config.data.clusters, config.data.extra)
+
+    rng = np.random.default_rng([seed, 0, 1])  # draw k of the MSA has [seed, k]
+    clamped = rng.random() < CLAMPED
+    kept = msa_ops.block_delete(rng, len(codes))
+    size = crop or num
+    start = window.start(rng, num, size, clamped)  # the last to be drawn: a window changes nothing else
+    codes, deletions = codes[kept], deletions[kept]
+    profile = msa_ops.profile(codes)
+    draws = [
+        transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data)
+        for cycle in range(config.num_recycle + 1)
+    ]
+    features = transforms.single_chain(known.aatype, transforms.stack_draws([draw.msa for draw in draws]), config)
+    features = features.replace(residue_index=known.residue_index)
+    if templates is not None:
+        features = features.replace(templates=templates)
+    targets = _targets(known, features, draws[-1], clamped, own)
+    features, targets = window.cut(features, targets, start, size)
+    features = transforms.pad(features, n_res=size, n_seq=n_seq, n_extra=n_extra)
+    return schema.check(features), window.pad_targets(targets, n_res=size, n_seq=n_seq)
+
+
+def _targets(
+    known: Chain, features: schema.Features, draw: transforms.Draw, clamped: bool, own: dict
+) -> schema.Targets:
+    return schema.Targets(
+        aatype=features.aatype,
+        residue_index=features.residue_index,
+        seq_mask=features.seq_mask,
+        asym_id=features.asym_id,
+        positions=known.positions,
+        atom_mask=known.atom_mask,
+        resolution=np.float32(known.resolution),
+        true_msa=draw.true_msa.astype(np.int32),
+        bert_mask=draw.bert_mask,
+        use_clamped_fape=np.float32(clamped),
+        labels=own,
+    )
+
+
+def _bucket(rows: int, most: int) -> int:
+    """The number of rows that `rows` are padded to: a power of two, at least 1 and at most `most`."""
+    return min(1 << (max(rows, 1) - 1).bit_length(), most)
+
+
+def _sequence_alone(known: Chain) -> tuple[np.ndarray, np.ndarray]:
+    return known.aatype[None].astype(np.int8), np.zeros((1, len(known.aatype)), np.int32)
+
+
+def _over_chain(known: Chain, alignment: Alignment, msa: Paths) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of an alignment over the full sequence: codes int8 and deletions int32 [N_row N_res]."""
+    source = str(msa) if isinstance(msa, str | os.PathLike) else ", ".join(map(str, msa))
+    kept = msa_ops.deduplicate(alignment.codes)
+    place = _columns(known, encode(alignment.query), printable(source))
+    codes = np.full((len(kept), len(known.aatype)), GAP, np.int8)
+    codes[:, place] = alignment.codes[kept]
+    codes[0] = known.aatype
+    deletions = np.zeros(codes.shape, np.int32)
+    deletions[:, place] = alignment.deletions[kept]
+    return codes, deletions
+
+
+def _columns(known: Chain, first: np.ndarray, source: str) -> np.ndarray:
+    """The position in the full sequence of each letter of the first row."""
+    full, observed = np.arange(len(known.aatype)), np.flatnonzero(known.observed)
+    for place in (full, observed):
+        if len(place) == len(first) and not _differ(first, known.aatype[place]).any():
+            return place
+    place = observed if len(first) == len(observed) else full
+    common = min(len(first), len(place))
+    differ = _differ(first[:common], known.aatype[place[:common]])
+    position = int(np.argmax(differ)) if differ.any() else common
+    row, wanted = (LETTERS[c[position]] if position < len(c) else "nothing" for c in (first, known.aatype[place]))
+    raise InputError(
+        f"{source}: its first row ({len(first)} residues) is neither the full sequence of {known.source}, chain "
+        f"{known.name} ({len(full)}) nor its observed residues ({len(observed)}): at position {position + 1} it has "
+        f"{row}, the chain {wanted}; give the chain's own alignment"
+    )
+
+
+def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a != b) & (a != UNKNOWN) & (b != UNKNOWN)
+
+
+def _own_labels(labels: dict, known: Chain) -> dict[str, np.ndarray]:
+    num, out = len(known.aatype), {}
+    for name, value in labels.items():
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            raise InputError(f'labels["{name}"] is no array, as its rows differ in length; pad them') from None
+        if value.dtype.kind not in "biuf":
+            raise InputError(f'labels["{name}"] is no number or array of numbers but {value.dtype}; encode it')
+        if value.ndim and len(value) != num:
+            raise InputError(
+                f'labels["{name}"] has {len(value)} values, the full sequence of {known.source}, chain {known.name} '
+                f"has {num} residues ({int(known.observed.sum())} observed); give one value for each of the {num}"
+            )
+        out[name] = value.astype(jax.dtypes.canonicalize_dtype(value.dtype))
+    return out

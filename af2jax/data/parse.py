@@ -1,0 +1,256 @@
+"""Reading FASTA and A3M: from a path or a text to records and aligned codes, with one clear line for each fault.
+
+`source` is the name that messages show, a file name as a rule. Lines, columns, rows and positions count from 1.
+"""
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+
+from af2jax.constants.residues import GAP, MSA_CODES
+from af2jax.errors import InputError
+
+_LETTER, _GAP, _INSERTION, _FILL, _OTHER = range(5)  # the first two have a column
+_KIND = np.full(256, _OTHER, np.uint8)
+_KIND[ord("A") : ord("Z") + 1] = _LETTER
+_KIND[ord("a") : ord("z") + 1] = _INSERTION
+_KIND[ord("-")] = _GAP
+_KIND[ord(".")] = _FILL
+
+CODE_OF_BYTE = np.full(256, GAP, np.int8)  # of the letters of alignments, capital and small
+for _letter, _code in MSA_CODES.items():
+    CODE_OF_BYTE[[ord(_letter), ord(_letter.lower())]] = _code
+
+
+class Record(NamedTuple):
+    """One sequence of a FASTA file."""
+
+    name: str  # the whole header behind ">"
+    sequence: str  # upper case; ":" joins chains
+    line: int  # of the header
+
+
+class Alignment(NamedTuple):
+    """Sequences aligned to a query, which is row 0."""
+
+    names: tuple[str, ...]
+    codes: np.ndarray  # int8 [N_seq N_res] 0 to 19, 20 X, 21 gap
+    deletions: np.ndarray  # int32 [N_seq N_res] residues that were left out before each position
+    query: str  # upper case, one letter per position
+
+
+class Block(NamedTuple):
+    """A name and the lines of its sequence, as they stand in the file."""
+
+    name: str
+    line: int
+    parts: list[tuple[int, str]]  # line number, line
+
+    @property
+    def letters(self) -> str:
+        """The lines as one, with what marks the end of a sequence."""
+        return "".join(part.strip() for _, part in self.parts)
+
+    @property
+    def sequence(self) -> str:
+        return self.letters.rstrip("*")
+
+    def place(self, index: int) -> str:
+        """Where letter `index` of the sequence stands: "line 3, column 17"."""
+        for number, part in self.parts:
+            if index < len(part.strip()):
+                return f"line {number}, column {len(part) - len(part.lstrip()) + index + 1}"
+            index -= len(part.strip())
+        raise IndexError(index)
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """The content of a file, plain or gzip.
+
+    Raises:
+        InputError: the file is missing, or damaged gzip.
+        OSError, ValueError: it cannot be read for another reason.
+    """
+    source = printable(str(path))
+    try:
+        data = Path(path).read_bytes()
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file; check the path") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source}: the gzip file is damaged ({reason}); copy or compress it again") from None
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """The text of a file, plain or gzip.
+
+    Raises:
+        InputError: the file is missing, a folder, unreadable, damaged, or no UTF-8 text.
+    """
+    source = printable(str(path))
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except InputError:  # a ValueError too
+        raise
+    except IsADirectoryError:
+        raise InputError(f"{source} is a folder; give one file in it") from None
+    except UnicodeDecodeError as error:
+        where = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        raise InputError(f"{source} is not a text file ({where}); give plain text in UTF-8") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or "the name is no path"
+        raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
+
+
+def parse_fasta(text: str, source: str) -> list[Record]:
+    """The records of a FASTA text in their order: wrapped lines joined, letters upper case, a trailing "*" dropped.
+
+    B, J, O, U, X and Z count as amino-acid letters. ":" is kept: it joins the chains of a complex (`split_chains`).
+
+    Raises:
+        InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
+            acid, or two records of one name.
+    """
+    records: list[Record] = []
+    lines: dict[str, int] = {}
+    for block in _blocks(text, source):
+        sequence = block.sequence
+        if found := re.search("[^A-Za-z:]", sequence):
+            raise InputError(f"{source}, {block.place(found.start())}: {found[0]!r} is not an amino-acid letter")
+        if block.name in lines:
+            raise InputError(
+                f"{source}, lines {lines[block.name]} and {block.line}: two records are called "
+                f"{quote(block.name)}; rename one"
+            )
+        lines[block.name] = block.line
+        records.append(Record(block.name, sequence.upper(), block.line))
+    return records
+
+
+def split_chains(sequence: str, source: str) -> list[str]:
+    """The chains that ":" joins.
+
+    Raises:
+        InputError: a chain is empty.
+    """
+    chains = sequence.split(":")
+    if "" in chains:
+        raise InputError(f'{source}: chain {chains.index("") + 1} is empty; put one ":" between two chains, none else')
+    return chains
+
+
+def parse_a3m(text: str, source: str) -> Alignment:
+    """The rows of an A3M text; the first is the query. Lines that begin with "#" are comments.
+
+    Lower-case letters are insertions: no column of their own, counted in `deletions` at the next position. "." fills
+    insert columns and counts for nothing.
+
+    Raises:
+        InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
+            acid, a query row with gaps or insertions, or a row of another width than the query.
+    """
+    blocks = list(_blocks(text, source, comment="#"))
+    rows = [block.sequence for block in blocks]
+    buffer = np.frombuffer("".join(rows).encode("ascii", "replace"), np.uint8)
+    ends = np.cumsum([len(row) for row in rows])
+    starts = np.concatenate([[0], ends[:-1]])
+    kind = _KIND[buffer]
+
+    if (kind == _OTHER).any():
+        index = int(np.argmax(kind == _OTHER))
+        row = int(np.searchsorted(ends, index, side="right"))
+        index -= int(starts[row])
+        raise InputError(f"{source}, {blocks[row].place(index)}: {rows[row][index]!r} is not an amino-acid letter")
+
+    for unwanted, what, cure in (
+        (_GAP, "gap", "delete this column from every row"),
+        (_INSERTION, "lower-case letter", "write the query in capitals, with a column for each of its residues"),
+    ):
+        if (found := kind[: ends[0]] == unwanted).any():
+            index = int(np.argmax(found))
+            raise InputError(f"{source}, {blocks[0].place(index)}: a {what} in the query row; {cure}")
+
+    aligned = kind <= _GAP
+    before = np.concatenate([[0], np.cumsum(aligned)])
+    width = before[ends] - before[starts]
+    if width[0] == 0:
+        raise InputError(f"{source}, line {blocks[0].line}: the query row has no residue; the first row is the query")
+    if (width != width[0]).any():
+        row = int(np.argmax(width != width[0]))
+        raise InputError(
+            f"{source}, line {blocks[row].line}: row {row + 1} ({quote(blocks[row].name)}) has {width[row]} aligned "
+            f"columns, the query has {width[0]}; align it again or delete it"
+        )
+
+    shape = (len(rows), int(width[0]))
+    insertions = np.concatenate([[0], np.cumsum(kind == _INSERTION)])  # in front of each letter of the buffer
+    seen = insertions[:-1][aligned].reshape(shape)
+    return Alignment(
+        names=tuple(block.name for block in blocks),
+        codes=CODE_OF_BYTE[buffer[aligned]].reshape(shape),
+        deletions=np.diff(seen, axis=1, prepend=insertions[starts][:, None]).astype(np.int32),
+        query=rows[0].replace(".", ""),
+    )
+
+
+def complex_header(text: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The lengths and the numbers of copies of the chains in ColabFold's first line, such as "#191,60\t1,2"."""
+    found = re.match(r"#(\d{1,9}(?:,\d{1,9})*)\s+(\d{1,9}(?:,\d{1,9})*)\s*(?:[\r\n]|$)", text)
+    return tuple(tuple(int(n) for n in group.split(",")) for group in found.groups()) if found else None
+
+
+def quote(name: str, limit: int = 40) -> str:
+    """`name` in quotation marks, fit for one line of a message: cut at `limit`, unprintable characters as "?"."""
+    shown = printable(name)
+    return f'"{shown}"' if len(shown) <= limit else f'"{shown[:limit]}…"'
+
+
+def printable(text: str) -> str:
+    """`text` fit for one line of a message: unprintable characters as "?"."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def lines(text: str, source: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text with their numbers; NUL bytes are dropped, and a warning says so."""
+    if "\0" in text:
+        logging.warning("%s: dropped %d NUL bytes", source, text.count("\0"))
+        text = text.replace("\0", "")
+    return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
+
+
+def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
+    """The records of a text; lines that begin with `comment` are left out."""
+    block = None
+    for number, line in lines(text, source):
+        content = line.strip()
+        if content.startswith(">"):
+            if block:
+                yield _checked(block, source)
+            block = Block(content[1:].strip(), number, [])
+        elif content.startswith("# STOCKHOLM"):
+            raise InputError(f"{source}, line {number}: this is a Stockholm alignment; call the file .sto")
+        elif not content or (comment and content.startswith(comment)):
+            continue
+        elif block:
+            block.parts.append((number, line))
+        else:
+            raise InputError(f'{source}, line {number}: a sequence without a header; put a line ">name" before it')
+    if block is None:
+        raise InputError(f"{source} is empty: it has no record; give a header line and a sequence")
+    yield _checked(block, source)
+
+
+def _checked(block: Block, source: str) -> Block:
+    if not block.sequence:
+        raise InputError(
+            f"{source}, line {block.line}: the header {quote(block.name)} has no sequence; add it or delete the header"
+        )
+    return block

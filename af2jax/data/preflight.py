@@ -1,0 +1,185 @@
+"""A look at every item before anything is trained: what can be used, what cannot, and why."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from af2jax.config import Config
+from af2jax.constants.residues import LETTERS
+from af2jax.data import motmaen, splits
+from af2jax.data.dataset import SPLITS, Item, columns, is_file, locate
+from af2jax.data.items import Label, load
+from af2jax.errors import InputError, nearest
+
+THREADS = 4
+Problem = tuple[Item, str]  # with the reason
+
+
+class _Seen(NamedTuple):
+    """An item that can be used, as long as splits are not compared."""
+
+    item: Item
+    sequence: str
+    labels: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a look at a data set found.
+
+    Attributes:
+        items: what can be used, each with its split.
+        sequences: of these, chains joined.
+        problems: what cannot, with the reason.
+        notes: lines that a user should read.
+        hash: SHA-256 of everything that is used: files, cells and splits.
+    """
+
+    items: tuple[Item, ...]
+    sequences: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    hash: str
+
+    def part(self, split: str) -> list[Item]:
+        """The items of one split."""
+        return [item for item in self.items if item.split == split]
+
+    def table(self) -> str:
+        """Every item as a line: id, split or "unused", reason."""
+        rows = [(item.id, item.split, "") for item in self.items]
+        rows += [(item.id, "unused", reason) for item, reason in self.problems]
+        return "".join("\t".join(row).replace("\n", " ") + "\n" for row in (("id", "split", "reason"), *rows))
+
+
+def check(
+    items: Sequence[Item], labels: Mapping[str, Label], config: Config, *, strict: bool = False, seed: int = 0
+) -> Report:
+    """Loads every item once; splits what has no split, so that relatives stay together.
+
+    Args:
+        labels: those that are asked for, by column.
+        strict: an item that cannot be used is an error.
+
+    Raises:
+        InputError: a label is no column, nothing is left to train on, the items cannot be split, or `strict`.
+    """
+    for name in labels:
+        if name not in (known := columns(list(items))):
+            shown = ", ".join(known) or "none"
+            raise InputError(f'no column is called "{name}"{nearest(name, known)} (columns for labels: {shown})')
+    small = dataclasses.replace(config, num_recycle=0, data=dataclasses.replace(config.data, clusters=1, extra=1))
+    with ThreadPoolExecutor(THREADS) as pool:
+        looked = list(pool.map(lambda item: _look(item, labels, small), items))
+    problems = [(item, seen) for item, seen in zip(items, looked, strict=True) if isinstance(seen, str)]
+    good = [seen for seen in looked if not isinstance(seen, str)]
+    if not good:
+        raise InputError(f"none of {len(items)} items can be used; the first: {problems[0][0].id}: {problems[0][1]}")
+    groups = splits.clusters([seen.sequence for seen in good])
+    if not any(seen.item.split for seen in good):
+        parts = splits.split([seen.sequence for seen in good], groups, seed)
+        good = [s._replace(item=dataclasses.replace(s.item, split=p)) for s, p in zip(good, parts, strict=True)]
+    groups = dict(zip((seen.item.id for seen in good), groups.tolist(), strict=True))
+    kept, more = _apart(good)
+    kept, unseen, notes = _classes(kept, labels)
+    problems += more + unseen
+    notes += _parts(kept, groups)
+    if not any(seen.item.split == "train" and seen.item.weight for seen in kept):
+        why = f"; {problems[0][0].id} was left out: {problems[0][1]}" if problems else ""
+        raise InputError(f"no item is left to train on: the split train is empty, or all of weight 0{why}")
+    if strict and problems:
+        item, reason = problems[0]
+        raise InputError(f"{len(problems)} of {len(items)} items cannot be used, {item.id} first: {reason}")
+    used = tuple(seen.item for seen in kept)
+    return Report(used, tuple(seen.sequence for seen in kept), tuple(problems), tuple(notes), _hash(used))
+
+
+def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | str:
+    """What an item holds, or why it cannot be used."""
+    try:
+        features, targets = load(item, config, None, 0, labels)
+    except InputError as error:
+        return str(error)
+    for name, what in labels.items():
+        value = targets.labels[name]
+        if (value < 0).all() if what.classes else np.isnan(value).all():
+            return f'{item.where}: nothing is known in column "{name}"'
+    if not labels and not targets.atom_mask.any():
+        return f"{item.where}: no atom and no label is known; there is nothing to learn from"
+    text = item.sequence or "".join(LETTERS[code] for code in features.aatype)
+    return _Seen(item, text, targets.labels)
+
+
+def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:
+    """What is left when no protein is in two splits (the later one keeps it) and all items have one."""
+    last: dict[str, Item] = {}
+    for seen in sorted(good, key=lambda seen: ("", *SPLITS).index(seen.item.split)):
+        last[seen.sequence] = seen.item
+    kept, problems = [], []
+    for seen in good:
+        item, other = seen.item, last[seen.sequence]
+        if not item.split:
+            problems.append((item, f"{item.where}: no split, where other items have one"))
+        elif item.split != other.split:
+            problems.append((item, f"{item.where}: the same protein as {other.id}, which is in {other.split}"))
+        else:
+            kept.append(seen)
+    return kept, problems
+
+
+def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen], list[Problem], list[str]]:
+    """What is left when no class is unknown to training, and notes of classes without an item."""
+    problems, notes = [], []
+    for name, what in labels.items():
+        classes = lambda seen, name=name: {int(c) for c in np.unique(seen.labels[name])} - {-1}
+        called = lambda number, what=what: what.names[number] if what.names else number
+        if not what.classes:
+            continue
+        known = set().union(*(classes(seen) for seen in good if seen.item.split == "train"))
+        for seen in good:
+            if new := classes(seen) - known:
+                reason = f'class {called(min(new))} of "{name}" is never seen in training'
+                problems.append((seen.item, f"{seen.item.where}: {reason}"))
+        good = [seen for seen in good if classes(seen) <= known]
+        if absent := set(range(what.classes)) - known:
+            notes.append(f'"{name}": no training item is of class {", ".join(str(called(n)) for n in sorted(absent))}')
+    return good, problems, notes
+
+
+def _parts(good: list[_Seen], groups: Mapping[str, int]) -> list[str]:
+    """Notes on the splits: relatives of training items in the others, and nothing to validate on."""
+    trained = {groups[seen.item.id] for seen in good if seen.item.split == "train"}
+    others = [groups[seen.item.id] in trained for seen in good if seen.item.split != "train"]
+    notes = []
+    if any(others):
+        notes.append(
+            f"{sum(others)} of {len(others)} items outside train have relatives in it (30 % identity or more): what is "
+            "measured on them says little about new proteins"
+        )
+    if not any(seen.item.split == "valid" for seen in good):
+        notes.append("the split valid is empty: nothing tells how the training goes on other proteins")
+    return notes
+
+
+def _hash(items: Sequence[Item]) -> str:
+    """SHA-256 of all that training reads; not of where it lies."""
+    total, digest = hashlib.sha256(), cache(lambda file: hashlib.sha256(file.read_bytes()).digest())
+    beside = cache(motmaen.template_files)
+    for item in items:
+        cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
+        total.update(repr(cells).encode())
+        templates = [Path(t) if is_file(Path(t)) else Path(t.rpartition(":")[0]) for t in item.templates]
+        files = [item.file, *item.msa, *templates, item.aligned_templates]
+        files += beside(item.aligned_templates) if item.aligned_templates else []
+        files += [locate(item.folder, cell) for cell in item.values.values() if cell.endswith(".npy")]
+        for file in files:
+            if file is not None and is_file(file):
+                total.update(digest(file))
+    return total.hexdigest()

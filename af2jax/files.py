@@ -1,0 +1,55 @@
+"""Files that appear whole or not at all, under names that stay in their folder."""
+
+import os
+import platform
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+@contextmanager
+def whole(path: str | os.PathLike) -> Iterator[Path]:
+    """A path beside `path` to write to; it becomes `path` when the block ends, and disappears when it fails."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{_MACHINE}-{os.getpid()}.part")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write(path: str | os.PathLike, text: str) -> Path:
+    """Writes a text file whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text)
+    return Path(path)
+
+
+def tidy(folder: Path) -> None:
+    """Removes what killed processes of this machine left half-written in a folder, and in the folders in it."""
+    for path in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
+        owner = re.search(rf"\.{_MACHINE}-(\d{{1,9}})\.part$", path.name)
+        if owner and not _lives(int(owner[1])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        pass
+    return True
+
+
+def file_name(job: str) -> str:
+    """`job` as a file name that stays in its folder: letters, digits, "_", "-", "." and at most 120 bytes."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", job)[:120].lstrip(".")
+    return name or "query"

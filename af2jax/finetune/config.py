@@ -1,0 +1,240 @@
+"""What a training is: one frozen dataclass, read from a file, changed by flags, and saved with the run."""
+
+import dataclasses
+import json
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from af2jax.config import canonical
+from af2jax.data.parse import read_text
+from af2jax.errors import InputError, nearest
+from af2jax.finetune.heads import Head
+from af2jax.finetune.rules import RECIPES
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training, whole: the same values, data and weights give the same parameters, bit for bit on CPU.
+
+    Attributes:
+        data: a manifest or a folder of structures (`af2jax.data.dataset`).
+        valid: another such table or folder to validate on; "": the items that `data` says, or a tenth of its own.
+        params: folder of DeepMind's files, or of an earlier run, whose new heads are left out; "": random weights.
+        preset: the network.
+        recipe: what trains (`af2jax.recipe`), unless `rules` are given.
+        blocks: of the recipe "last_blocks".
+        rank, targets: of the recipe "lora".
+        rules: pairs (expression over paths, "train" | "lora" | "freeze"), in place of a recipe.
+        heads: new ones by name; each learns the label of its name.
+        classes: by head, the names of its classes where labels are words or letters.
+        losses: weights by name; None: DeepMind's, and 1 for each new head.
+        steps: updates tried.
+        batch_size: examples of a step.
+        accumulate: steps whose mean gradient makes one update.
+        learning_rate: the highest, after `warmup` updates; it decays to 0 as a cosine.
+        weight_decay: of kernels.
+        clip: of the norm of a batch's gradient; None: none.
+        clip_example: of the norm of one example's gradient (published: 0.1); None: none.
+        layer_decay: factor of the learning rate for each Evoformer block that follows.
+        ema: decay of a moving average, which then is what is validated and exported; None: none.
+        dropout: in training, as published.
+        num_recycle: in training; None: drawn from 0 to the preset's. Validation uses it too, or the preset's.
+        crop: residues.
+        clusters, extra: rows of the MSA; 0: the preset's.
+        dtype: of the trunk, "float32" or "bfloat16".
+        seed: of everything that is drawn.
+        draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
+        cache: activations of the frozen trunk are computed once for each draw; where nothing but new heads and
+            DeepMind's output heads trains, without dropout, and with a fixed num_recycle.
+        cache_dir: its folder, which trainings may share; "": in the run directory.
+        validate_every: steps; the validation of step 0 comes first.
+        save_every: steps.
+        keep: checkpoints, beside the best.
+        monitor: what is watched in validation; names that end in accuracy, spearman or lddt_ca are best when high.
+        patience: validations without a better `monitor` after which training stops; 0: never.
+        max_bad: bad steps in a row that end the training.
+        strict: an item that cannot be used stops the training before it begins.
+    """
+
+    data: str
+    valid: str = ""
+    params: str = ""
+    preset: str = "model_1_ptm"
+    recipe: str = "heads"
+    blocks: int = 4
+    rank: int = 8
+    targets: str = "attention"
+    rules: tuple[tuple[str, str], ...] = ()
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    losses: Mapping[str, float] | None = None
+    steps: int = 1000
+    batch_size: int = 1
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    warmup: int = 0
+    weight_decay: float = 0.0
+    clip: float | None = None
+    clip_example: float | None = 0.1
+    layer_decay: float = 1.0
+    ema: float | None = None
+    dropout: bool = True
+    num_recycle: int | None = None
+    crop: int = 256
+    clusters: int = 0
+    extra: int = 0
+    dtype: str = "float32"
+    seed: int = 0
+    cache: bool = False
+    cache_dir: str = ""
+    draws: int = 0
+    validate_every: int = 100
+    save_every: int = 100
+    keep: int = 1
+    monitor: str = "loss"
+    patience: int = 0
+    max_bad: int = 20
+    strict: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "preset", canonical(self.preset))
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise InputError(f"{name} = {value} must be {least} or more")
+        if self.recipe not in RECIPES:
+            raise InputError(f'recipe = "{self.recipe}" is not known (recipes: {", ".join(RECIPES)})')
+        if self.dtype not in ("float32", "bfloat16"):
+            raise InputError(f'dtype = "{self.dtype}" is not known; give float32 or bfloat16')
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise InputError(f"ema = {self.ema} must lie between 0 and 1")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate = {self.learning_rate} must be positive")
+        if self.warmup >= self.steps:
+            raise InputError(f"warmup = {self.warmup} must be below steps = {self.steps}")
+        if self.cache and (self.dropout or self.num_recycle is None or not self.draws):
+            raise InputError("cache = true needs dropout = false, a num_recycle and draws of 1 or more")
+        for name, names in self.classes.items():
+            if name not in self.heads or self.heads[name].classes != len(names):
+                raise InputError(f"classes.{name} names {len(names)} classes; heads.{name} must have as many")
+
+    def to_dict(self) -> dict:
+        """Every value, as JSON has it."""
+        return dataclasses.asdict(self)
+
+    def replace(self, changes: Sequence[str]) -> "Training":
+        """The training with "name=value" changes; "heads.ss.classes=8" reaches inside. Values are JSON, or words.
+
+        Raises:
+            InputError: a change is no "name=value", or as in `from_dict`.
+        """
+        values = self.to_dict()
+        for change in changes:
+            path, equals, text = change.partition("=")
+            if not equals:
+                raise InputError(f'"{change}" is no change; write name=value, such as learning_rate=1e-4')
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = text
+            *scopes, last = path.strip().split(".")
+            inner = values
+            for scope in scopes:
+                inner = inner.setdefault(scope, {}) if isinstance(inner.get(scope, {}), dict) else {}
+            inner[last] = value
+        return from_dict(values, "the changes")
+
+
+_ONE = (
+    "blocks",
+    "rank",
+    "steps",
+    "batch_size",
+    "accumulate",
+    "crop",
+    "max_bad",
+    "keep",
+    "validate_every",
+    "save_every",
+)
+_ZERO = ("warmup", "weight_decay", "num_recycle", "clusters", "extra", "seed", "patience", "clip", "clip_example")
+_LEAST = dict.fromkeys(_ONE, 1) | dict.fromkeys((*_ZERO, "layer_decay", "draws"), 0)
+
+
+def read(path: str | os.PathLike) -> Training:
+    """A training from a TOML or JSON file; relative paths in it are relative to its folder.
+
+    Raises:
+        InputError: the file is missing or damaged, or as in `from_dict`.
+    """
+    text = read_text(path)
+    try:
+        values = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path} is neither TOML nor JSON: {' '.join(str(error).split())}") from None
+    return located(from_dict(values, str(path)), Path(path).parent)
+
+
+def located(training: Training, folder: Path) -> Training:
+    """The training with whole paths, where its own are relative to `folder`."""
+    given = {name: getattr(training, name) for name in ("data", "valid", "params", "cache_dir")}
+    return dataclasses.replace(training, **{n: str((folder / value).resolve()) for n, value in given.items() if value})
+
+
+def from_dict(values: Mapping, source: str) -> Training:
+    """A training from a dictionary such as `Training.to_dict` makes.
+
+    Raises:
+        InputError: an unknown field (the message has the nearest known), a missing one, or a value of the wrong kind.
+    """
+    values = dict(values)
+    heads = values.get("heads", {})
+    if not isinstance(heads, Mapping):
+        raise InputError(f"{source}: heads must be a table by head")
+    made = {name: _build(Head, head, f"{source}: heads.{name}") for name, head in heads.items()}
+    return _build(Training, values | {"heads": made}, source)
+
+
+def _build(kind: type, values, source: str):
+    """A dataclass of `values`, each looked at."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"{source} must be a table of names and values")
+    known = typing.get_type_hints(kind)
+    for name in values:
+        if name not in known:
+            raise InputError(f"{source}: {name} is no field{nearest(name, known)}")
+    needed = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING]
+    if missing := [name for name in needed if name not in values]:
+        raise InputError(f"{source}: {missing[0]} is missing")
+    return kind(**{name: _value(value, known[name], f"{source}: {name}") for name, value in values.items()})
+
+
+def _value(value, kind, where: str):
+    """`value` if it is of that kind, numbers and lists converted."""
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None and type(None) in options:
+        return None
+    kind = options[0]
+    origin = typing.get_origin(kind) or kind
+    if origin is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if origin is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if origin in (str, bool) and isinstance(value, origin):
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    if isinstance(value, list | tuple) and origin is Sequence:
+        return tuple(value)
+    if isinstance(value, Mapping) and origin is Mapping:
+        inner = typing.get_args(kind)[1]
+        return {
+            name: item if isinstance(item, Head) else _value(item, inner, f"{where}.{name}")
+            for name, item in value.items()
+        }
+    raise InputError(f"{where} = {value!r} is no {getattr(kind, '__name__', kind)}")

@@ -1,0 +1,84 @@
+"""The data of a training: looked at, split, and handed out step by step."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl import logging
+
+from af2jax.data import preflight
+from af2jax.data.batch import stack
+from af2jax.data.dataset import read_dataset
+from af2jax.data.items import Label
+from af2jax.data.loading import Loader, batches
+from af2jax.errors import InputError
+from af2jax.finetune.cache import Cache
+from af2jax.finetune.config import Training
+from af2jax.finetune.step import TrainState
+
+CACHE = "cache"
+
+
+class Examples:
+    """What a training learns from, and what it is validated on.
+
+    Raises:
+        InputError: the data cannot be used (`preflight.check`), or heads and columns do not fit.
+    """
+
+    def __init__(self, training: Training, state: TrainState, out: str | os.PathLike, share: slice = slice(None)):
+        self.training, self.share, config = training, share, state.setup.model.config
+        items = read_dataset(training.data)
+        if training.valid:
+            other = [dataclasses.replace(item, split="valid") for item in read_dataset(training.valid)]
+            items = [dataclasses.replace(item, split="train") for item in items] + other
+        scored = state.setup.scored
+        labels = {name: _label(name, head, training.classes.get(name, ())) for name, head in scored.items()}
+        found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
+        for item, reason in found.problems:
+            logging.warning("%s is not used: %s", item.id, reason)
+        for note in found.notes:
+            logging.warning("%s", note)
+        self.hash, self.report = found.hash, found.table()
+        self.items, self.watched = found.part("train"), found.part("valid")
+        self.num_train, self.num_valid = len(self.items), len(self.watched)
+        used = [*self.items, *self.watched]
+        templates = any(item.templates or item.aligned_templates for item in used)
+        rows = any(item.msa for item in used)
+        self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates)
+        self.fixed = dataclasses.replace(self.loader, draws=1)
+        self.cache = None
+        if training.cache:
+            self.cache = Cache(state, Path(training.cache_dir or Path(out) / CACHE), training.num_recycle)
+        self.ids: list[str] = []
+
+    def train(self, start: int) -> Iterator[tuple[int, tuple]]:
+        """(step, this process's share of the batch) from `start` on."""
+        size, stop = self.training.batch_size, self.training.steps
+        for step, ids, batch in batches(self.loader, self.items, size, start, stop, self.share):
+            self.ids = ids
+            yield step, self._with_trunk(batch)
+
+    def valid(self) -> Iterator[tuple]:
+        """Batches of one, the same each time."""
+        for item in self.watched:
+            yield self._with_trunk(stack([self.fixed.example(item, 0)]))
+
+    def names(self, step: int) -> list[str]:
+        """The ids of the batch that was handed out last."""
+        return self.ids
+
+    def _with_trunk(self, batch: tuple) -> tuple:
+        if self.cache is None:
+            return batch
+        known = [self.cache(jax.tree.map(lambda x, i=i: x[i], batch[0])) for i in range(len(batch[0].aatype))]
+        return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
+
+
+def _label(name: str, head, names: tuple[str, ...]) -> Label:
+    if head.kind == "pair" or head.outputs > 1:
+        raise InputError(f'head "{name}": a table holds one value for each residue or chain; use a loop of your own')
+    return Label(head.kind == "residue", head.classes, tuple(names))

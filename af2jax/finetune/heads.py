@@ -1,0 +1,179 @@
+"""New heads on what the network knows: for each residue, each chain or each pair, classes or numbers.
+
+A head reads activations that the network hands out, and starts from zero: at step 0 every class is equally likely and
+every number is the mean. Its parameters live under `task_heads/<name>` of the tree, beside DeepMind's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from af2jax.config import Config
+from af2jax.errors import InputError
+from af2jax.geometry.rigid import Rigid
+from af2jax.losses import LOSSES
+from af2jax.metrics import confidence
+from af2jax.nn.layers import LayerNorm, final, masked_mean
+from af2jax.pretrained.load import blank
+from af2jax.schema import Features, Outputs, StructureOutput, Targets
+from af2jax.typing import Array, Bool
+
+SCOPE = "task_heads"
+SINGLE = {
+    "single": lambda outputs: outputs.single,
+    "msa_first_row": lambda outputs: outputs.msa_first_row,
+    "structure": lambda outputs: outputs.structure.single,
+}
+PAIR = {"pair": lambda outputs: outputs.pair}
+READS = {"residue": SINGLE, "chain": SINGLE, "pair": PAIR, "binding": {"pae": lambda outputs: outputs.logits["pae"]}}
+TAKEN = ("", "loss", "grad_norm", "skipped", "bad_example")  # names of metrics
+BREAK = 100  # residue numbers between two molecules that are written as one chain
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a new head says, of what, and from which activations.
+
+    Attributes:
+        kind: "residue", "chain" (one answer for the whole), "pair", or "binding": one answer for the whole, from two
+            numbers alone, the mean predicted aligned error between the last molecule and the others and the last one's
+            mean pLDDT (after Motmaen et al., PNAS 120, e2216697120, 2023). Molecules are chains, or parts of one whose
+            residue numbers lie 100 apart.
+        classes: of a classification; its labels are 0 to classes - 1, and -1 where unknown.
+        outputs: numbers of a regression, in place of classes; NaN where unknown.
+        reads: "single", "msa_first_row" or "structure" (the structure module's activations); "": "single". Heads of
+            pairs read "pair".
+        pool: of "chain": "mean" over the residues, or "attention": a learnt weight for each.
+        class_weights: of each class in the loss; (): all 1.
+        mean, std: of the labels of a regression, which is learnt in units of `std` from `mean`; they are kept among the
+            parameters (`offset` and `scale`, never trained), so that the head says numbers in the labels' own unit.
+    """
+
+    kind: str
+    classes: int = 0
+    outputs: int = 0
+    reads: str = ""
+    pool: str = "mean"
+    class_weights: Sequence[float] = ()
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "class_weights", tuple(map(float, self.class_weights)))  # hashable, if it was a list
+        if self.kind not in READS:
+            raise InputError(f'Head: kind "{self.kind}" is not known; give {", ".join(READS)}')
+        if self.reads not in ("", *READS[self.kind]):
+            raise InputError(
+                f'Head: a "{self.kind}" head cannot read "{self.reads}"; it reads {" or ".join(READS[self.kind])}'
+            )
+        if (self.classes > 1) == (self.outputs > 0) or min(self.classes, self.outputs) < 0:
+            raise InputError("Head: give either classes (2 or more) or outputs (1 or more)")
+        if self.pool not in ("mean", "attention"):
+            raise InputError(f'Head: pool "{self.pool}" is not known; give mean or attention')
+        if self.class_weights and len(self.class_weights) != self.classes:
+            raise InputError(f"Head: {len(self.class_weights)} class_weights for {self.classes} classes")
+        if not (np.isfinite(self.class_weights).all() and min(self.class_weights, default=1) >= 0):
+            raise InputError(f"Head: class_weights={list(self.class_weights)} must be 0 or more")
+        if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
+            raise InputError(f"Head: mean={self.mean} and std={self.std} must be numbers, and std positive")
+
+    @property
+    def size(self) -> int:
+        """The length of the last axis of what the head says."""
+        return self.classes or self.outputs
+
+    @property
+    def source(self) -> str:
+        """The activations that it reads."""
+        return self.reads or next(iter(READS[self.kind]))
+
+
+class TaskHead(nn.Module):
+    """Logits of classes or numbers: [N_res n], [n] or [N_res N_res n]."""
+
+    head: Head
+
+    @nn.compact
+    def __call__(self, outputs: Outputs, features: Features) -> Array:
+        head, mask = self.head, features.seq_mask
+        if head.kind == "binding":
+            x = interface(outputs, features)
+        else:
+            x = LayerNorm(name="norm_in")(READS[head.kind][head.source](outputs))
+        if head.kind == "chain":
+            x = self.pooled(x, mask)
+        y = final(head.size, name="logits")(x)
+        if head.outputs:
+            constant = lambda name, value: self.param(name, nn.initializers.constant(value), (head.outputs,))
+            scale, offset = constant("scale", head.std), constant("offset", head.mean)
+            y = y * jnp.broadcast_to(scale, y.shape) + jnp.broadcast_to(offset, y.shape)
+        return y
+
+    def pooled(self, x: Array, mask: Bool[Array, " N_res"]) -> Array:
+        """[c] of [N_res c]."""
+        if self.head.pool == "mean":
+            return masked_mean(x, jnp.broadcast_to(mask[:, None], x.shape), 0)
+        weights = jnp.where(mask[:, None], final(1, name="pool")(x), -1e9)
+        return jnp.sum(jax.nn.softmax(weights, axis=0) * x, axis=0)
+
+
+def interface(outputs: Outputs, features: Features) -> Array:
+    """[2]: the mean PAE between the last molecule and the others (in 10 angstrom), its mean pLDDT (in 100)."""
+    mask = features.seq_mask
+    molecule = jnp.cumsum(jnp.append(jnp.zeros(1, jnp.int32), starts(features).astype(jnp.int32)))
+    last = (molecule == jnp.max(jnp.where(mask, molecule, 0))) & mask
+    others = ~last & mask
+    across = (last[:, None] & others[None]) | (others[:, None] & last[None])
+    pae = masked_mean(confidence.pae(outputs.logits["pae"]), across, (0, 1))
+    return jnp.stack([pae / 10, masked_mean(confidence.plddt(outputs.logits["plddt"]), last, 0) / 100])
+
+
+def starts(x: Features | Targets):
+    """Where a molecule begins, of residues 1 on: bool [... N_res - 1], for an example or a batch."""
+    step = lambda ids: ids[..., 1:] - ids[..., :-1]
+    return ((step(x.asym_id) != 0) | (abs(step(x.residue_index)) >= BREAK)) & x.seq_mask[..., 1:]
+
+
+def init(heads: Mapping[str, Head], config: Config) -> dict:
+    """The first parameters of new heads: zeros, and LayerNorms of ones.
+
+    Raises:
+        InputError: a name is taken by a loss or a metric, or a head reads what this network does not have.
+    """
+    for name, head in heads.items():
+        if name in LOSSES or name in TAKEN or "/" in name:
+            raise InputError(f'a new head cannot be called "{name}": a loss or metric has that name, or it holds a "/"')
+        if head.source == "pae" and not config.heads.pae:
+            raise InputError(f'head "{name}" needs the PAE head, which {config.name} lacks; load a "_ptm" preset')
+    outputs, features = _nothing(config), jax.tree.map(jnp.asarray, blank(config))
+    return {n: TaskHead(head).init(jax.random.key(0), outputs, features)["params"] for n, head in heads.items()}
+
+
+def _nothing(config: Config) -> Outputs:
+    """What heads may read, of one residue, as zeros."""
+    zeros = lambda *shape: jnp.zeros(shape)
+    frames = Rigid.identity((1,), jnp.float32)
+    structure = StructureOutput(frames, None, None, frames, *[None] * 4, single=zeros(1, config.structure.channels))
+    logits = {"pae": zeros(1, 1, 64), "plddt": zeros(1, config.heads.plddt)}
+    first_row, pair = zeros(1, config.evoformer.channels), zeros(1, 1, config.c_z)
+    return Outputs(None, first_row, pair, zeros(1, config.c_s), structure, logits)
+
+
+def label(params: dict) -> dict:
+    """Labels of new heads' parameters: all train but the unit of a regression."""
+    return {
+        name: {
+            key: jax.tree.map(lambda _: "train", value) if isinstance(value, dict) else "freeze"
+            for key, value in head.items()
+        }
+        for name, head in params.items()
+    }
+
+
+def apply(heads: Mapping[str, Head], params: dict, outputs: Outputs, features: Features) -> dict[str, Array]:
+    """What each head says, by name: logits of classes, or numbers in the labels' own unit."""
+    return {name: TaskHead(head).apply({"params": params[name]}, outputs, features) for name, head in heads.items()}

@@ -1,0 +1,73 @@
+"""The losses of new heads, and what their labels must be."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+
+from af2jax.errors import InputError
+from af2jax.finetune.heads import Head, starts
+from af2jax.losses.auxiliary import cross_entropy
+from af2jax.nn.layers import masked_mean
+from af2jax.schema import Features, Targets
+from af2jax.typing import Array
+
+
+def present(head: Head, seq_mask):
+    """Where a head's answers count, of one example or a batch: bool [... N_res], [... N_res N_res] or [...]."""
+    if head.kind == "pair":
+        return seq_mask[..., :, None] & seq_mask[..., None, :]
+    return seq_mask if head.kind == "residue" else seq_mask.any(-1)
+
+
+def loss(head: Head, params: dict, said: Array, label: Array, targets: Targets) -> Array:
+    """The mean over what is known: weighted cross-entropy of classes, squared error of numbers in units of `std`."""
+    mask = present(head, targets.seq_mask)
+    if head.classes:
+        weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, said.dtype)
+        weight = jnp.where(mask & (label >= 0), weights[jnp.maximum(label, 0)], 0)
+        return jnp.sum(weight * cross_entropy(said, label)) / (jnp.sum(weight) + 1e-8)
+    label = label.reshape(said.shape)
+    known = jnp.broadcast_to(mask[..., None], said.shape) & ~jnp.isnan(label)
+    error = (said - jnp.where(known, label, 0)) / jnp.broadcast_to(params["scale"], said.shape)
+    return masked_mean(error**2, known, tuple(range(said.ndim)), eps=1e-8)
+
+
+def check(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
+    """Looks at the residues and labels of a batch (leading axis: examples), for heads that have a loss.
+
+    Raises:
+        InputError: no batch; an example without residues; labels that are missing, of the wrong shape or type, out of
+            range, or known for no residue of an example; one molecule where two bind. The message names the head.
+    """
+    features, targets = batch
+    seq_mask = np.asarray(targets.seq_mask)
+    if seq_mask.ndim != 2 or np.shape(features.aatype) != seq_mask.shape:
+        shapes = [list(np.shape(features.aatype)), list(seq_mask.shape)]
+        raise InputError(f"a batch is stack([example, ...]); here aatype and seq_mask have shapes {shapes}")
+    if not seq_mask.any(1).all():
+        raise InputError(f"example {int(np.argmin(seq_mask.any(1)))} of the batch has no residue: all are masked")
+    for name, head in heads.items():
+        if name not in targets.labels:
+            raise InputError(f'head "{name}" has no labels; give example(..., labels={{"{name}": ...}})')
+        label, mask = np.asarray(targets.labels[name]), present(head, seq_mask)
+        shape = mask.shape + (() if head.classes else (head.outputs,))
+        if label.shape != shape and not (head.outputs == 1 and label.shape == mask.shape):
+            raise InputError(f'labels["{name}"] have shape {list(label.shape)}, the head needs {list(shape)}')
+        known = _known(name, head, label).reshape(*mask.shape, -1).any(-1) & mask
+        if not (known := known.reshape(len(mask), -1).any(1)).all():
+            raise InputError(f'labels["{name}"]: nothing is known of example {int(np.argmin(known))} of the batch')
+        if head.kind == "binding" and not (several := np.asarray(starts(targets)).any(1)).all():
+            raise InputError(f'head "{name}": example {int(np.argmin(several))} of the batch is one molecule, not two')
+
+
+def _known(name: str, head: Head, label: np.ndarray) -> np.ndarray:
+    if head.outputs:
+        if label.dtype.kind not in "iuf" or np.isinf(label).any():
+            raise InputError(f'labels["{name}"] hold what is no number; give numbers, and NaN where unknown')
+        return ~np.isnan(label)
+    if label.dtype.kind not in "iu":
+        raise InputError(f'labels["{name}"] are {label.dtype}; classes are integers from 0, -1 where unknown')
+    if (wrong := label[(label < -1) | (label >= head.classes)]).size:
+        raise InputError(f'labels["{name}"] hold {wrong[0]}; the head has classes 0 to {head.classes - 1}')
+    return label >= 0

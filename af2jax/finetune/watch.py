@@ -1,0 +1,60 @@
+"""How good a training is on examples that it does not learn from."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from af2jax.finetune.heads import Head
+from af2jax.finetune.step import TrainState, eval_step
+from af2jax.finetune.task_loss import present
+
+HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
+
+
+def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | None = None) -> dict[str, float]:
+    """The mean of every metric over batches of one example, without dropout, by the moving average where there is one.
+
+    A new head has what people read besides, of all its known labels together: "<head>/accuracy" of classes,
+    "<head>/rmse" and "<head>/spearman" of numbers. A metric that no example has is left out.
+    """
+    metrics: dict[str, list[float]] = {}
+    said: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for batch in batches:
+        values, answers = eval_step(state, batch, num_recycle)
+        for name, value in values.items():
+            metrics.setdefault(name, []).append(float(value))
+        for name, head in state.setup.scored.items():
+            said.setdefault(name, []).append(known(head, np.asarray(answers[name]), batch[1].labels[name], batch[1]))
+    means = {name: float(np.nanmean(x)) for name, x in metrics.items() if not np.isnan(x).all()}
+    for name, pairs in said.items():
+        answers, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        means |= {f"{name}/{key}": value for key, value in _scores(state.setup.scored[name], answers, labels).items()}
+    return means
+
+
+def known(head: Head, answers: np.ndarray, labels: np.ndarray, targets) -> tuple[np.ndarray, np.ndarray]:
+    """(what the head says, the labels) where labels are known: classes [n], or numbers [n outputs]."""
+    mask = np.asarray(present(head, np.asarray(targets.seq_mask)))
+    if head.classes:
+        labels = np.asarray(labels)
+        mask = mask & (labels >= 0)
+        return answers.argmax(-1)[mask], labels[mask]
+    labels = np.asarray(labels).reshape(answers.shape)
+    mask = mask & ~np.isnan(labels).any(-1)
+    return answers[mask], labels[mask]
+
+
+def better(monitor: str, new: float, old: float | None) -> bool:
+    """Whether `new` is the best so far of what is called `monitor`."""
+    return old is None or (new > old if monitor.endswith(HIGHER) else new < old)
+
+
+def _scores(head: Head, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    if head.classes:
+        return {"accuracy": float(np.mean(answers == labels))}
+    scores = {"rmse": float(np.sqrt(np.mean((answers - labels) ** 2)))}
+    if len(labels) > 2 and head.outputs == 1 and min(np.ptp(answers), np.ptp(labels)) > 0:
+        from scipy.stats import spearmanr
+
+        scores["spearman"] = float(spearmanr(answers[:, 0], labels[:, 0]).statistic)
+    return scores

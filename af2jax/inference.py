@@ -1,0 +1,120 @@
+"""From features to a structure with its confidences."""
+
+import functools
+from collections.abc import Callable, Collection
+
+import jax
+import numpy as np
+
+from af2jax.data.pipeline import NO_ALIGNMENT
+from af2jax.errors import InputError
+from af2jax.metrics import confidence, distogram
+from af2jax.model.alphafold import AlphaFold, initial
+from af2jax.model.recycle import change, cycle
+from af2jax.protein.files import Protein
+from af2jax.results import Prediction
+from af2jax.schema import Features, check
+
+KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _pass(model, logits, params, features, left, prev, key):
+    """One recycling pass, what it says of itself, and how far it moved; compiled once for each shape.
+
+    `logits`: the distogram's too. A `key` means dropout.
+    """
+    out = cycle(model, params, features, left, prev, key)
+    scores = {"plddt": confidence.plddt(out.logits["plddt"]), "single": out.single}
+    if "pae" in out.logits:
+        scores["pae"] = confidence.pae(out.logits["pae"])
+        scores["ptm"] = confidence.ptm(out.logits["pae"], features.seq_mask)
+        scores["iptm"] = confidence.ptm(out.logits["pae"], features.seq_mask, features.asym_id)
+    if "distogram" in out.logits:
+        scores["distances"] = distogram.distances(out.logits["distogram"])
+        scores["contacts"] = distogram.contacts(out.logits["distogram"])
+    if logits:
+        scores["distogram"] = out.logits["distogram"]
+    return out.prev, out.structure.atom37_mask, scores, change(prev, out.prev, features.seq_mask)
+
+
+def predict(
+    model: AlphaFold,
+    params: dict,
+    features: Features,
+    num_recycle: int | None = None,
+    tolerance: float | None = None,
+    name: str = "query",
+    notes: tuple[str, ...] = (),
+    progress: Callable[[int, int], object] = lambda done, total: None,
+    *,
+    key: jax.Array | None = None,
+    keep: Collection[str] = (),
+) -> Prediction:
+    """Folds one query: `num_recycle` recycles, fewer once a pass moves the CA-CA distances less than `tolerance`.
+
+    Args:
+        num_recycle: default that of the preset; 0 is one pass.
+        tolerance: angstrom, default that of the preset; 0 never stops early.
+        name: of the query, for files.
+        notes: remarks for every file; that the query had no alignment is added where it had none.
+        progress: called with the number of passes done and their most.
+        key: a key means dropout, so that each key gives another sample.
+        keep: what the prediction also holds, of "passes" (the structure after each), "single", "pair"
+            (representations) and "distogram" (logits).
+
+    Raises:
+        InputError: features are misshapen, the network's answer is not finite, or `keep` has an unknown word.
+    """
+    if unknown := set(keep) - set(KEPT):
+        raise InputError(f'keep: "{min(unknown)}" is unknown; choose from {", ".join(KEPT)}')
+    num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
+    tolerance = model.config.recycle_tolerance if tolerance is None else tolerance
+    features = jax.tree.map(np.asarray, check(features))
+    rows = features.seq_mask
+    alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
+    notes = (*notes, NO_ALIGNMENT) if alone else tuple(notes)
+    prev, changes, passes = initial(features, model.config), [], []
+    for index in range(num_recycle + 1):
+        prev, atom_mask, scores, moved = _pass(
+            model, "distogram" in keep, params, features, num_recycle - index, prev, key
+        )
+        changes.append(float(moved))
+        if "passes" in keep:
+            passes.append(_protein(features, prev.positions, atom_mask, scores["plddt"], name, notes))
+        progress(index + 1, num_recycle + 1)
+        if changes[-1] < tolerance:
+            break
+
+    protein = _protein(features, prev.positions, atom_mask, scores["plddt"], name, notes)
+    fields = {n: _cut(n, x, rows) for n, x in (scores | {"pair": prev.pair}).items() if n not in KEPT or n in keep}
+    if protein.chain_index.max() == 0:
+        fields.pop("iptm", None)
+    if not all(np.isfinite(x).all() for x in (protein.positions[protein.atom_mask], *fields.values())):
+        raise InputError(f"{name}: the network's answer is not finite; check the parameters and the precision")
+    fields = dict.fromkeys(("pae", "ptm", "iptm")) | fields
+    return Prediction(protein=protein, preset=model.config.name, changes=tuple(changes), passes=tuple(passes), **fields)
+
+
+def lower(model: AlphaFold, params: dict, features: Features):
+    """One pass, traced and not compiled yet, to see what it needs."""
+    features = jax.tree.map(np.asarray, check(features))
+    return _pass.lower(model, False, params, features, 0, initial(features, model.config), None)
+
+
+def _protein(features: Features, positions, atom_mask, plddt, name: str, notes: tuple[str, ...]) -> Protein:
+    """The atoms of what is no padding."""
+    rows = features.seq_mask
+    chains = np.unique(features.asym_id[rows], return_inverse=True)[1]
+    atoms = (np.asarray(x)[rows] for x in (positions, atom_mask))
+    return Protein(
+        features.aatype[rows], *atoms, features.residue_index[rows], chains, np.asarray(plddt)[rows], name, notes
+    )
+
+
+def _cut(name: str, values, rows: np.ndarray):
+    """One output of the network without padding: a number, or [N_res ...], or [N_res N_res ...]."""
+    values = np.asarray(values)
+    if not values.ndim:
+        return float(values)
+    return values[rows] if name in ("plddt", "single") else values[rows][:, rows]

@@ -1,0 +1,69 @@
+"""Frame aligned point error (Algorithm 28), of the backbone and of every atom."""
+
+import jax
+import jax.numpy as jnp
+
+from af2jax.geometry.rigid import Rigid
+from af2jax.losses.symmetry import known, other_name_is_better, rename
+from af2jax.nn.layers import masked_mean
+from af2jax.schema import Outputs, Targets
+from af2jax.typing import Array, Bool, Float
+
+
+def fape(
+    frames: Rigid,
+    points: Float[Array, "N_pt 3"],
+    true_frames: Rigid,
+    true_points: Float[Array, "N_pt 3"],
+    mask: Bool[Array, "N_fr N_pt"],
+    clamp: float = 10.0,
+    scale: float = 10.0,
+) -> Float[Array, ""]:
+    """Algorithm 28 "computeFAPE": the mean error of points seen from frames; unitless.
+
+    Errors stop at `clamp` and are divided by `scale`, both in angstrom. `frames` are [N_fr]. A perfect prediction has
+    0.001, from the 1e-4 under the root, which keeps its gradient finite.
+    """
+    seen = lambda frames, points: frames[:, None].inverse_apply(points[None])  # [N_fr N_pt 3]
+    error = jnp.sum((seen(frames, points) - seen(true_frames, true_points)) ** 2, axis=-1)
+    return masked_mean(jnp.minimum(jnp.sqrt(error + 1e-4), clamp), mask, (0, 1), eps=1e-4) / scale
+
+
+def backbone(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
+    """Algorithm 20, line 17: FAPE of the CA atoms seen from the backbone frames, the mean over the layers.
+
+    Clamped at 10 angstrom in the share `use_clamped_fape`, not clamped in the rest (section 1.11.5).
+    """
+    return jnp.mean(_by_layer(outputs.structure.frames, targets))
+
+
+def backbone_last(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
+    """The FAPE of `backbone` for the last layer alone, which is that of the predicted structure."""
+    return _by_layer(outputs.structure.frames[-1:], targets)[0]
+
+
+def _by_layer(frames: Rigid, targets: Targets) -> Float[Array, "N_layer"]:
+    true = known(targets)
+    mask = true.backbone_mask[:, None] & true.backbone_mask[None]
+
+    def layer(frames):
+        error = lambda clamp: fape(frames, frames.trans, true.backbone, true.backbone.trans, mask, clamp)
+        share = targets.use_clamped_fape
+        return error(10.0) * share + error(jnp.inf) * (1 - share)
+
+    return jax.vmap(layer)(frames)
+
+
+def side_chains(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
+    """Algorithm 20, line 28: FAPE of all atoms seen from all rigid groups, of the last layer and the better names."""
+    predicted, true = outputs.structure, known(targets)
+    true = rename(true, other_name_is_better(predicted.atom14, true))
+    flat = lambda x: x.reshape(-1, *x.shape[2:])
+    mask = flat(true.group_mask)[:, None] & flat(true.atom14_mask)[None]
+    return fape(
+        jax.tree.map(flat, predicted.groups),
+        flat(predicted.atom14),
+        jax.tree.map(flat, true.groups),
+        flat(true.atom14),
+        mask,
+    )

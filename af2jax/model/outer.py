@@ -1,0 +1,34 @@
+"""From the MSA to the pair representation (Algorithm 10)."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from af2jax.nn.layers import LayerNorm, Linear, Weights, island
+from af2jax.nn.runtime import Runtime
+from af2jax.typing import Array, Bool, Float
+
+
+class OuterProductMean(nn.Module):
+    """Algorithm 10 "OuterProductMean": the update to z. As DeepMind's, the sum's bias is divided by the count too."""
+
+    c_z: int
+    channels: int = 32
+    runtime: Runtime = Runtime()
+
+    @nn.compact
+    def __call__(
+        self, m: Float[Array, "N_seq N_res c_m"], msa_mask: Bool[Array, "N_seq N_res"]
+    ) -> Float[Array, "N_res N_res c_z"]:
+        m = LayerNorm(name="norm_in")(m)
+        a, b = (jnp.where(msa_mask[..., None], Linear(self.channels, name=n)(m), 0) for n in "ab")
+        mask = msa_mask.astype(island(m).dtype)
+        count = jnp.einsum("si,sj->ij", mask, mask) + 1e-3
+        kernel, bias = (w.astype(m.dtype) for w in Weights((self.channels**2, self.c_z), name="out")())
+
+        def outer(a):  # [rows N_seq c]
+            o = jnp.einsum("isc,sjd->ijcd", a, b)
+            o = o.reshape(*o.shape[:2], -1) @ kernel
+            return o + jnp.broadcast_to(bias, o.shape)
+
+        o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1))
+        return (o / count[..., None]).astype(m.dtype)

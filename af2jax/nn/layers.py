@@ -1,0 +1,93 @@
+"""Linear, LayerNorm and Transition: float32 parameters, computing in the dtype of their input.
+
+Initialisation follows section 1.11.4 of the supplement: LeCun normal by default, He before a ReLU, Glorot uniform for
+attention's queries, keys and values, zero weights and unit biases for gates, zero weights for the last layer of every
+residual update.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from af2jax.typing import Array, Bool, Float
+
+INITS = {
+    "lecun": nn.initializers.lecun_normal(),
+    "he": nn.initializers.he_normal(),
+    "glorot": nn.initializers.glorot_uniform(),
+    "zeros": nn.initializers.zeros,
+}
+
+
+class Linear(nn.Module):
+    """x -> x @ kernel + bias over the last axis; `initializer` is a name of `INITS`."""
+
+    features: int
+    bias: bool = True
+    initializer: str = "lecun"
+    bias_init: float = 0.0
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*axes c_in"]) -> Float[Array, "*axes c_out"]:
+        y = x @ self.param("kernel", INITS[self.initializer], (x.shape[-1], self.features)).astype(x.dtype)
+        if self.bias:
+            bias = self.param("bias", nn.initializers.constant(self.bias_init), (self.features,))
+            y += jnp.broadcast_to(bias.astype(x.dtype), y.shape)
+        return y
+
+
+class Weights(nn.Module):
+    """The (kernel, bias) of a `final` layer, for a caller that applies them itself, chunk by chunk."""
+
+    shape: tuple[int, int]
+
+    @nn.compact
+    def __call__(self) -> tuple[Array, Array]:
+        zeros = nn.initializers.zeros
+        return self.param("kernel", zeros, self.shape), self.param("bias", zeros, self.shape[1:])
+
+
+def gate(features: int, name: str) -> Linear:
+    """A linear layer for a sigmoid gate: open at initialisation."""
+    return Linear(features, initializer="zeros", bias_init=1.0, name=name)
+
+
+def final(features: int, name: str) -> Linear:
+    """The last linear layer of a residual update: zero at initialisation."""
+    return Linear(features, initializer="zeros", name=name)
+
+
+def island(x: Array) -> Array:
+    """`x` in at least float32: LayerNorm, softmax, geometry and losses are computed so whatever the policy."""
+    return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
+
+
+class LayerNorm(nn.Module):
+    """Normalises the last axis, in at least float32; the result has the dtype of the input."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*axes c"]) -> Float[Array, "*axes c"]:
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
+        offset = self.param("offset", nn.initializers.zeros, x.shape[-1:])
+        y = island(x)
+        y -= jnp.mean(y, axis=-1, keepdims=True)
+        y *= jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + 1e-5)
+        scale, offset = (jnp.broadcast_to(p.astype(y.dtype), y.shape) for p in (scale, offset))
+        return (y * scale + offset).astype(x.dtype)
+
+
+class Transition(nn.Module):
+    """Algorithms 9 "MSATransition" and 15 "PairTransition": the update, from a layer `factor` times wider."""
+
+    factor: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*axes c"]) -> Float[Array, "*axes c"]:
+        hidden = Linear(self.factor * x.shape[-1], initializer="he", name="hidden")(LayerNorm(name="norm_in")(x))
+        return final(x.shape[-1], name="out")(nn.relu(hidden))
+
+
+def masked_mean(x: Float[Array, "*axes"], mask: Bool[Array, "*axes"], axis, eps: float = 1e-10) -> Array:
+    """The mean of `x` over `axis` where `mask`; 0 where nothing is present."""
+    weight = mask.astype(x.dtype)
+    return jnp.sum(x * weight, axis=axis) / (jnp.sum(weight, axis=axis) + eps)

@@ -1,0 +1,6 @@
+"""Weights and checkpoints, in and out."""
+
+from af2jax.pretrained.deepmind import from_deepmind, to_deepmind
+from af2jax.pretrained.load import load, report
+
+__all__ = ["from_deepmind", "load", "report", "to_deepmind"]

@@ -1,0 +1,179 @@
+"""Parameters from a file, a directory or from nothing, with an account of every array."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from af2jax.config import PRESETS, Config, canonical, preset
+from af2jax.errors import InputError, WeightsError
+from af2jax.model.alphafold import AlphaFold, initial
+from af2jax.nn.runtime import Runtime
+from af2jax.pretrained import deepmind, npz
+from af2jax.pretrained.tree import split_stack
+from af2jax.schema import Features, Msa, Templates
+
+
+def load(
+    name: str,
+    path: str | Path | dict | None = None,
+    *,
+    split: tuple[int, ...] = (),
+    key: jax.Array | None = None,
+    runtime: Runtime = Runtime(),
+) -> tuple[AlphaFold, dict]:
+    """The network of preset `name` and its parameters, float32.
+
+    Args:
+        name: a preset, in any spelling that `config.canonical` knows.
+        path: DeepMind's .npz, a directory that holds it (or a `params` directory that does), or Haiku's two-level tree;
+            None initialises at random, as section 1.11.4 of the supplement has it.
+        split: the Evoformer as stacks of so many blocks, for example (44, 4).
+        key: of the random initialisation; default `jax.random.key(0)`.
+        runtime: how the network is run.
+
+    Raises:
+        InputError: no such preset, or a wrong `split`.
+        WeightsError: the file is absent, damaged, unsafe, not finite, or not that of `name`.
+    """
+    config = preset(name, split)
+    model = AlphaFold(config, runtime)
+    if path is None:
+        return model, initialise(config, jax.random.key(0) if key is None else key)
+    if isinstance(path, dict):
+        return model, split_stack(checked(flat_tree(path), config.name, "the parameter tree"), split)
+    file = find(Path(path), config.name)
+    return model, split_stack(checked(npz.read(file), config.name, str(file)), split)
+
+
+def initialise(config: Config, key: jax.Array) -> dict:
+    """Random parameters (supplement, section 1.11.4)."""
+    features = blank(config)
+    init = lambda key: AlphaFold(config).init(key, features.cycle(0), initial(features, config))["params"]
+    return jax.jit(init)(key)
+
+
+def blank(config: Config) -> Features:
+    """The smallest features that the network accepts: one residue of nothing."""
+    ids, one, rows = np.zeros(1, np.int32), np.ones(1, bool), np.zeros((1, 1, 1), np.float32)
+    msa = Msa(np.zeros((1, 1, 1, 49), np.float32), rows > 0, rows.astype(np.int32), rows > 0, rows, rows)
+    templates = Templates(ids[None], np.zeros((1, 1, 37, 3), np.float32), np.zeros((1, 1, 37), bool), ~one)
+    target = np.zeros((1, config.target_features), np.float32)
+    return Features(ids, ids, one, ids, ids, ids, target, msa, templates)
+
+
+def find(path: Path, name: str) -> Path:
+    """The file of preset `name`: `path` itself, or `params_<name>.npz` in it or in its `params` directory.
+
+    Raises:
+        WeightsError: there is none; the message says what is there instead.
+    """
+    if not path.is_dir():
+        return path
+    for folder in (path, path / "params"):
+        if (file := folder / f"params_{name}.npz").is_file():
+            return file
+    others = sorted(f.name for folder in (path, path / "params") for f in folder.glob("*.npz"))
+    raise WeightsError(f"{path} has no params_{name}.npz" + (f"; it has {', '.join(others)}" if others else ""))
+
+
+def flat_tree(tree: dict) -> dict[str, np.ndarray]:
+    """{"scope//name": array} of Haiku's {"scope": {"name": array}}; a flat dictionary stays as it is."""
+    if not any(isinstance(value, dict) for value in tree.values()):
+        return tree
+    return {f"{scope}//{name}": array for scope, arrays in tree.items() for name, array in arrays.items()}
+
+
+def checked(flat: dict[str, np.ndarray], name: str, source: str) -> dict:
+    """The float32 parameters of preset `name`, if `flat` is exactly that and finite.
+
+    Raises:
+        WeightsError: it is not; the message lists what is wrong and says which preset it really is.
+    """
+    found = Report.of(flat, source)
+    expected = deepmind.shapes(preset(name))
+    if found.shapes != expected:
+        raise WeightsError(f"{source} {found.verdict(name)}: {deepmind.difference(found.shapes, expected)}")
+    if found.not_finite:
+        raise WeightsError(f"{source} holds numbers that are not finite, in {', '.join(found.not_finite[:3])}")
+    return deepmind.from_deepmind({k: np.asarray(v, np.float32) for k, v in flat.items()}, name)
+
+
+@functools.cache
+def architectures() -> dict[frozenset, tuple[str, ...]]:
+    """The presets that share one set of keys and shapes, by that set."""
+    groups: dict[frozenset, tuple[str, ...]] = {}
+    for name in PRESETS:
+        shapes = frozenset(deepmind.shapes(preset(name)).items())
+        groups[shapes] = (*groups.get(shapes, ()), name)
+    return groups
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is in a parameter file."""
+
+    source: str
+    shapes: dict[str, tuple[int, ...]]
+    not_finite: tuple[str, ...]
+    presets: tuple[str, ...]  # those whose arrays these are
+
+    @classmethod
+    def of(cls, flat: dict[str, np.ndarray], source: str) -> "Report":
+        """Looks at every array."""
+        shapes = {name: tuple(np.shape(array)) for name, array in flat.items()}
+        bad = tuple(sorted(name for name, array in flat.items() if not np.isfinite(np.asarray(array)).all()))
+        return cls(source, shapes, bad, architectures().get(frozenset(shapes.items()), ()))
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters."""
+        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+    @property
+    def nearest(self) -> str:
+        """The preset that this is, or whose arrays it shares most."""
+        if self.presets:
+            return self.presets[0]
+        items = self.shapes.items()
+        return architectures()[max(architectures(), key=lambda other: len(other & items) - len(other ^ items))][0]
+
+    def verdict(self, wanted: str) -> str:
+        """In words, what it is instead of `wanted`."""
+        if self.presets:
+            return f'is not {wanted} but {" or ".join(self.presets[:5])}; load it as "{self.presets[0]}"'
+        return f"is not {wanted} nor any other preset"
+
+    def __str__(self) -> str:
+        """The account that `af2jax inspect` prints: preset, counts, parts, and whatever is wrong."""
+        lines = [f"{self.source}: {len(self.shapes)} arrays, {self.parameters:,} parameters"]
+        if self.presets:
+            lines.append(f"preset: {', '.join(self.presets)}")
+        else:
+            expected = deepmind.shapes(preset(self.nearest))
+            lines.append(f"preset: none; nearest {self.nearest}: {deepmind.difference(self.shapes, expected)}")
+        if self.not_finite:
+            lines.append(f"not finite: {', '.join(self.not_finite)}")
+        parts: dict[str, list[int]] = {}
+        for name, shape in self.shapes.items():
+            part = "/".join(name.removeprefix(deepmind.SCOPE).split("//")[0].split("/")[:2])
+            parts.setdefault(part, []).append(int(np.prod(shape)))
+        width = max(map(len, parts), default=0)
+        lines += [f"  {part:<{width}}  {len(n):>4} arrays {sum(n):>12,}" for part, n in sorted(parts.items())]
+        return "\n".join(lines)
+
+
+def report(path: str | Path, name: str | None = None) -> Report:
+    """What is in the .npz at `path`; `name` picks a preset's file where `path` is a directory.
+
+    Raises:
+        InputError: `path` is a directory and `name` is not given.
+        WeightsError: the file cannot be read safely.
+    """
+    path = Path(path)
+    if path.is_dir() and name is None:
+        raise InputError(f"{path} is a directory; name one of its .npz files")
+    file = path if name is None else find(path, canonical(name))
+    return Report.of(npz.read(file), str(file))

@@ -1,0 +1,89 @@
+"""What `predict` returns: a structure and what the network thinks of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from af2jax.protein.files import Protein
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One structure and what the network thinks of it.
+
+    Attributes:
+        plddt: float [N_res], 0 to 100.
+        pae: float [N_res N_res], angstrom; None where the preset has no such head.
+        ptm: 0 to 1, or None.
+        iptm: 0 to 1 for several chains, or None.
+        protein: the atoms.
+        preset: the network's name.
+        changes: of the CA-CA distances in each pass, angstrom; its length is the number of passes.
+        distances: float [N_res N_res], expected between CB atoms by the distogram, angstrom, or None.
+        contacts: float [N_res N_res], probability that CB atoms are nearer than 8 angstrom, or None.
+        passes: the atoms after each pass, where `predict` was asked to keep them.
+        single: float [N_res c_s], the same.
+        pair: float [N_res N_res c_z], the same.
+        distogram: float [N_res N_res 64], logits, the same.
+    """
+
+    plddt: np.ndarray
+    pae: np.ndarray | None
+    ptm: float | None
+    iptm: float | None
+    protein: Protein
+    preset: str
+    changes: tuple[float, ...]
+    distances: np.ndarray | None = None
+    contacts: np.ndarray | None = None
+    passes: tuple[Protein, ...] = ()
+    single: np.ndarray | None = None
+    pair: np.ndarray | None = None
+    distogram: np.ndarray | None = None
+
+    @property
+    def ranking(self) -> float:
+        """What predictions are ranked by: mean pLDDT; for complexes 80 ipTM + 20 pTM."""
+        return float(np.mean(self.plddt)) if self.iptm is None else 80 * self.iptm + 20 * self.ptm
+
+    def scores(self) -> dict:
+        """ColabFold's scores: plddt, and where the preset predicts them max_pae, pae, ptm, iptm; and the notes."""
+        out = {"plddt": np.round(self.plddt.astype(float), 2).tolist()}
+        if self.pae is not None:
+            pae = np.round(self.pae.astype(float), 2)
+            out |= {"max_pae": float(pae.max()), "pae": pae.tolist(), "ptm": round(self.ptm, 2)}
+        if self.iptm is not None:
+            out["iptm"] = round(self.iptm, 2)
+        return out | ({"notes": list(self.protein.notes)} if self.protein.notes else {})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every number of the prediction by name; atoms as [N_res 37 3] with their mask."""
+        own = ("plddt", "pae", "ptm", "iptm", "distances", "contacts", "distogram")
+        atoms = ("aatype", "residue_index", "chain_index", "positions", "atom_mask")
+        found = {n: getattr(self, n) for n in own} | {n: getattr(self.protein, n) for n in atoms}
+        return {n: np.asarray(x) for n, x in found.items() if x is not None}
+
+    def save(
+        self,
+        out: str | Path,
+        rank: int = 1,
+        seed: int = 0,
+        *,
+        naming: str = "colabfold",
+        plots: bool = True,
+        arrays: bool = False,
+        alignment: np.ndarray | None = None,
+        relaxed: Protein | None = None,
+    ) -> list[Path]:
+        """Writes this prediction into the folder `out`, whole or not at all, and says which files these are.
+
+        The arguments are those of `save_job`. What a job has once, its plots and its PAE file, is written with rank 1.
+
+        Raises:
+            InputError: see `save_job`.
+        """
+        from af2jax.results.job import save
+
+        relaxed = {rank: relaxed} if relaxed else {}
+        return save({rank: (self, seed)}, Path(out), naming, plots, arrays, alignment, relaxed)

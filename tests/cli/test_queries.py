@@ -1,0 +1,157 @@
+"""What counts as a query, and that what does not is named: FASTA, tables, alignments, folders."""
+
+import gzip
+
+import pytest
+
+from af2jax.cli.queries import Job, content, parse_table, query_files, read_queries
+from af2jax.data.parse import read_text
+from af2jax.errors import InputError
+from tests.mutate import mutations
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of queries of every kind, and of other files."""
+    (tmp_path / "a.fasta").write_text(">one words\nMKT\nAYI*\n>sp|P1|X_Y\nmkv\n")
+    (tmp_path / "b.CSV").write_text('\ufeffID, note ,Sequence\nt1,"x,\ny",MK tav\n\nt2,,MKTAY*\n', encoding="utf-8")
+    (tmp_path / "c.tsv.gz").write_bytes(gzip.compress(b"id\tsequence\nt3\tMKT\n"))
+    (tmp_path / "d.a3m.gz").write_bytes(gzip.compress(b">x\nMKTA\n"))
+    (tmp_path / "e.v2.sto").write_text("# STOCKHOLM 1.0\nq MK-TA\nr MKWTA\n//\n")
+    for name in ("e.v2.hits.sto", ".f.fasta", "q.fasta.txt", "g.a3m.json"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "inner.a3m").mkdir()
+    return tmp_path
+
+
+def test_every_kind_is_read(folder, caplog):
+    jobs, failures = read_queries([folder])
+    assert not failures
+    assert [(job.name, content(job).sequence) for job in jobs] == [
+        ("one", "MKTAYI"),
+        ("sp|P1|X_Y", "MKV"),
+        ("t1", "MKTAV"),
+        ("t2", "MKTAY"),
+        ("t3", "MKT"),
+        ("d", "MKTA"),
+        ("e.v2", "MKTA"),
+    ]
+    assert jobs[1].source == f"{folder / 'a.fasta'}, line 4" and jobs[3].source.endswith("b.CSV, line 5")
+    assert [r.getMessage() for r in caplog.records] == [
+        "ignored, no queries by their names: .f.fasta, e.v2.hits.sto, g.a3m.json, q.fasta.txt"
+    ]
+
+
+def test_a_file_that_is_named_is_read_whatever_its_suffix(folder):
+    (folder / "q.fasta.txt").write_text(">q\nMKT\n")
+    assert read_queries([folder / "q.fasta.txt"])[0][0][:2] == ("q", "MKT")
+    assert query_files([folder / "q.fasta.txt", folder / "b.CSV"]) == ([folder / "q.fasta.txt", folder / "b.CSV"], [])
+
+
+def test_t22_no_usable_input_lists_what_was_ignored_and_the_suffixes(tmp_path):
+    (tmp_path / "q.fasta.txt").write_text(">q\nMKT\n")
+    with pytest.raises(InputError, match=r"no queries: .* \.fasta, .*\.csv, .*\.a3m, .*\.sto.*; ignored: q.fasta.txt$"):
+        read_queries([tmp_path])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="ignored: none"):
+        read_queries([tmp_path / "empty"])
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_there(folder):
+    (folder / "bad.fasta").write_text(">b\nMK7\n")
+    (folder / "bad.csv").write_text("id,sequence\nx,MK7\n")
+    (folder / "page.a3m.gz").write_bytes(b"\x1f\x8bhalf")
+    jobs, failures = read_queries([folder, folder / "none.a3m", folder / "none.fasta"])
+    assert [name for name, _ in failures] == [
+        str(folder / name) for name in ("bad.csv", "bad.fasta", "none.a3m", "none.fasta")
+    ]
+    assert "line 2: '7' at position 3" in failures[0][1] and "line 2, column 3: '7'" in failures[1][1]
+    assert all("no such file" in reason for _, reason in failures[2:]) and len(jobs) == 8
+    with pytest.raises(InputError, match="gzip file is damaged"):
+        content(next(job for job in jobs if job.name == "page"))
+
+
+@pytest.mark.parametrize(
+    "other", [">one\nMKV\n", ">one again\nMKTAYI\n", ">a/b\nMK\n>a_b\nMK\n", ">x\nMK\n>?\nMK\n>*\nM\n"]
+)
+def test_t06_names_that_would_write_the_same_files(folder, other):
+    (folder / "z.fasta").write_text(other)
+    with pytest.raises(InputError, match=r"z.fasta, line \d: this query and that of .*line \d would write the same"):
+        read_queries([folder])
+
+
+def test_names_that_are_not_there_or_not_fit_for_a_terminal(tmp_path):
+    (tmp_path / "a.fasta").write_text(">\nMKT\n")
+    (tmp_path / "b.csv").write_text("id,sequence\n\x1b[31m red,MKT\n")
+    assert [job.name for job in read_queries([tmp_path])[0]] == ["query", "?[31m red"]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", 'line 1: there is no column "id"'),
+        ("name,sequence\na,MKT\n", 'line 1: there is no column "id"'),
+        ("id,seq\na,MKT\n", 'line 1: there is no column "sequence"'),
+        ("id,sequence\n", "is empty: it has no row"),
+        ("id,sequence\n,MKT\n", "line 2: the id is missing"),
+        ("id,sequence\na\n", "line 2: the sequence is missing"),
+        ("id,sequence\na,*\n", "line 2: the sequence is missing"),
+        ("id,sequence\nb,MK\n\na,MKT\na,MKV\n", "line 5: this id is that of t.csv, line 4 too"),
+        ("id,sequence\na,MK-T\n", "line 2: '-' at position 3 of the sequence"),
+        ("id,sequence\na,MKß\n", "line 2: 'ß' at position 3"),
+        (f"id,sequence\na,{'M' * 200_000}\n", "line 2: this is no table"),
+    ],
+)
+def test_faults_of_tables(text, message):
+    with pytest.raises(InputError, match=f"^t.csv(, | ){message}"):
+        parse_table(text, "t.csv", ",")
+
+
+def test_a_table_of_mutations_raises_nothing_but_bad_input(tmp_path):
+    table = b'id,sequence,note\n1abc_A,MKTAYIAKQR:MKT,"a ""b"""\r\n2,mktay,\n"3,4",MKV,x\n'
+    path, raised = tmp_path / "t.csv", 0
+    for data in mutations(table, 2000, seed=5):
+        path.write_bytes(data)
+        try:
+            assert parse_table(read_text(path), "t.csv", ",")
+        except InputError as error:
+            raised += 1
+            assert "\n" not in str(error)
+    assert 200 < raised < 1800
+
+
+@pytest.mark.parametrize(
+    "sequence, message",
+    [("MKT:MKV", "q.fasta, line 1: 2 chains; complexes cannot be"), ("MKT::MKV", "q.fasta, line 1: chain 2 is empty")],
+)
+def test_t28_complexes_and_empty_chains_fail_with_one_line(sequence, message):
+    with pytest.raises(InputError, match=message):
+        content(Job("q", sequence, "q.fasta, line 1"))
+
+
+def test_alignments_of_complexes_too(tmp_path):
+    for header, fine in (("#4\t1", True), ("#2,2\t1,1", False), ("#4\t2", False)):
+        (tmp_path / "q.a3m").write_text(f"{header}\n>101\nMKTA\n")
+        job = Job("q", tmp_path / "q.a3m")
+        if fine:
+            assert content(job).sequence == "MKTA"
+        else:
+            with pytest.raises(InputError, match="line 1: an alignment of several chains"):
+                content(job)
+
+
+def test_the_content_decides_not_the_compression(tmp_path):
+    data = b">q\nMKTA\n>r\nMK-A\n"
+    for name, written in (("a.a3m", data), ("b.a3m.gz", gzip.compress(data)), ("c.a3m", data + b">s\nMKTA\n")):
+        (tmp_path / name).write_bytes(written)
+    found = [content(job).sha256 for job in read_queries([tmp_path])[0]]
+    assert found[0] == found[1] != found[2]
+    assert content(Job("a", "MKT")).sha256 != content(Job("a", "MKV")).sha256
+
+
+def test_real_inputs_of_colabfold(shared):
+    other = shared / "data" / "formats" / "other"
+    jobs, failures = read_queries([other / "colabfold__input.csv", other / "colabfold__P54025.fasta"])
+    assert [job.name for job in jobs] == ["5AWL_1", "3G5O_A_3G5O_B", "sp|P54025|RL41_METJA"] and not failures
+    with pytest.raises(InputError, match="line 3: 2 chains"):
+        content(jobs[1])

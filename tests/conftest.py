@@ -1,0 +1,46 @@
+"""Settings that every test shares: CPU, one compile cache, no silent broadcasting, checked array types."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+if importlib.util.find_spec("beartype"):
+    from jaxtyping import install_import_hook
+
+    install_import_hook("af2jax", "beartype.beartype")
+
+import jax
+import pytest
+
+from af2jax.compilation import make_room
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "af2jax" / "tests"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_default_matmul_precision", "highest")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(autouse=True)
+def few_programs():
+    """Compiled programs are let go of before a process holds so many that it crashes."""
+    yield
+    make_room(20_000)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and stored outputs of DeepMind's code, beside the repository."""
+    path = Path(__file__).resolve().parents[2] / "shared"
+    if not path.is_dir():
+        pytest.skip("no folder ../shared beside the repository")
+    return path
+
+
+@pytest.fixture
+def x64():
+    """The test runs with 64-bit types enabled."""
+    with jax.enable_x64(True):
+        yield

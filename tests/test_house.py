@@ -1,0 +1,133 @@
+"""The house stands: floors, who may import what, the size of files, and what may appear nowhere."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "af2jax"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# The floor of each package or module; imports go down only. Packages on one floor are strangers to each other.
+FLOORS = {
+    "typing": 0,
+    "errors": 0,
+    "files": 0,
+    "constants": 0,
+    "config": 1,
+    "geometry": 1,
+    "transfer": 1,
+    "compilation": 1,
+    "processes": 1,
+    "schema": 2,
+    "nn": 2,
+    "protein": 2,
+    "data": 3,
+    "model": 3,
+    "losses": 3,
+    "metrics": 3,
+    "pretrained": 4,
+    "relax": 4,
+    "plots": 4,
+    "results": 4.2,
+    "inference": 4.5,
+    "finetune": 5,
+    "report": 6,
+    "cli": 7,
+}
+
+# Who may import a library; others are free.
+LIBRARIES = {
+    "flax": ("nn", "model", "finetune", "geometry", "schema", "pretrained", "protein"),
+    "optax": ("finetune",),
+    "orbax": ("pretrained",),
+    "gemmi": ("protein", "data"),
+    "pyhmmer": ("data",),
+    "openmm": ("relax",),
+    "pdbfixer": ("relax",),
+    "matplotlib": ("plots",),
+    "tyro": ("cli",),
+    "rich": ("cli",),
+    "pickle": (),
+    "torch": (),
+    "tensorflow": (),
+    "haiku": (),
+    "alphafold": (),
+}
+
+
+def imports(path: Path) -> list[str]:
+    """Every module that a file imports, dotted."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def room(path: Path) -> str:
+    """The package or module of the first level that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    here = room(path)
+    if here in ("__init__", "__main__"):
+        return
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top in LIBRARIES:
+            assert here in LIBRARIES[top], f"{here} may not import {top}"
+        if top == "af2jax":
+            other = rest.split(".")[0]
+            assert other in FLOORS, f"{path}: {name} has no floor"
+            assert other == here or FLOORS[other] < FLOORS[here], (
+                f"{here} (floor {FLOORS[here]}) imports {other} (floor {FLOORS[other]})"
+            )
+
+
+def test_files_have_one_subject_each():
+    python = [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]
+    long = {str(p.relative_to(ROOT)): n for p in python if (n := len(p.read_text().splitlines())) > 400}
+    assert not long
+
+
+def test_one_implementation_for_one_chain_and_several():
+    allowed = ("config.py", "pretrained/", "data/pairing.py")
+    found = [
+        f"{p.relative_to(PACKAGE)}:{i}"
+        for p in FILES
+        if not str(p.relative_to(PACKAGE)).startswith(allowed)
+        for i, line in enumerate(p.read_text().splitlines(), 1)
+        if re.search(r"(?<!-)multimer", line.replace("AlphaFold-Multimer", ""), re.IGNORECASE)
+    ]
+    assert not found
+
+
+def test_nothing_of_this_machine():
+    text = [p for p in ROOT.rglob("*") if p.suffix in (".py", ".md", ".toml", ".tsv") or p.name in ("Makefile", "run")]
+    text = [p for p in text if not any(part.startswith(".v") for part in p.relative_to(ROOT).parts)]
+    words = re.compile(r"/work/|/root/|/tmp/|allow_pickle=True|http://1[0-9]|localhost")
+    found = [
+        f"{p.relative_to(ROOT)}:{i}"
+        for p in text
+        if p != Path(__file__)
+        for i, line in enumerate(p.read_text().splitlines(), 1)
+        if words.search(line)
+    ]
+    assert not found
+
+
+def test_every_public_name_is_there():
+    import af2jax
+
+    for name in af2jax.__all__:
+        assert getattr(af2jax, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = af2jax.nothing

@@ -1,0 +1,100 @@
+"""Predict: recycling that stops, confidences, padding that is cut, files that stay in their folder."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import af2jax
+from af2jax.config import preset
+from af2jax.errors import InputError
+from af2jax.inference import predict
+from af2jax.metrics import distogram
+from af2jax.model.alphafold import AlphaFold
+from tests import support
+
+CONFIG = preset("tiny")
+MODEL, PARAMS = AlphaFold(CONFIG), support.rule_params(CONFIG)
+FEATURES = support.features()
+
+
+def test_equals_forward():
+    found = predict(MODEL, PARAMS, FEATURES, num_recycle=2, name="a")
+    out = jax.jit(lambda p, f: af2jax.forward(MODEL, p, f, 2))(PARAMS, FEATURES)
+    np.testing.assert_allclose(found.protein.positions, out.structure.atom37, atol=1e-4)
+    assert len(found.changes) == 3 and found.iptm is None and found.plddt.shape == (8,) and found.pae.shape == (8, 8)
+
+
+def test_early_stop():
+    all_passes = predict(MODEL, PARAMS, FEATURES, num_recycle=3)
+    assert len(all_passes.changes) == 4
+    between = max(all_passes.changes[1:3]) + 1e-3
+    assert len(predict(MODEL, PARAMS, FEATURES, num_recycle=3, tolerance=between).changes) < 4
+
+
+def test_not_finite_is_an_error():
+    broken = jax.tree.map(lambda x: x, PARAMS)
+    broken["single"] = jax.tree.map(lambda x: x * np.nan, broken["single"])
+    with pytest.raises(InputError, match="job: the network's answer is not finite"):
+        predict(MODEL, broken, FEATURES, num_recycle=0, name="job")
+
+
+def test_misshapen_features_are_named():
+    with pytest.raises(InputError, match=r"features.residue_index has shape \[7\], expected \[N_res=8\]"):
+        predict(MODEL, PARAMS, FEATURES.replace(residue_index=np.arange(7)))
+
+
+def test_padding_is_cut():
+    padded = FEATURES.replace(seq_mask=np.arange(8) < 6)
+    found = predict(MODEL, PARAMS, padded, num_recycle=0, keep=("passes", "single", "pair", "distogram"))
+    squares = (found.pae, found.distances, found.contacts, found.pair, found.distogram)
+    assert {x.shape[:2] for x in squares} == {(6, 6)} and len(found.plddt) == len(found.single) == 6
+    assert len(found.protein.aatype) == len(found.passes[0].aatype) == 6
+
+
+def test_only_what_is_asked_for_is_kept():
+    plain = predict(MODEL, PARAMS, FEATURES, num_recycle=2)
+    assert plain.passes == () and plain.single is plain.pair is plain.distogram is None
+    kept = predict(MODEL, PARAMS, FEATURES, num_recycle=2, keep=("passes", "single", "pair", "distogram"))
+    out = jax.jit(lambda p, f: af2jax.forward(MODEL, p, f, 2))(PARAMS, FEATURES)
+    for name in ("single", "pair"):
+        np.testing.assert_allclose(getattr(kept, name), getattr(out, name), atol=1e-4)
+    np.testing.assert_allclose(kept.distogram, out.logits["distogram"], atol=1e-4)
+    np.testing.assert_allclose(kept.distances, distogram.distances(jnp.asarray(kept.distogram)), atol=1e-4)
+    np.testing.assert_allclose(kept.contacts, distogram.contacts(jnp.asarray(kept.distogram)), atol=1e-5)
+    assert len(kept.passes) == 3 and np.array_equal(kept.passes[-1].positions, kept.protein.positions)
+    one = predict(MODEL, PARAMS, FEATURES, num_recycle=1)  # its draws of the MSA are the same one
+    np.testing.assert_allclose(kept.passes[1].positions, one.protein.positions, atol=1e-4)
+    np.testing.assert_allclose(kept.passes[1].plddt, one.plddt, atol=1e-3)
+    with pytest.raises(InputError, match='keep: "recycles" is unknown; choose from passes, single, pair, distogram'):
+        predict(MODEL, PARAMS, FEATURES, keep=("passes", "recycles"))
+
+
+def test_a_key_means_dropout():
+    plain, *dropped = (
+        predict(MODEL, PARAMS, FEATURES, num_recycle=0, key=key).protein.positions
+        for key in (None, jax.random.key(0), jax.random.key(0), jax.random.key(1))
+    )
+    assert np.array_equal(dropped[0], dropped[1])
+    assert np.abs(plain - dropped[0]).max() > 1e-2 and np.abs(dropped[2] - dropped[0]).max() > 1e-2
+
+
+def test_several_chains_have_an_iptm():
+    two = FEATURES.replace(asym_id=np.array([4] * 5 + [7] * 3))
+    found = predict(MODEL, PARAMS, two, num_recycle=0)
+    assert 0 < found.iptm < 1 and found.protein.chain_index.tolist() == [0] * 5 + [1] * 3
+    assert found.ranking == pytest.approx(80 * found.iptm + 20 * found.ptm)
+
+
+def test_the_files(tmp_path):
+    first = predict(MODEL, PARAMS, FEATURES, num_recycle=0, name="a")
+    assert {f.suffix for f in first.save(tmp_path / "first")} == {".pdb", ".cif", ".json", ".png"}
+    prediction = predict(MODEL, PARAMS, FEATURES, num_recycle=0, name="../x y", notes=("hello",))
+    files = prediction.save(tmp_path / "out", rank=2, seed=7)
+    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == sorted(f.name for f in files)
+    assert {f.suffix for f in files} == {".pdb", ".cif", ".json"} and len(list(tmp_path.iterdir())) == 2
+    scores = json.loads(next(f for f in files if f.suffix == ".json").read_text())
+    assert set(scores) == {"plddt", "max_pae", "pae", "ptm", "notes"} and len(scores["pae"]) == 8
+    assert all("rank_002_tiny_seed_007" in f.name for f in files)
