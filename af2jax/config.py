@@ -157,7 +157,19 @@ def _presets() -> dict[str, Config]:
         heads=replace(one.heads, plddt_channels=16, pae=64),
         data=Data(clusters=12, extra=24),
     )
-    return {n: replace(c, name=n) for n, c in (monomer | ptm | multimer | {"tiny": tiny}).items()}
+    pair = PairStack(mul=32, heads=2, head_dim=16, transition=2)
+    mini = replace(
+        ptm["model_3_ptm"],
+        c_z=32,
+        c_s=96,
+        extra_msa=MsaStack(1, 16, 4, 4, transition=2, outer=8, global_column=True, pair=pair),
+        evoformer=MsaStack(4, 64, 4, 16, transition=2, outer=8, pair=pair),
+        structure=replace(one.structure, layers=4, channels=96, heads=6, scalar_qk=8, scalar_v=8, torsion_channels=64),
+        heads=replace(one.heads, plddt_channels=48, pae=64),
+        data=Data(clusters=8, extra=16),
+    )
+    small = {"tiny": tiny, "mini": mini}
+    return {n: replace(c, name=n) for n, c in (monomer | ptm | multimer | small).items()}
 
 
 PRESETS = _presets()

@@ -1,0 +1,137 @@
+"""Can a small AlphaFold be trained from random weights on a few hundred chains, on two CPU cores?
+
+The network is the preset "mini". The data are a folder with `chains.tsv` and `msa_cases.tsv` (identifiers, files and
+`cluster30`, the name of a cluster of relatives) and `MANIFEST.tsv`, which has the terms of every file: alignments that
+are copyleft, or say nothing, are left out. Clusters go by a hash of their names to one of three sides: "valid" is never
+trained on; from "confidence" the heads that judge a structure learn how good the frozen network is on proteins that it
+has not seen; the rest is trained on. Twenty short chains are drawn more often than the others, to be learnt by heart.
+
+    python -m experiments.train_mini --data DATA --out mini_out
+
+Four trainings, each a run directory, and each begins where another ends; what was stopped goes on when the command is
+given again:
+
+    initial     crops of 48, the published losses without violations, no recycles
+    tuned       crops of 64, a lower rate, recycles, with the loss of structural violations
+    plain       as `tuned`, without that loss: what does the physics help, and what does it cost?
+    confidence  pLDDT, PAE and resolved atoms alone, on the network of `tuned`, frozen, from the cache
+
+`experiments/assess_mini.py` measures the result and writes the weights.
+"""
+
+import csv
+import hashlib
+from pathlib import Path
+
+from absl import app, flags, logging
+
+from af2jax import compilation
+from af2jax.data.parse import read_text
+from af2jax.files import write
+from af2jax.finetune import Training, fit
+from af2jax.finetune.run import latest
+from af2jax.pretrained.checkpoint import place
+
+DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv, msa_cases.tsv and MANIFEST.tsv.", required=True)
+OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run directories.")
+STEPS = flags.DEFINE_integer("steps", 4000, "Of the initial training; the others are in proportion.", lower_bound=40)
+SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
+
+VALID, CONFIDENCE = 15, 40  # per cent of the clusters: those up to the first are "valid", up to the second "confidence"
+NAMED, SHORT, OFTEN = 20, (40, 64), 8  # chains to learn by heart, their lengths, how much more often they are drawn
+ROWS = 64  # that are kept of an alignment, the nearest to the query
+FREE = ("permissive-repo", "pdb-cc0")
+LOSSES = {"fape": 0.5, "sidechain_fape": 0.5, "chi": 0.5, "angle_norm": 0.01, "distogram": 0.3, "masked_msa": 0.2}
+COMMON = {"preset": "mini", "recipe": "full", "batch_size": 4, "clip": 1.0, "clip_example": None, "dropout": False}
+
+
+def side(cluster: str) -> str:
+    """The side of a cluster of relatives."""
+    place = int(hashlib.sha256(cluster.encode()).hexdigest(), 16) % 100
+    return "valid" if place < VALID else "confidence" if place < CONFIDENCE else "train"
+
+
+def read(data: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with open(data / name, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def chains(data: Path, out: Path) -> list[dict]:
+    """All chains, with their sides; of alignments the first rows are written to `out`."""
+    found = [
+        {"id": row["id"], "file": data / row["file"], "msa": "", "cluster": row["cluster30"], "length": row["length"]}
+        # a chain without a resolution teaches the heads of confidence nothing
+        | {"side": "train" if not row["resolution"] and side(row["cluster30"]) == "confidence" else None}
+        for row in read(data, "chains.tsv")
+    ]
+    terms = {row["path"]: row["terms_class"] for row in read(data, "MANIFEST.tsv")}
+    for row in read(data, "msa_cases.tsv"):
+        native, folder = f"aligned {row['qlen']}|" in row["structures"], data / "msa" / row["case"]
+        files = [file for file in sorted(folder.glob("*.a3m*")) if terms[str(file.relative_to(data))] in FREE]
+        if not native or not files or "native.pdb" not in row["structures"]:
+            continue
+        alignment = out / "alignments" / f"{row['case']}.a3m"
+        write(alignment, ">".join(read_text(files[0]).split(">")[: ROWS + 1]))
+        structure = next(folder.glob("native.pdb*"))
+        case = {"id": row["case"], "file": structure, "msa": alignment, "cluster": row["cluster30"]}
+        found.append(case | {"length": row["qlen"], "side": "train" if side(row["cluster30"]) != "valid" else None})
+    return [chain | {"side": chain["side"] or side(chain["cluster"])} for chain in found]
+
+
+def named(found: list[dict]) -> list[str]:
+    """The chains to learn by heart: the first of the fitting lengths that are trained on."""
+    fit = [c["id"] for c in found if c["side"] == "train" and SHORT[0] <= int(c["length"]) <= SHORT[1] and not c["msa"]]
+    return sorted(fit)[:NAMED]
+
+
+def tables(data: Path, out: Path) -> tuple[str, str]:
+    """The data sets of the structure and of the confidence, written to `out`."""
+    found = chains(data, out)
+    often = set(named(found))
+    paths = []
+    for learn in ("train", "confidence"):
+        lines = ["id,file,msa,weight,split,cluster"]
+        for chain in found:
+            if chain["side"] not in (learn, "valid") or (chain["msa"] and chain["side"] == "valid"):
+                continue
+            weight = 1.0 if chain["id"] in often or learn == "confidence" else 1 / OFTEN
+            split = "valid" if chain["side"] == "valid" else "train"
+            lines.append(f"{chain['id']},{chain['file']},{chain['msa']},{weight},{split},{chain['cluster']}")
+        path = out / f"{learn}.csv"
+        write(path, "\n".join(lines) + "\n")
+        paths.append(str(path))
+    return paths[0], paths[1]
+
+
+def trainings(structure: str, confidence: str, out: Path, steps: int, seed: int) -> dict[str, Training]:
+    """The four, by the names of their folders."""
+    end = lambda name, steps: str(place(out / name / "checkpoints", steps))
+    common = COMMON | {"seed": seed, "validate_every": max(steps // 10, 1), "save_every": max(steps // 20, 1)}
+    first = common | {"data": structure, "losses": LOSSES, "warmup": steps // 40}
+    initial = Training(**first | {"steps": steps, "crop": 48, "num_recycle": 0, "learning_rate": 3e-3, "ema": 0.995})
+    few = steps // 8
+    later = first | {"steps": few, "crop": 64, "params": end("initial", steps), "learning_rate": 5e-4, "ema": 0.99}
+    judged = {"recipe": "heads", "rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze"))}
+    judged |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "cache": True, "draws": 4, "num_recycle": 3}
+    judged |= {"data": confidence, "params": end("tuned", few), "crop": 128, "learning_rate": 1e-3}
+    return {
+        "initial": initial,
+        "tuned": Training(**later | {"losses": LOSSES | {"violation": 0.1}}),
+        "plain": Training(**later),
+        "confidence": Training(**common | judged | {"steps": few}),
+    }
+
+
+def main(_) -> None:
+    """Makes the tables, and trains what has not been trained."""
+    logging.set_verbosity(logging.WARNING)
+    compilation.persist()
+    data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
+    for name, training in trainings(*tables(data, out), out, STEPS.value, SEED.value).items():
+        fit(training, out / name, resume=True, say=lambda line, name=name: print(f"{name}: {line}", flush=True))
+        print(f"{name}: ends in {latest(out / name)}", flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
