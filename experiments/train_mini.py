@@ -34,7 +34,7 @@ from af2jax.pretrained.checkpoint import place
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv, msa_cases.tsv and MANIFEST.tsv.", required=True)
 OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run directories.")
-STEPS = flags.DEFINE_integer("steps", 4000, "Of the initial training; the others are in proportion.", lower_bound=40)
+STEPS = flags.DEFINE_integer("steps", 5000, "Of the initial training; the others are in proportion.", lower_bound=40)
 SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
 
 VALID, CONFIDENCE = 15, 40  # per cent of the clusters: those up to the first are "valid", up to the second "confidence"
@@ -42,7 +42,7 @@ NAMED, SHORT, OFTEN = 20, (40, 64), 8  # chains to learn by heart, their lengths
 ROWS = 64  # that are kept of an alignment, the nearest to the query
 FREE = ("permissive-repo", "pdb-cc0")
 LOSSES = {"fape": 0.5, "sidechain_fape": 0.5, "chi": 0.5, "angle_norm": 0.01, "distogram": 0.3, "masked_msa": 0.2}
-COMMON = {"preset": "mini", "recipe": "full", "batch_size": 4, "clip": 1.0, "clip_example": None, "dropout": False}
+COMMON = {"preset": "mini", "recipe": "full", "batch_size": 2, "clip": 1.0, "clip_example": None, "dropout": False}
 
 
 def side(cluster: str) -> str:
@@ -109,8 +109,8 @@ def trainings(structure: str, confidence: str, out: Path, steps: int, seed: int)
     end = lambda name, steps: str(place(out / name / "checkpoints", steps))
     common = COMMON | {"seed": seed, "validate_every": max(steps // 10, 1), "save_every": max(steps // 20, 1)}
     first = common | {"data": structure, "losses": LOSSES, "warmup": steps // 40}
-    initial = Training(**first | {"steps": steps, "crop": 48, "num_recycle": 0, "learning_rate": 3e-3, "ema": 0.995})
-    few = steps // 8
+    initial = Training(**first | {"steps": steps, "crop": 48, "num_recycle": 0, "learning_rate": 2e-3, "ema": 0.998})
+    few = steps // 10
     later = first | {"steps": few, "crop": 64, "params": end("initial", steps), "learning_rate": 5e-4, "ema": 0.99}
     judged = {"recipe": "heads", "rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze"))}
     judged |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "cache": True, "draws": 4, "num_recycle": 3}

@@ -1,5 +1,6 @@
 """`af2jax finetune`: a training from its config, with a bar, and resumed where it was stopped."""
 
+import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from tyro.conf import Positional, UseAppendAction
 
 from af2jax.errors import InputError
+from af2jax.processes import first
 
 
 @dataclass
@@ -29,7 +31,8 @@ class Finetune:
     watts: float = 0.0
     """Power of the machine for --dry-run; default: the limit that the accelerator states, or 65 for a CPU."""
     hosts: bool = False
-    """Train on all hosts together: start the same command on each with srun, mpirun or on a TPU pod."""
+    """Train on all hosts together: start the same command on each, with srun, mpirun, on a TPU pod, or with the
+    variables JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and JAX_PROCESS_ID (from 0 on)."""
     quiet: bool = False
     """No progress bar."""
     debug: bool = False
@@ -49,25 +52,30 @@ class Finetune:
             return 0
         if out is None:
             raise InputError("give --out DIR, the run directory")
-        if self.sweep:
-            print(sweep.sweep(training, self.sweep, out, resume=self.resume, fit=self.fit))
-            return 0
-        return self.fit(training, out, self.resume)
-
-    def fit(self, training, out: Path, resume: bool) -> int:
-        from af2jax.finetune.loop import fit
-        from af2jax.processes import first
-
+        again = "the same command with --resume" if self.sweep else f"af2jax finetune {shlex.quote(str(out))} --resume"
         try:
-            with self.bar() as (say, progress):
-                fit(training, out, resume=resume, say=say, progress=progress)
+            if self.sweep:
+                table = sweep.sweep(training, self.sweep, out, resume=self.resume, fit=self.fit)
+                if first():
+                    print(table)
+            else:
+                self.fit(training, out, self.resume)
         except KeyboardInterrupt:
+            if not (self.sweep or (out / CONFIG).exists()):  # it was not begun yet
+                raise
             if first():
-                print(f"stopped; af2jax finetune {out} --resume goes on where it was", file=sys.stderr)
+                print(f"stopped; {again} goes on where it was", file=sys.stderr)
             return 130
+        return 0
+
+    def fit(self, training, out: Path, resume: bool) -> None:
+        """One training; what changed is printed in the end."""
+        from af2jax.finetune.loop import fit
+
+        with self.bar() as (say, progress):
+            fit(training, out, resume=resume, say=say, progress=progress)
         if first():
             print((out / "changes.txt").read_text().rstrip())
-        return 0
 
     @contextmanager
     def bar(self):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,14 +11,17 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from af2jax.data.parse import printable
 from af2jax.data.pipeline import features
 from af2jax.errors import InputError
 from af2jax.files import file_name, write
+from af2jax.finetune.arrays import digest
 from af2jax.inference import predict
 from af2jax.model.alphafold import AlphaFold
+from af2jax.pretrained.tree import flatten
 
 NOTE = "predicted, for self-distillation: not an experimental structure"
-MANIFEST = "distilled.csv"
+MANIFEST, SETTINGS, LEFT_OUT = "distilled.csv", "distilled.json", ".left_out"
 FIELDS = ("id", "file", "chain", "msa", "weight", "split", "source")
 
 
@@ -38,7 +42,8 @@ def distill(
 
     Only residues whose pLDDT is `confident` or more have coordinates in the files; the others count as missing, and so
     no loss of the structure sees them. A prediction states no resolution, so the confidence heads and the one of
-    resolved atoms learn nothing from it, as they do from no model. What is there already is not predicted again.
+    resolved atoms learn nothing from it, as they do from no model. What is there already is not predicted again; it
+    must have been made with the weights, settings and queries of now, which `distilled.json` tells.
 
     Args:
         queries: by name, what `af2jax.features` takes: sequences, or paths of alignments, which the manifest names too.
@@ -50,19 +55,25 @@ def distill(
     joined.
 
     Raises:
-        InputError: a query cannot be read, or no prediction is confident enough.
+        InputError: a query cannot be read, two names make one file name, `out` holds predictions that were made
+            otherwise, or no prediction is confident enough.
     """
     out, rows = Path(out), []
+    paths = _paths(queries, out)
+    num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
+    settings = {"preset": model.config.name, "weights": digest(flatten(params)).hex()}
+    settings |= {"num_recycle": num_recycle, "seed": seed, "confident": confident, "covered": covered}
+    _same(out / SETTINGS, settings, {name: (_text(query), _left_by(paths[name])) for name, query in queries.items()})
     for name, query in queries.items():
-        path = out / f"{file_name(name)}.cif"
-        left_out = path.with_suffix(".left_out")
-        if not path.exists() and not left_out.exists():
-            inputs = features(query, model.config, seed, None if num_recycle is None else num_recycle + 1)
+        path = paths[name]
+        if not _left_by(path):
+            inputs = features(query, model.config, seed, num_recycle + 1)
             prediction = predict(model, params, inputs, num_recycle, name=name, notes=(NOTE,))
             keep = prediction.plddt >= confident
             part = float(np.mean(keep))
             if part < covered:
-                write(left_out, f"{100 * part:.0f} % of its residues have a pLDDT of {confident:g} or more\n")
+                why = f"{100 * part:.0f} % of its residues have a pLDDT of {confident:g} or more\n"
+                write(path.with_suffix(LEFT_OUT), why)
             else:
                 protein = prediction.protein
                 known = dataclasses.replace(protein, atom_mask=protein.atom_mask & keep[:, None])
@@ -81,6 +92,38 @@ def distill(
     writer.writerow(FIELDS)
     writer.writerows(rows)
     return write(out / MANIFEST, table.getvalue())
+
+
+def _paths(queries: Mapping, out: Path) -> dict[str, Path]:
+    """The file of each query's prediction."""
+    names: dict[str, str] = {}
+    for name in queries:
+        file = f"{file_name(name)}.cif"
+        if (other := names.setdefault(file.lower(), name)) != name:
+            raise InputError(f'"{printable(other)}" and "{printable(name)}" would both be {file}; rename one')
+    return {name: out / f"{file_name(name)}.cif" for name in queries}
+
+
+def _left_by(path: Path) -> bool:
+    """Whether an earlier call predicted this already."""
+    return path.exists() or path.with_suffix(LEFT_OUT).exists()
+
+
+def _same(path: Path, settings: dict, queries: dict[str, tuple[str, bool]]) -> None:
+    """Looks whether what is there was made as it would be now, and writes down how; of each query, whether it is."""
+    earlier = json.loads(path.read_text()) if path.exists() else {"settings": settings, "queries": {}}
+    other = [name for name in settings if earlier["settings"][name] != settings[name]]
+    known = earlier["queries"]
+    other += [f'query "{printable(n)}"' for n, (text, done) in queries.items() if done and known.get(n, text) != text]
+    if other:
+        raise InputError(f"{path.parent} holds predictions with another {other[0]}; give another folder")
+    known |= {name: text for name, (text, _) in queries.items()}
+    write(path, json.dumps({"settings": settings, "queries": known}, indent=1) + "\n")
+
+
+def _text(query: str | os.PathLike) -> str:
+    """A query as it is told from others: a sequence, or the whole path of a file."""
+    return os.path.abspath(query) if Path(query).suffix else str(query)
 
 
 def _relative(alignment: str | os.PathLike, folder: Path) -> str:

@@ -5,6 +5,7 @@ Gradients are summed over all devices, so that the state stays the same everywhe
 """
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,19 +16,35 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from af2jax.errors import InputError
 
 AXIS = "data"
+BY_HAND = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
 EACH, ALL = PartitionSpec(AXIS), PartitionSpec()
 
 
 def connect() -> None:
     """Joins the processes that Slurm, Open MPI or a TPU pod started; to be called before anything else of JAX.
 
+    Where none of these did, each process has the variables JAX_COORDINATOR_ADDRESS (host:port of the first, the same
+    for all), JAX_NUM_PROCESSES and JAX_PROCESS_ID (from 0 on); the first is one of JAX, the others are read here.
+
     Raises:
-        InputError: nothing says which processes there are.
+        InputError: nothing says which processes there are, or the variables are no such numbers.
     """
+    address, num, rank = (os.environ.get(name, "") for name in BY_HAND)
+    given = {}
+    if num or rank:
+        if not (":" in address and num.isdecimal() and rank.isdecimal() and int(rank) < int(num)):
+            raise InputError(
+                f'JAX_COORDINATOR_ADDRESS="{address}", JAX_NUM_PROCESSES="{num}", JAX_PROCESS_ID="{rank}": give all '
+                "three: host:port of the first process, how many there are, and which this is, from 0 on"
+            )
+        given = {"coordinator_address": address, "num_processes": int(num), "process_id": int(rank)}
     try:
-        jax.distributed.initialize()
+        jax.distributed.initialize(**given)
     except ValueError as error:
-        raise InputError("there are no other processes to join; start with srun, mpirun, or on a TPU pod") from error
+        raise InputError(
+            "there are no other processes to join; start with srun, mpirun, or on a TPU pod, or set "
+            f"{', '.join(BY_HAND)} for each"
+        ) from error
 
 
 def mesh() -> Mesh | None:
@@ -44,6 +61,7 @@ def replicate(state, mesh: Mesh | None):
     if mesh is None:
         return state
     everywhere = NamedSharding(mesh, ALL)
+    state = jax.device_get(state)  # what was read back is bound to a device, which the other hosts cannot reach
     return jax.device_put(state, everywhere).replace(setup=dataclasses.replace(state.setup, mesh=mesh))
 
 

@@ -20,15 +20,18 @@ def sweep(
     out: Path,
     *,
     resume: bool,
-    fit: Callable[[Training, Path, bool], int],
+    fit: Callable[[Training, Path, bool], object],
 ) -> str:
     """Runs every combination of "name=value,value" in a folder of its own, and returns the table of their best.
 
     Where the trunk is frozen and cached, all share one cache, so that only the first computes it. The best value is
-    chosen on the validation set, so it is a little too good there: judge it on the test set.
+    chosen on the validation set, so it is a little too good there: judge it on the test set. All combinations are
+    looked at before the first is run.
 
     Raises:
-        InputError: values that are no list, or as in `fit`.
+        InputError: values that are no list or do not fit, two combinations of one folder, nothing to validate on, or as
+            in `fit`.
+        KeyboardInterrupt: a training was stopped; no further one is begun.
     """
     grid = []
     for value in values:
@@ -36,12 +39,23 @@ def sweep(
         if not equals or not options:
             raise InputError(f'"{value}" is nothing to try; write name=value,value')
         grid.append([f"{name}={option}" for option in options.split(",")])
-    results = []
+    shared = [f"cache_dir={json.dumps(str((out / CACHE).resolve()))}"] if training.cache else []
+    trainings: dict[Path, Training] = {}
     for changes in itertools.product(*grid):
         folder = out / file_name("_".join(changes))
-        shared = [f"cache_dir={json.dumps(str((out / CACHE).resolve()))}"] if training.cache else []
-        fit(training.replace([*changes, *shared]), folder, resume and folder.exists())
+        if folder in trainings:
+            raise InputError(
+                f"{', '.join(changes)}: another combination has the folder {folder.name} too; leave one out"
+            )
+        trainings[folder] = training.replace([*changes, *shared])
+    results = []
+    for folder, changed in trainings.items():
+        fit(changed, folder, resume and folder.exists())
         scores = [line for line in lines(folder / VALIDATION) if line.get(training.monitor) is not None]
+        if not scores:
+            raise InputError(
+                f"{folder}: nothing was validated, so nothing can be compared; give valid, or the split valid"
+            )
         pick = max if training.monitor.endswith(HIGHER) else min
         best = pick(scores, key=lambda line: line[training.monitor])
         results.append({"run": folder.name, "step": best["step"], training.monitor: best[training.monitor]})
