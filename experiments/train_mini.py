@@ -16,25 +16,27 @@ given again:
     plain       as `tuned`, without that loss: what does the physics help, and what does it cost?
     confidence  pLDDT, PAE and resolved atoms alone, on the network of `tuned`, frozen, from the cache
 
-`experiments/assess_mini.py` measures the result and writes the weights.
+The weights are written as `params_mini.npz` in float16; `experiments/assess_mini.py` measures them.
 """
 
 import csv
 import hashlib
 from pathlib import Path
 
+import numpy as np
 from absl import app, flags, logging
 
 from af2jax import compilation
 from af2jax.data.parse import read_text
-from af2jax.files import write
+from af2jax.files import whole, write
 from af2jax.finetune import Training, fit
-from af2jax.finetune.run import latest
+from af2jax.finetune.run import latest, load
 from af2jax.pretrained.checkpoint import place
+from af2jax.pretrained.deepmind import to_deepmind
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv, msa_cases.tsv and MANIFEST.tsv.", required=True)
 OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run directories.")
-STEPS = flags.DEFINE_integer("steps", 5000, "Of the initial training; the others are in proportion.", lower_bound=40)
+STEPS = flags.DEFINE_integer("steps", 8000, "Of the initial training; the others are in proportion.", lower_bound=40)
 SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
 
 VALID, CONFIDENCE = 15, 40  # per cent of the clusters: those up to the first are "valid", up to the second "confidence"
@@ -123,6 +125,16 @@ def trainings(structure: str, confidence: str, out: Path, steps: int, seed: int)
     }
 
 
+def weights(run: Path, out: Path) -> Path:
+    """Writes the parameters of a checkpoint as params_mini.npz, in float16."""
+    _, params = load("mini", run)
+    flat = {name: np.asarray(array, np.float16) for name, array in to_deepmind(params, "mini").items()}
+    path = out / "params_mini.npz"
+    with whole(path) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **flat)
+    return path
+
+
 def main(_) -> None:
     """Makes the tables, and trains what has not been trained."""
     logging.set_verbosity(logging.WARNING)
@@ -131,6 +143,7 @@ def main(_) -> None:
     for name, training in trainings(*tables(data, out), out, STEPS.value, SEED.value).items():
         fit(training, out / name, resume=True, say=lambda line, name=name: print(f"{name}: {line}", flush=True))
         print(f"{name}: ends in {latest(out / name)}", flush=True)
+    print(f"weights: {weights(latest(out / 'confidence'), out)}")
 
 
 if __name__ == "__main__":
