@@ -6,8 +6,11 @@ Exit codes: 0 all done, 2 usage or bad input, 3 some items failed, 4 none succee
 import os
 import sys
 
+from af2jax.cli.compare import Compare
 from af2jax.cli.doctor import Doctor
 from af2jax.cli.download import Download
+from af2jax.cli.evaluate import Evaluate
+from af2jax.cli.explore import Explore
 from af2jax.cli.export import Export
 from af2jax.cli.fetch import Fetch
 from af2jax.cli.finetune import Finetune
@@ -25,12 +28,15 @@ COMMANDS = {
     "search": Search,
     "download": Download,
     "fetch": Fetch,
+    "explore": Explore,
     "finetune": Finetune,
+    "evaluate": Evaluate,
+    "compare": Compare,
     "export": Export,
     "inspect": Inspect,
     "doctor": Doctor,
 }
-COMPILING = (Predict, Finetune)  # commands whose compiled programs are kept on disk
+COMPILING = (Predict, Finetune, Evaluate, Compare)  # commands whose compiled programs are kept on disk
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,66 @@
+"""`af2jax compare`: a baseline against tuned networks and simple rivals, on the same targets."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from af2jax.cli.evaluate import bar, check_out
+from af2jax.errors import InputError
+
+
+@dataclass
+class Compare:
+    """Compare networks target by target: differences with intervals, tests, effect sizes, costs, and a plain verdict.
+
+    Simple rivals (commonest class or mean, nearest neighbour, ridge or logistic regression) are always in the table.
+    Exit codes: 0 all done, 2 bad input, 3 some targets failed.
+    """
+
+    runs: Positional[tuple[Path, ...]]
+    """Run directories, checkpoints, parameters, or folders that af2jax evaluate wrote; the first is the baseline."""
+    out: Path
+    """Folder for the report."""
+    data: Path | None = None
+    """Data set to evaluate on; default that of the first evaluation or run."""
+    split: str = ""
+    """Split of it, or all; default test, or else valid, or else all."""
+    general: Path | None = None
+    """Data set that no run was tuned for, to see what was forgotten; all of it is folded."""
+    activations: bool = False
+    """A further rival: regression on the activations of the baseline's trunk; folds what the runs learnt from, once."""
+    preset: str | None = None
+    """Preset of parameters that are of no run; default that of the file's name, or model_1_ptm."""
+    num_recycle: int | None = None
+    """Recycles; default as each run was validated, or the preset's number."""
+    quiet: bool = False
+    """No progress bar."""
+    debug: bool = False
+    """Show a traceback for every error."""
+
+    def run(self) -> int:
+        from af2jax.report import comparison, entries
+        from af2jax.report.subject import open_subject
+
+        if not self.runs:
+            raise InputError("give at least one run, the baseline first")
+        check_out(self.out)
+        with bar("evaluating", self.quiet) as progress:
+            how = (self.preset, self.num_recycle, progress)
+            found, lost = entries.shared(entries.read(self.runs, self.out, self.data, self.split, *how))
+            frozen = open_subject(found[0].path, self.preset, self.num_recycle) if self.activations else None
+            rivals, notes = entries.simple(found, frozen, progress)
+            general = []
+            if self.general:
+                paths = [Path(entry.path) for entry in found]
+                read = entries.read(paths, self.out / "general", self.general, "all", *how)
+                general, _ = entries.shared(read)
+        page, verdicts = comparison.write(found, rivals, general, lost, notes, self.out)
+        failed = {problem for entry in (*found, *general) for problem in entry.evaluation.problems}
+        for name, reason in sorted(failed):
+            print(f"failed: {name}: {reason}", file=sys.stderr)
+        for verdict in verdicts:
+            print(verdict.text)
+        print(page)
+        return 3 if failed else 0

@@ -1,0 +1,81 @@
+"""`af2jax evaluate`: how good a network is on a data set, before or after any tuning."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from af2jax.errors import InputError
+
+
+@dataclass
+class Evaluate:
+    """Fold every target of a data set and compare it with what is known: a verdict, and a page that shows why.
+
+    The folder has index.html, scores.json (which af2jax compare reads), residues.csv, plots/, tables/ and structures/.
+    Exit codes: 0 all done, 2 bad input, 3 some targets failed.
+    """
+
+    run_or_params: Positional[Path]
+    """Run directory of af2jax finetune, one of its checkpoints, or parameters (.npz or a folder of them)."""
+    dataset: Positional[Path]
+    """Table or folder of structures, as af2jax finetune reads it."""
+    out: Path
+    """Folder for the report."""
+    preset: str | None = None
+    """Preset of the parameters; default that of the run or of the file's name, or model_1_ptm."""
+    split: str = ""
+    """Evaluate this split alone, or all; default test, or else valid, or else all."""
+    num_recycle: int | None = None
+    """Recycles; default as the run was validated, or the preset's number."""
+    quiet: bool = False
+    """No progress bar."""
+    debug: bool = False
+    """Show a traceback for every error."""
+
+    def run(self) -> int:
+        from af2jax.report import assessment
+        from af2jax.report.evaluation import evaluate
+        from af2jax.report.subject import open_subject
+
+        check_out(self.out)
+        subject = open_subject(self.run_or_params, self.preset, self.num_recycle)
+        with bar("evaluating", self.quiet) as progress:
+            found = evaluate(subject, self.dataset, self.split, progress)
+        page, verdicts = assessment.write(found, self.out)
+        for name, reason in found.problems:
+            print(f"failed: {name}: {reason}", file=sys.stderr)
+        for verdict in verdicts:
+            print(verdict.text)
+        print(page)
+        return 3 if found.problems else 0
+
+
+def check_out(out: Path) -> None:
+    """Makes the folder.
+
+    Raises:
+        InputError: it is a file, or cannot be made.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file, not a folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be made: {error.strerror}; give another folder") from None
+
+
+@contextmanager
+def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error where that is a terminal; yields a function of (done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -1,0 +1,138 @@
+"""How good answers are: of classes by confusion, ROC, precision and recall, calibration; of numbers by correlation.
+
+Over nothing at all every score is NaN, and so is what needs two classes or two values where there is one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from af2jax.typing import Float, Int
+
+
+class Curve(NamedTuple):
+    """A curve over all thresholds, from the strictest on, and the area under it."""
+
+    x: np.ndarray
+    y: np.ndarray
+    area: float
+
+
+class Reliability(NamedTuple):
+    """What was said with some confidence against how often it was right; NaN in bins without answers."""
+
+    edges: np.ndarray  # [bins + 1] of confidence, 0 to 1
+    count: np.ndarray  # int [bins]
+    said: np.ndarray  # [bins] mean confidence
+    right: np.ndarray  # [bins] share that was right
+    error: float  # expected calibration error: |right - said| of the bins, each counting by its answers
+
+
+class Classes(NamedTuple):
+    """Scores of each class [classes] and of all."""
+
+    count: np.ndarray  # int: true members
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    accuracy: float
+    balanced: float  # mean recall of the classes that occur
+    macro_f1: float  # mean F1 of the classes that occur
+
+
+class Regression(NamedTuple):
+    """Scores of predicted numbers."""
+
+    count: int
+    pearson: float
+    spearman: float
+    mae: float
+    rmse: float
+    r2: float  # 1 - squared error over the variance of the truth: below 0 is worse than the mean
+
+
+def confusion(
+    said: Int[np.ndarray, " n"], true: Int[np.ndarray, " n"], classes: int
+) -> Int[np.ndarray, "classes classes"]:
+    """How often each true class (row) was called each class (column)."""
+    return np.bincount(true * classes + said, minlength=classes**2).reshape(classes, classes)
+
+
+def scores(matrix: Int[np.ndarray, "classes classes"]) -> Classes:
+    """Precision, recall and F1 of each class of a confusion matrix. A class never said has precision NaN and F1 0."""
+    hits, true, said = np.diag(matrix).astype(float), matrix.sum(1), matrix.sum(0)
+    share = lambda a, b: np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+    recall = share(hits, true)
+    f1 = share(2 * hits, true + said)
+    occurs = true > 0
+    mean = lambda x: float(x[occurs].mean()) if occurs.any() else np.nan
+    accuracy = float(hits.sum() / matrix.sum()) if matrix.sum() else np.nan
+    return Classes(true, share(hits, said), recall, f1, accuracy, mean(recall), mean(f1))
+
+
+def roc(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
+    """The ROC curve of one class against the others: false positive rate, true positive rate.
+
+    Equal scores are one step, so the area is the chance that a positive is above a negative, ties counting half.
+    """
+    hits, wrong = _counts(score, positive)
+    if not hits[-1] or not wrong[-1]:
+        return Curve(np.zeros(0), np.zeros(0), np.nan)
+    x, y = wrong / wrong[-1], hits / hits[-1]
+    return Curve(x, y, float(np.trapezoid(y, x)))
+
+
+def precision_recall(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
+    """Recall and precision of one class against the others; the area is the average precision."""
+    hits, wrong = _counts(score, positive)
+    if not hits[-1]:
+        return Curve(np.zeros(0), np.zeros(0), np.nan)
+    recall = hits / hits[-1]
+    precision = np.append(1.0, hits[1:] / (hits[1:] + wrong[1:]))
+    return Curve(recall, precision, float(np.sum(np.diff(recall) * precision[1:])))
+
+
+def reliability(confidence: Float[np.ndarray, " n"], right: np.ndarray, bins: int = 10) -> Reliability:
+    """Answers given with `confidence` (0 to 1) in equal bins, and how often they were right (bool [n])."""
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    mean = lambda x: np.divide(np.bincount(place, x, bins), count, out=np.full(bins, np.nan), where=count > 0)
+    said, found = mean(confidence), mean(right.astype(float))
+    error = float(np.nansum(np.abs(found - said) * count) / count.sum()) if count.sum() else np.nan
+    return Reliability(edges, count, said, found, error)
+
+
+def log_loss(probability: Float[np.ndarray, "n classes"], true: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """-log of the probability that was given to what is true; at most 34.5, that of 1e-15."""
+    return -np.log(np.maximum(np.take_along_axis(probability, true[:, None], axis=1)[:, 0], 1e-15))
+
+
+def regression(said: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> Regression:
+    """Correlations and errors; a pair with a value that is not finite does not count."""
+    from scipy import stats
+
+    said, true = (np.asarray(x, np.float64) for x in (said, true))
+    keep = np.isfinite(said) & np.isfinite(true)
+    said, true = said[keep], true[keep]
+    if not len(said):
+        return Regression(0, *[np.nan] * 5)
+    error = said - true
+    varies = len(said) > 1 and np.ptp(true) > 0
+    both = varies and np.ptp(said) > 0
+    return Regression(
+        len(said),
+        float(stats.pearsonr(said, true).statistic) if both else np.nan,
+        float(stats.spearmanr(said, true).statistic) if both else np.nan,
+        float(np.abs(error).mean()),
+        float(np.sqrt((error**2).mean())),
+        float(1 - (error**2).sum() / ((true - true.mean()) ** 2).sum()) if varies else np.nan,
+    )
+
+
+def _counts(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(positives, negatives) with a score of at least each threshold, from none on."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1) if len(score) else np.zeros(0, int)
+    hits = np.cumsum(positive[order])[last]
+    return np.append(0, hits).astype(float), np.append(0, last + 1 - hits).astype(float)

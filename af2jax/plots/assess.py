@@ -1,0 +1,101 @@
+"""Plots of how good predictions are: curves, tables of pairs of residues, confusion, intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from af2jax.plots.figure import COLOURS
+from af2jax.plots.panels import LABELS, MARKS, SMALL
+from af2jax.plots.render import HEIGHT, WIDTH, blank, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def curves(
+    series: Mapping[str, tuple[Sequence | np.ndarray, Sequence | np.ndarray]],
+    labels: tuple[str, str],
+    *,
+    diagonal: int = 0,
+    marks: bool = True,
+    whole: bool = False,
+) -> "Figure":
+    """Lines {name: (x, y)}.
+
+    Args:
+        labels: of x and y.
+        diagonal: where above 0, what is perfect or mere chance is a grey line from 0 to it, and both axes end there.
+        marks: each point has a mark.
+        whole: x counts something.
+    """
+    figure, axis = blank()
+    if diagonal:
+        axis.plot([0, diagonal], [0, diagonal], color="0.6", linewidth=1, linestyle=":", zorder=0)
+        axis.set(xlim=(-0.02 * diagonal, 1.02 * diagonal), ylim=(-0.02 * diagonal, 1.02 * diagonal))
+    for i, (name, (x, y)) in enumerate(series.items()):
+        style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)] if marks else None}
+        axis.plot(
+            x, y, linewidth=1.3, markersize=4, linestyle=("-", "--", "-.", ":")[i % 4], label=plain(name), **style
+        )
+    axis.set(xlabel=plain(labels[0], 60), ylabel=plain(labels[1], 60))
+    axis.grid(alpha=0.3)
+    if whole:
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    if len(series) > 1:
+        axis.legend(fontsize=SMALL)
+    return figure
+
+
+def maps(
+    tables: Mapping[str, np.ndarray], label: str, limits: tuple[int, int], colours: str, bounds: Sequence[int] = ()
+) -> "Figure":
+    """Tables [N_res N_res] under each other with one scale; `bounds`: where chains begin."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from af2jax.plots.render import STYLE
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((WIDTH, 3.6 * len(tables)), layout="constrained")
+        axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    for axis, (title, table) in zip(axes, tables.items(), strict=True):
+        size = len(table)
+        box = (0.5, size + 0.5, size + 0.5, 0.5)
+        image = axis.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], extent=box, interpolation="nearest")
+        axis.set_title(plain(title, 60), fontsize=9)
+        axis.set(xlabel="residue", ylabel="residue")
+        for edge in bounds:
+            axis.axvline(edge + 0.5, color="black", linewidth=0.7)
+            axis.axhline(edge + 0.5, color="black", linewidth=0.7)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+    return figure
+
+
+def confusion(table: np.ndarray, names: Sequence[str]) -> "Figure":
+    """Counts [true said] as shares of each true class, the counts written in where there is room."""
+    figure, axis = blank(height=max(HEIGHT, 1.6 + 0.3 * len(names)))
+    share = table / np.maximum(table.sum(1, keepdims=True), 1)
+    image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    places, shown = range(len(names)), [plain(name, 18) for name in names]
+    axis.set_xticks(places, shown, rotation=90 if len(names) > 4 else 0)
+    axis.set_yticks(places, shown)
+    axis.set(xlabel="said", ylabel="true")
+    for i, j in np.ndindex(table.shape) if len(names) <= 12 else ():
+        axis.text(j, i, f"{table[i, j]}", ha="center", va="center", color="white" if share[i, j] > 0.6 else "black")
+    figure.colorbar(image, label="share of the true class")
+    return figure
+
+
+def intervals(values: Mapping[str, tuple[float, float, float]], label: str, zero: bool = False) -> "Figure":
+    """Points with intervals, the first at the top: {name: (value, low, high)}; `zero`: a line at 0."""
+    figure, axis = blank(height=max(1.6, 1.0 + 0.3 * len(values)))
+    for place, (value, low, high) in enumerate(values.values()):
+        style = {"color": COLOURS[place % len(COLOURS)], "marker": MARKS[place % len(MARKS)], "capsize": 3}
+        axis.errorbar(value, place, xerr=[[max(value - low, 0)], [max(high - value, 0)]], **style)
+    if zero:
+        axis.axvline(0, color="black", linewidth=0.8, linestyle="--")
+    axis.set(xlabel=plain(label, 60), yticks=range(len(values)), yticklabels=[plain(name, LABELS) for name in values])
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    axis.grid(axis="x", alpha=0.3)
+    return figure

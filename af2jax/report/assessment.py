@@ -1,0 +1,113 @@
+"""The page of `af2jax evaluate`: is the model good enough as it is, where is it not, and does it know?"""
+
+from pathlib import Path
+
+import numpy as np
+
+from af2jax.metrics.statistics import FEWEST, bootstrap
+from af2jax.plots import assess
+from af2jax.report import answers, structures
+from af2jax.report.evaluation import Evaluation, metric, save
+from af2jax.report.page import Caption, Page
+from af2jax.report.strata import strata
+from af2jax.report.verdict import Verdict, transfers
+
+
+def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
+    """Writes the page, its files and `scores.json`; (the path of the page, the verdicts)."""
+    page = Page(f"Evaluation of {evaluation.subject['name']}", _notes(evaluation))
+    page.number("subject", evaluation.subject)
+    page.number("data", evaluation.data)
+    folds = np.isfinite(evaluation.column("lddt_ca")).any()
+    verdicts = {"structure": transfers(evaluation.column("lddt_ca"), evaluation.families)} if folds else {}
+    verdicts |= {name: answers.verdict(evaluation, name) for name in evaluation.classes}
+    page.section("Verdict")
+    for name, verdict in verdicts.items():
+        page.text(f"{name}: {verdict.text}" if len(verdicts) > 1 else verdict.text)
+    page.number("verdicts", {name: {"answer": v.answer, "text": v.text} for name, v in verdicts.items()})
+    _warnings(page, evaluation)
+    if folds:
+        structures.part(page, evaluation, out)
+    for name in evaluation.classes:
+        answers.part(page, evaluation, name)
+    _groups(page, evaluation)
+    save(evaluation, out)
+    return page.save(out), list(verdicts.values())
+
+
+def primary(evaluation: Evaluation) -> list[str]:
+    """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
+    heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in evaluation.classes.items()]
+    names = [*heads, "lddt_ca"]
+    return [name for name in names if np.isfinite(evaluation.column(name)).any()]
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    facts, data = evaluation.subject, evaluation.data
+    kind = "the best checkpoint of a run" if facts["run"] else "parameters"
+    return [
+        f"{len(evaluation.targets)} targets of {data['path']} (split: {data['split']}), of "
+        f"{len(np.unique(evaluation.families))} families.",
+        f"{facts['path']}: {kind}, {facts['preset']}, {facts['parameters']:,} parameters, {facts['recycles']} recycles"
+        f", SHA-256 {facts['weights'][:16]}.",
+    ]
+
+
+def _warnings(page: Page, evaluation: Evaluation) -> None:
+    if evaluation.problems:
+        page.warning(
+            "serious",
+            f"{len(evaluation.problems)} items could not be evaluated",
+            "No number on this page counts them: a model that fails on hard targets looks better than it is.",
+            [f"{name}: {reason}" for name, reason in evaluation.problems],
+        )
+    if seen := [target.id for target in evaluation.targets if target.relative]:
+        page.warning(
+            "serious",
+            f"{len(seen)} of {len(evaluation.targets)} targets have relatives in what the run learnt from",
+            "30 % identity or more: what is measured on them says little about new proteins. Evaluate a split without.",
+            seen,
+        )
+    if lost := evaluation.data["without"]:
+        text = "The heads that learn them are not evaluated."
+        page.warning("caution", f"The data have no column {', '.join(lost)}", text)
+    families = len(np.unique(evaluation.families))
+    if families < FEWEST:
+        text = (
+            f"With fewer than {FEWEST} no test can tell a difference from chance. Add proteins that are no relatives."
+        )
+        page.warning("caution", f"Only {families} families", text)
+
+
+def _groups(page: Page, evaluation: Evaluation) -> None:
+    """Each primary metric in each group."""
+    names = primary(evaluation)
+    found = strata(evaluation.targets, list(evaluation.classes))
+    if not names or not found:
+        return
+    page.section("Groups")
+    rows, shown = [], {}
+    for name in names:
+        for by, parts in found.items():
+            for group, mask in parts.items():
+                interval = bootstrap(evaluation.column(name)[mask], evaluation.families[mask])
+                rows.append((metric(name).label, by, group, *interval))
+                if name == names[0] and interval.count:
+                    shown[f"{by}: {group}"] = interval[:3]
+    page.table("groups", ("metric", "by", "group", "mean", "95 % from", "to", "targets"), rows)
+    if not shown:
+        return
+    first = metric(names[0])
+    pick = min if first.higher else max
+    worst = pick(shown, key=lambda group: shown[group][0])
+    apart = abs(shown[worst][0] - float(np.nanmean(evaluation.column(names[0]))))
+    page.figure(
+        "groups",
+        assess.intervals(shown, first.label),
+        Caption(
+            f"{first.label} by group.",
+            "Means with 95 % intervals, families drawn together; groups of one target are left out.",
+            f"{worst} fares worst at {shown[worst][0]:.3g}, {apart:.3g} from the mean of all: look at its intervals "
+            "before using the model there.",
+        ),
+    )

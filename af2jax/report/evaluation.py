@@ -1,0 +1,325 @@
+"""Every target of a data set through a network: the scores, what new heads say, and the files that `compare` reads."""
+
+import csv
+import dataclasses
+import heapq
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from af2jax.compilation import make_room
+from af2jax.constants.residues import LETTERS
+from af2jax.data import items as reading
+from af2jax.data import splits
+from af2jax.data.dataset import SPLITS, Item, read_dataset
+from af2jax.data.loading import Loader
+from af2jax.data.parse import printable, read_text
+from af2jax.data.transforms import bucket
+from af2jax.errors import InputError
+from af2jax.files import write
+from af2jax.finetune.heads import Head
+from af2jax.metrics.classification import log_loss
+from af2jax.report.observe import Observed, observe
+from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
+from af2jax.report.subject import Subject, splits_of, trained_on
+from af2jax.schema import Features, Targets
+
+FORMAT, FILE = 1, "scores.json"
+WORST = 3  # targets whose structures are kept
+HEAD_METRICS = {
+    "accuracy": Metric("accuracy", True),
+    "log_loss": Metric("log loss", False),
+    "error": Metric("absolute error", False),
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a head says of a target where the label is known."""
+
+    said: np.ndarray  # float [n classes] probabilities, or [n] numbers
+    label: np.ndarray  # int [n] or float [n]
+    place: np.ndarray  # int [n] of the full sequence, from 0; 0 where the whole has one label
+
+
+@dataclass(frozen=True)
+class Target:
+    """One evaluated protein. `numbers` has those of `Scores` and "<head>/accuracy" and so on."""
+
+    id: str
+    sequence: str
+    family: int  # equal for relatives
+    relative: bool  # of something that the run learnt from
+    numbers: dict[str, float]
+    passes: list[list[float]]
+    answers: dict[str, Answers]
+    values: dict[str, str] = field(default_factory=dict)  # other cells of its row, for groups
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A target whose structures are kept; not part of the files."""
+
+    target: Target
+    features: Features
+    targets: Targets
+    seen: Observed
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of a data set."""
+
+    subject: dict  # facts of the network
+    data: dict  # path, split
+    classes: dict[str, list[str]]  # of each head; [] of numbers
+    targets: list[Target]
+    problems: list[tuple[str, str]]  # (id, reason)
+    pae: np.ndarray = field(default_factory=lambda: np.zeros((PAE_BINS, 2)))
+    residues: list[tuple] = field(default_factory=list)  # (id, position, letter, lddt_ca, lddt, plddt, error, clashes)
+    worst: list[Shown] = field(default_factory=list)
+
+    def column(self, name: str) -> np.ndarray:
+        """A number of every target, NaN where it has none."""
+        return np.array([target.numbers.get(name, np.nan) for target in self.targets], float)
+
+    @property
+    def families(self) -> np.ndarray:
+        """The family of every target."""
+        return np.array([target.family for target in self.targets], int)
+
+
+def metric(name: str) -> Metric:
+    """How a number of a target is read; "<head>/<kind>" those of new heads."""
+    head, _, kind = name.rpartition("/")
+    if not head:
+        return METRICS[name]
+    known = HEAD_METRICS[kind]
+    return dataclasses.replace(known, label=f"{head}: {known.label}")
+
+
+def choose(subject: Subject, dataset: str | Path, split: str = "") -> tuple[list[Item], str]:
+    """(the items to evaluate, their split): those of `split`, or of "test", or else of "valid", or else all.
+
+    Where the data are those that the run trained with, its own splits count.
+
+    Raises:
+        InputError: the data cannot be read, or no item is in `split`.
+    """
+    items = read_dataset(dataset)
+    training = subject.training
+    own = training and not training.valid and Path(training.data).resolve() == Path(dataset).resolve()
+    if own and (parts := splits_of(subject.path)):
+        items = [dataclasses.replace(item, split=parts[item.id]) for item in items if item.id in parts]
+    if split == "all":
+        return items, "all"
+    if split and split not in SPLITS:
+        raise InputError(f'split "{printable(split)}" is not known; give {", ".join(SPLITS)} or all')
+    for name in (split,) if split else ("test", "valid"):
+        if found := [item for item in items if item.split == name]:
+            return found, name
+    if split:
+        raise InputError(f'{printable(str(dataset))}: no item is in the split "{split}"; give another --split, or all')
+    return items, "all"
+
+
+def evaluate(
+    subject: Subject,
+    dataset: str | Path,
+    split: str = "",
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Evaluation:
+    """Folds every item once and scores it; one that cannot be used, or whose answer is not finite, is a problem.
+
+    Raises:
+        InputError: as in `choose`, or no item could be evaluated; the message has the first reason.
+    """
+    chosen, split = choose(subject, dataset, split)
+    labels = {name: what for name, what in subject.labels.items() if any(name in item.values for item in chosen)}
+    lost = sorted(subject.labels.keys() - labels.keys())
+    sequences, problems = {}, []
+    for item in chosen:
+        try:
+            sequences[item.id] = sequence_of(item)
+        except InputError as error:
+            problems.append((item.id, str(error)))
+    left = sorted((item for item in chosen if item.id in sequences), key=lambda item: len(sequences[item.id]))
+    family, relative = _families(subject, sequences)
+    rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
+    found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
+    for done, item in enumerate(left):
+        progress(done, len(left))
+        make_room()
+        size = bucket(len(sequences[item.id].replace("/", "")))
+        seed = subject.training.seed if subject.training else 0
+        loader = Loader(subject.model.config, size, labels, seed, 1, rows, templates)
+        try:
+            features, targets = loader.example(item, 0)
+            seen = observe(subject, features, item.id)
+        except InputError as error:
+            problems.append((item.id, str(error)))
+            continue
+        scores = score(seen, features, targets)
+        answers = {name: answered(subject.heads[name], seen.heads[name], targets, name) for name in labels}
+        numbers = scores.numbers | head_numbers(answers)
+        target = Target(
+            item.id,
+            sequences[item.id],
+            family[item.id],
+            relative[item.id],
+            numbers,
+            scores.passes.tolist(),
+            answers,
+            dict(item.values),
+        )
+        found.append(target)
+        pae += scores.pae
+        residues += _rows(item.id, features, scores)
+        if np.isfinite(numbers["lddt_ca"]):
+            heapq.heappush(worst, (-numbers["lddt_ca"], done, Shown(target, features, targets, seen, scores)))
+            if len(worst) > WORST:
+                heapq.heappop(worst)
+    progress(len(left), len(left))
+    if not found:
+        raise InputError(
+            f"none of {len(chosen)} items could be evaluated; the first: {problems[0][0]}: {problems[0][1]}"
+        )
+    data = {"path": str(dataset), "split": split, "without": lost}
+    classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
+    best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
+    return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last)
+
+
+def sequence_of(item: Item) -> str:
+    """The full sequence of an item, "/" between chains where its row has it so.
+
+    Raises:
+        InputError: its structure cannot be read.
+    """
+    return item.sequence or "".join(LETTERS[code] for code in reading.read(item).aatype)
+
+
+def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:
+    """What a head says where its label is known and no padding is."""
+    label, rows = np.asarray(targets.labels[name]), np.asarray(targets.seq_mask)
+    label = label[rows] if head.kind == "residue" else label[None]
+    said = said[rows] if head.kind == "residue" else said[None]
+    place = np.flatnonzero(label >= 0 if head.classes else ~np.isnan(label))
+    said = np.asarray(jax.nn.softmax(said[place], axis=-1)) if head.classes else said[place, 0]
+    return Answers(said.astype(np.float64), label[place], place)
+
+
+def head_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
+    """The mean accuracy and log loss of classes, and absolute error of numbers, over the known labels of one target."""
+    out: dict[str, float] = {}
+    for name, given in answers.items():
+        if not len(given.label):
+            continue
+        if given.said.ndim == 2:
+            out[f"{name}/accuracy"] = float((given.said.argmax(-1) == given.label).mean())
+            out[f"{name}/log_loss"] = float(log_loss(given.said, given.label).mean())
+        else:
+            out[f"{name}/error"] = float(np.abs(given.said - given.label).mean())
+    return out
+
+
+def facts(subject: Subject) -> dict:
+    """What a report says of the network."""
+    return {
+        "name": subject.name,
+        "path": str(Path(subject.path).resolve()),
+        "preset": subject.model.config.name,
+        "weights": subject.digest,
+        "parameters": subject.size,
+        "recycles": subject.recycles,
+        "run": subject.training is not None,
+        "data": subject.training.data if subject.training else "",
+    }
+
+
+def _families(subject: Subject, sequences: dict[str, str]) -> tuple[dict[str, int], dict[str, bool]]:
+    """By id, the family, and whether one of it was learnt from."""
+    learnt = []
+    for item in trained_on(subject.path):
+        try:
+            learnt.append(sequence_of(item))
+        except InputError:
+            continue
+    groups = splits.clusters([*sequences.values(), *learnt]).tolist()
+    seen = set(groups[len(sequences) :])
+    family = dict(zip(sequences, groups, strict=False))
+    return family, {name: group in seen for name, group in family.items()}
+
+
+def _rows(name: str, features: Features, scores: Scores) -> list[tuple]:
+    """Each residue as a line of `residues.csv`."""
+    rows = np.asarray(features.seq_mask)
+    letters = [LETTERS[code] for code in np.asarray(features.aatype)[rows]]
+    columns = [scores.residues[key] for key in ("lddt_ca", "lddt", "plddt", "error", "clashes")]
+    numbers = [column.tolist() for column in columns]
+    return list(zip([name] * len(letters), range(1, len(letters) + 1), letters, *numbers, strict=True))
+
+
+def save(evaluation: Evaluation, out: Path) -> None:
+    """Writes `scores.json`, from which `load` makes the same, and `residues.csv`."""
+    known = {
+        "format": FORMAT,
+        "subject": evaluation.subject,
+        "data": evaluation.data,
+        "classes": evaluation.classes,
+        "problems": evaluation.problems,
+        "targets": [dataclasses.asdict(target) for target in evaluation.targets],
+    }
+    write(out / FILE, json.dumps(_plain(known), allow_nan=False) + "\n")
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("id", "residue", "letter", "lddt_ca", "lddt", "plddt", "error", "clashes"))
+    show = lambda value: ("" if value != value else f"{value:.2f}") if isinstance(value, float) else value
+    table.writerows([show(value) for value in row] for row in evaluation.residues)
+    write(out / "residues.csv", text.getvalue())
+
+
+def load(out: Path) -> Evaluation:
+    """What `save` wrote, without structures.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another version.
+    """
+    file = out / FILE
+    try:
+        known = json.loads(read_text(file))
+        if known["format"] != FORMAT:
+            raise InputError(f"{file} is of another version of af2jax; run af2jax evaluate again")
+        targets = [_target(entry) for entry in known["targets"]]
+        problems = [(name, reason) for name, reason in known["problems"]]
+        return Evaluation(known["subject"], known["data"], known["classes"], targets, problems)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file} is damaged; run af2jax evaluate again") from None
+
+
+def _target(entry: dict) -> Target:
+    answers = {
+        name: Answers(np.array(a["said"], float), np.array(a["label"]), np.array(a["place"], int))
+        for name, a in entry.pop("answers").items()
+    }
+    numbers = {name: np.nan if value is None else value for name, value in entry.pop("numbers").items()}
+    return Target(answers=answers, numbers=numbers, **entry)
+
+
+def _plain(value):
+    """`value` as JSON has it, null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,192 @@
+"""The data report: what a data set is, what is wrong with it, and a config that follows."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from af2jax.data import splits
+from af2jax.data.dataset import columns as labels
+from af2jax.data.dataset import read_dataset
+from af2jax.data.parse import printable
+from af2jax.errors import InputError, nearest
+from af2jax.files import write
+from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, markup, relations, target
+from af2jax.report.columns import Column
+from af2jax.report.findings import Finding
+from af2jax.report.look import Seen, look
+from af2jax.report.page import Page
+from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
+from af2jax.report.target import Target
+
+LEARNT = 3  # targets in the proposed config, where a user names none
+STAGES = 4
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was found of a data set.
+
+    Attributes:
+        every: all items.
+        seen: those that can be used; what follows is of these.
+        related: int [N_seen], equal for relatives.
+        columns: beside those that every table may have.
+        targets: the columns to be learnt.
+        values: numbers of each item by name (`relations.numbers`).
+        groups: columns that make groups.
+        findings: the worst first.
+    """
+
+    every: list[Seen]
+    seen: list[Seen]
+    related: np.ndarray
+    columns: list[Column]
+    targets: list[Target]
+    values: dict[str, np.ndarray]
+    groups: list[Column]
+    findings: list[Finding]
+
+
+def study(
+    dataset: str | os.PathLike, targets: Sequence[str] = (), progress: Progress = lambda what, done, total: None
+) -> Study:
+    """All that is known of a data set, before a page is made of it.
+
+    Args:
+        dataset: a table or a folder (`af2jax.data.dataset`).
+        targets: columns to be learnt; (): all that look like labels.
+        progress: is told what is done, how much of it, and how much there is.
+
+    Raises:
+        InputError: the data set cannot be read, a target is no column, or no item can be used.
+    """
+    items = read_dataset(dataset)
+    for name in targets:
+        if name not in (known := labels(items)):
+            shown = ", ".join(map(printable, known)) or "none"
+            raise InputError(f'no column is called "{printable(name)}"{nearest(name, known)} (columns: {shown})')
+    every = look(items, lambda done, total: progress("looking at items", done, total))
+    seen = [one for one in every if not one.problem and one.sequence]
+    if not seen:
+        raise InputError(f"none of {len(items)} items can be used; the first: {items[0].id}: {every[0].problem}")
+    progress("comparing sequences", 0, STAGES)
+    related = splits.clusters([one.sequence for one in seen])
+    progress("studying labels", 1, STAGES)
+    table = columns.describe(seen)
+    chosen = columns.choose(table, targets)
+    learnt = [target.study(column, seen, related) for column in chosen]
+    values = relations.numbers(seen, table, learnt)
+    parted = groups.columns_of(table, learnt)
+    found = [
+        *_unread(every),
+        *columns.findings(table, chosen, seen),
+        *chains.findings(seen),
+        *alignments.findings(seen),
+        *leakage.findings(seen, related),
+        *(finding for one in learnt for finding in target.findings(one, seen, one.name in targets)),
+        *relations.findings(values, learnt),
+        *groups.findings(parted, learnt, seen),
+    ]
+    return Study(every, seen, related, table, learnt, values, parted, findings.ranked(found))
+
+
+def explore(
+    dataset: str | os.PathLike,
+    out: str | os.PathLike,
+    targets: Sequence[str] = (),
+    progress: Progress = lambda what, done, total: None,
+) -> list[Finding]:
+    """Writes the data report to the folder `out`; returns what was found, the worst first. Arguments are as in `study`.
+
+    `out` has `index.html`, `report.json`, `plots/`, `tables/`, and what is proposed: `prepared.csv` and `config.toml`.
+
+    Raises:
+        InputError: as in `study`.
+    """
+    out, known = Path(out), study(dataset, targets, progress)
+    progress("drawing", 2, STAGES)
+    shown = [one for one in known.targets if one.relation is None or one.relation.shown]
+    proposed = known.targets if targets else shown[:LEARNT]
+    ready = advice.prepared(known.seen, known.columns, known.related, out)
+    config = advice.config(known.seen, proposed, known.related)
+    page = Page(f"What is in {printable(Path(dataset).name)}", _notes(known, targets))
+    findings.write(page, known.findings)
+    _summary(page, known)
+    columns.write(page, known.columns, [one.column for one in known.targets], known.seen)
+    chains.write(page, known.seen)
+    alignments.write(page, known.seen)
+    target.write(page, known.targets, known.seen)
+    relations.write(page, known.values, known.targets)
+    leakage.write(page, known.seen, known.related)
+    groups.write(page, known.groups, known.targets, known.seen)
+    _proposal(page, config)
+    progress("writing", 3, STAGES)
+    write(out / advice.PREPARED, ready)
+    write(out / advice.CONFIG, config)
+    page.save(out)
+    progress("done", STAGES, STAGES)
+    return known.findings
+
+
+def _unread(every: Sequence[Seen]) -> list[Finding]:
+    problems = [one for one in every if one.problem or not one.sequence]
+    if not problems:
+        return []
+    return [
+        Finding(
+            "items that cannot be used",
+            70 if len(problems) > 0.1 * len(every) else 50,
+            f"{len(problems)} of {len(every)} items cannot be used",
+            "A training leaves them out. If they have something in common, what is left is biased.",
+            "Mend the files, or delete the rows knowingly; prepared.csv is without them.",
+            tuple(f"{one.item.id}: {printable(one.problem)}" for one in problems),
+        )
+    ]
+
+
+def _notes(known: Study, targets: Sequence[str]) -> list[str]:
+    number, every = len(known.seen), len(known.every)
+    notes = [f"{number} of {every} items are described; {every - number} cannot be used."]
+    if not targets and known.targets:
+        names = ", ".join(printable(one.name) for one in known.targets)
+        notes.append(f"No target was named, so all columns that look like labels count as such: {names}.")
+    return notes
+
+
+def _summary(page: Page, known: Study) -> None:
+    """The set beside the PDB at large."""
+    page.section("This set and the PDB at large")
+    seen = known.seen
+    length = np.array([one.length for one in seen])
+    rows: list[list] = [["median length (residues)", float(np.median(length)), LENGTH, LENGTH_SOURCE]]
+    if built := [one for one in seen if one.structure]:
+        weight = [one.length for one in built]
+        for kind, usual in SECONDARY.items():
+            here = float(np.average([getattr(one.structure, kind) for one in built], weights=weight))
+            rows.append([f"{kind} (% of residues)", 100 * here, 100 * usual, SECONDARY_SOURCE])
+    away = chains.distance(chains.composition(seen)[0])
+    rows.append(["composition: residues that would have to change (%)", 100 * away, 0, COMPOSITION_SOURCE])
+    page.table("pdb", ["what", "here", "at large", "source"], rows, "Is this another domain?")
+    far = [row[0] for row in rows[1:-1] if abs(row[1] - row[2]) > 15]
+    far += ["composition"] if away > chains.FAR else []
+    page.text(
+        f"It differs in: {', '.join(far)}. Published accuracies are of other proteins: evaluate before tuning."
+        if far
+        else "By composition and secondary structure it is like the proteins that AlphaFold was trained on."
+    )
+    page.number("items", len(seen))
+    page.number("relatives", len(set(known.related.tolist())))
+
+
+def _proposal(page: Page, config: str) -> None:
+    page.section("Proposed training")
+    page.text(
+        f"{advice.CONFIG} beside this page, which af2jax finetune reads, and {advice.PREPARED}, the data made ready. "
+        "Each choice has its reason; change what you know better."
+    )
+    page.raw(markup.preformatted(config))

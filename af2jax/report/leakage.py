@@ -1,0 +1,201 @@
+"""Relatives: how many proteins a data set really has, and whether splits share any."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from af2jax.data.dataset import SPLITS
+from af2jax.plots import panels
+from af2jax.report.findings import Finding
+from af2jax.report.look import Seen
+from af2jax.report.page import Caption, Page
+
+DRAWN = 400  # clusters in the network
+ENOUGH = 10  # clusters in a part that is measured on, at least
+LARGE, REPEATED = 0.3, 0.5  # of the items: in one cluster, and with a relative
+
+
+def members(groups: np.ndarray) -> list[list[int]]:
+    """The items of each cluster, the largest cluster first."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        found[int(group)].append(index)
+    return sorted(found.values(), key=lambda rows: (-len(rows), rows[0]))
+
+
+def crossing(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The clusters that lie in several splits."""
+    return [rows for rows in clusters if len({seen[i].item.split for i in rows} - {""}) > 1]
+
+
+def effective(clusters: Sequence[Sequence[int]]) -> float:
+    """How many equally large clusters would be as varied: 1 / the chance that two items are of one cluster."""
+    sizes = np.array([len(rows) for rows in clusters], float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def findings(seen: Sequence[Seen], groups: np.ndarray) -> list[Finding]:
+    """Leaks between splits, redundancy, and parts that are too small; `seen` has a sequence each."""
+    clusters = members(groups)
+    return [*_leaks(seen, clusters), *_redundancy(seen, clusters), *_sizes(seen, clusters)]
+
+
+def _leaks(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
+    found, same, alike = [], [], []
+    for rows in crossing(seen, clusters):
+        held = [i for i in rows if seen[i].item.split in ("valid", "test")]
+        twins = defaultdict(set)
+        for i in rows:
+            twins[seen[i].sequence].add(seen[i].item.split)
+        for i in held:
+            others = [j for j in rows if seen[j].item.split and seen[j].item.split != seen[i].item.split]
+            others.sort(key=lambda j: (seen[j].sequence != seen[i].sequence, seen[j].item.split != "train"))
+            if not others or (seen[i].item.split == "valid" and seen[others[0]].item.split == "test"):
+                continue  # said once, of the test item
+            text = f"{seen[i].item.id} ({seen[i].item.split}) and {seen[others[0]].item.id} "
+            text += f"({seen[others[0]].item.split})" + (f", and {len(others) - 1} more" if len(others) > 1 else "")
+            (same if len(twins[seen[i].sequence]) > 1 else alike).append(text)
+    held = sum(one.item.split in ("valid", "test") for one in seen)
+    why = "What is measured on them says how well a training remembers, not how well it predicts new proteins."
+    cure = (
+        "Let relatives share a split: prepared.csv moves the training items that have relatives held out to their part."
+    )
+    if same:
+        title = f"{len(same)} of {held} held-out proteins are in another split too, letter for letter"
+        found.append(Finding("the same protein in two splits", 95, title, why, cure, tuple(same)))
+    if alike and len(clusters) > 1:
+        title = f"{len(alike)} of {held} held-out proteins have relatives in another split (30 % identity or more)"
+        found.append(Finding("leak", 90, title, why, cure, tuple(alike)))
+    return found
+
+
+def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
+    most, number = len(clusters[0]), len(seen)
+    name = lambda rows: f"{len(rows)} items: {', '.join(seen[i].item.id for i in rows[:6])}" + ", ..." * (len(rows) > 6)
+    if len(clusters) == 1 and number > 1:
+        return [
+            Finding(
+                "one family",
+                25,
+                f"all {number} items are relatives of each other",
+                "As in a scan of mutations: what is learnt holds for this family, and all splits share it.",
+                "Split by position or by number of mutations, and claim nothing about other proteins.",
+                (name(clusters[0]),),
+            )
+        ]
+    if most > LARGE * number and most > 2:
+        return [
+            Finding(
+                "one family dominates",
+                50,
+                f"{most} of {number} items are relatives of each other",
+                "They count as often in the loss and in the mean, though they are nearly one example.",
+                "Draw them less often: prepared.csv has weights of 1 / size of the cluster; report means by cluster.",
+                tuple(name(rows) for rows in clusters[:5] if len(rows) > 1),
+            )
+        ]
+    repeated = sum(len(rows) for rows in clusters if len(rows) > 1)
+    if repeated > REPEATED * number:
+        return [
+            Finding(
+                "redundancy",
+                25,
+                f"{number} items are {len(clusters)} proteins without relatives",
+                f"{repeated} items have relatives: the set is as varied as {effective(clusters):.0f} equal clusters.",
+                "Weight by cluster (prepared.csv does), and count clusters where a number of examples is stated.",
+                tuple(name(rows) for rows in clusters[:20] if len(rows) > 1),
+            )
+        ]
+    return []
+
+
+def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
+    own = {i: number for number, rows in enumerate(clusters) for i in rows}
+    found = []
+    if not any(one.item.split for one in seen):
+        return [
+            Finding(
+                "no split",
+                15,
+                f"none of {len(seen)} items says which part it belongs to",
+                "A training would split them itself, relatives together.",
+                "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins.",
+            )
+        ]
+    if missing := [one for one in seen if not one.item.split]:
+        title = f"{len(missing)} of {len(seen)} items have no split where others have one"
+        text = "They are left out of a training."
+        rows = tuple(one.item.where for one in missing)
+        found.append(Finding("split of some", 60, title, text, "Give each item a split.", rows))
+    for part in SPLITS:
+        rows = [i for i, one in enumerate(seen) if one.item.split == part]
+        number = len({own[i] for i in rows})
+        if not rows:
+            title = f"no item is in the split {part}"
+            text = (
+                "Nothing can be learnt."
+                if part == "train"
+                else "Nothing tells how good the model is on other proteins."
+            )
+            found.append(Finding("an empty split", 90 if part == "train" else 45, title, text, "Fill it."))
+        elif part != "train" and number < min(ENOUGH, len(clusters) / 3) and len(clusters) > 1:
+            found.append(
+                Finding(
+                    "a small test",
+                    45,
+                    f"the split {part} has {number} proteins without relatives ({len(rows)} items)",
+                    "A mean over so few moves by its own size when one protein is exchanged.",
+                    f"Hold out more, {ENOUGH} clusters at least, or cross-validate.",
+                    tuple(seen[i].item.id for i in rows),
+                )
+            )
+    return found
+
+
+def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
+    """The network of clusters, and tables of clusters and splits."""
+    page.section("Relatives and splits")
+    clusters = members(groups)
+    across = crossing(seen, clusters)
+    own = {i: number for number, rows in enumerate(clusters) for i in rows}
+    rows = []
+    for part in (*SPLITS, ""):
+        inside = [i for i, one in enumerate(seen) if one.item.split == part]
+        if inside:
+            shared = sum(any(seen[j].item.split not in ("", part) for j in clusters[own[i]]) for i in inside)
+            rows.append([part or "none", len(inside), len({own[i] for i in inside}), shared])
+    page.table("splits", ["split", "items", "clusters", "items with relatives in another split"], rows, "Splits")
+    table = [
+        [
+            number,
+            len(members_),
+            ", ".join(sorted({seen[i].item.split for i in members_} - {""})),
+            _names(seen, members_),
+        ]
+        for number, members_ in enumerate(clusters, 1)
+        if len(members_) > 1
+    ]
+    if table:
+        page.table("clusters", ["cluster", "items", "splits", "members"], table, "Clusters of relatives")
+    sizes = Counter(len(rows) for rows in clusters)
+    page.number("clusters", {"number": len(clusters), "effective": effective(clusters), "crossing": len(across)})
+    left = f" The {DRAWN} largest are drawn." if len(clusters) > DRAWN else ""
+    caption = Caption(
+        f"Proteins (dots) and their relatives: {len(clusters)} clusters of {len(seen)} items, coloured by split.",
+        "Relatives are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
+        f"variants of one protein; black rings lie in several splits.{left}",
+        f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no relative: "
+        + (
+            "mend the splits before anything is measured."
+            if across
+            else f"splits are apart; the set is worth {effective(clusters):.0f} equal clusters, not {len(seen)} items."
+        ),
+    )
+    drawn = clusters[:DRAWN]
+    kinds = [[seen[i].item.split for i in rows] for rows in drawn]
+    page.figure("network", panels.network(kinds, [rows in across for rows in drawn]), caption)
+
+
+def _names(seen: Sequence[Seen], rows: Sequence[int]) -> str:
+    return ", ".join(seen[i].item.id for i in rows[:8]) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")

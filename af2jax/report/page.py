@@ -1,0 +1,201 @@
+"""A report as one HTML file that asks nothing of any network, with its plots, tables and numbers beside it.
+
+All text is escaped, and a content security policy refuses every script and style but those whose hashes it lists, so
+that a name in the data is text wherever it is shown.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from af2jax.files import file_name, whole
+from af2jax.report import markup
+
+if TYPE_CHECKING:
+    from af2jax.plots.render import Figure
+
+MOST = 1_500_000  # bytes of index.html
+SHOWN = 100  # rows of a table on the page; its CSV has all
+LEVELS = ("serious", "caution", "note")  # of warnings, the worst first
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What a plot says, in three parts; the last quotes a figure of these data and the decision that it bears."""
+
+    shows: str
+    made: str
+    follows: str
+
+    def __post_init__(self):
+        if not (self.shows and self.made and any(c.isdigit() for c in self.follows)):
+            raise ValueError(f"a caption has three parts, and its last quotes a figure of the data: {self}")
+
+    def __str__(self) -> str:
+        return f"{self.shows} {self.made} {self.follows}"
+
+
+class Page:
+    """Collects the parts of a report in their order, and saves them.
+
+    Args:
+        title: of the page.
+        notes: remarks that stand below it, such as what was left out.
+    """
+
+    def __init__(self, title: str, notes: Sequence[str] = ()):
+        self.title, self.notes = title, tuple(notes)
+        self.numbers: dict = {}
+        self._parts: list = []  # HTML, or the name of a figure
+        self._contents: list[str] = []  # titles of sections
+        self._tables: dict[str, dict] = {}
+        self._figures: dict[str, dict] = {}
+        self._warnings: list[dict] = []
+        self._scripts: list[str] = []
+
+    def section(self, title: str) -> None:
+        """A heading, listed at the top of the page."""
+        self._contents.append(title)
+        self._parts.append(markup.heading(title, len(self._contents)))
+
+    def text(self, text: str) -> None:
+        """A paragraph for each that an empty line ends."""
+        self._parts.append(markup.paragraphs(text))
+
+    def number(self, name: str, value) -> None:
+        """A number, or a dictionary or array of them, for `report.json`; the page does not show it."""
+        self.numbers[name] = value
+
+    def table(self, name: str, headings: Sequence[str], rows: Iterable[Sequence], title: str = "") -> None:
+        """A table of numbers and words; the page shows the first hundred rows, `tables/NAME.csv` has all."""
+        name, rows = self._new(name, self._tables), [list(row) for row in rows]
+        self._tables[name] = {"headings": list(headings), "rows": rows}
+        note = f"{len(rows) - SHOWN} more rows in tables/{name}.csv" if len(rows) > SHOWN else ""
+        self._parts.append(markup.table(headings, rows[:SHOWN], title, note))
+
+    def figure(self, name: str, plot: Union["Figure", str, os.PathLike], caption: Caption) -> None:
+        """A plot: a figure of matplotlib's, or the path of a PNG, with its SVG beside it where there is one.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        name = self._new(name, self._figures)
+        if isinstance(plot, str | os.PathLike):
+            png, vector = Path(plot).read_bytes(), Path(plot).with_suffix(".svg")
+            svg = vector.read_bytes() if vector.exists() else b""
+        else:
+            from af2jax.plots.render import png_and_svg
+
+            png, svg = png_and_svg(plot, str(caption))
+        self._figures[name] = {"caption": caption, "png": png, "svg": svg}
+        self._parts.append((name,))
+
+    def warning(self, level: str, title: str, text: str, rows: Sequence[str] = ()) -> None:
+        """A box that says what threatens the result; `rows` names what is behind it. `level` is of `LEVELS`."""
+        if level not in LEVELS:
+            raise ValueError(f"{level} is none of {LEVELS}")
+        self._warnings.append({"level": level, "title": title, "text": text, "rows": list(rows)})
+        self._parts.append(markup.warning(level, title, text, list(rows)))
+
+    def raw(self, block: str, script: str = "") -> None:
+        """HTML of our own, and a script that the policy allows; what they say of the data must be escaped already.
+
+        `markup.data` makes a block of JSON that a script reads. Styles are set by the script, or are in `markup.STYLE`.
+        """
+        if "</script" in script.lower() or "<!--" in script:
+            raise ValueError("the script would end before its end")
+        self._parts.append(block)
+        if script and script not in self._scripts:
+            self._scripts.append(script)
+
+    def save(self, folder: str | os.PathLike) -> Path:
+        """Writes `plots/`, `tables/`, `report.json` and last `index.html`, each file whole or not at all; its path."""
+        folder = Path(folder)
+        for name, figure in self._figures.items():
+            for kind in ("png", "svg"):
+                if figure[kind]:
+                    _write(folder / "plots" / f"{name}.{kind}", figure[kind])
+        for name, table in self._tables.items():
+            out = io.StringIO()
+            csv.writer(out, lineterminator="\n").writerows([table["headings"], *table["rows"]])
+            _write(folder / "tables" / f"{name}.csv", out.getvalue().encode("utf-8", "replace"))
+        _write(folder / "report.json", self.json().encode())
+        _write(folder / "index.html", self.html().encode("utf-8", "replace"))
+        return folder / "index.html"
+
+    def json(self) -> str:
+        """All that the report knows: numbers, tables, captions and warnings."""
+        figures = {
+            name: {
+                "shows": figure["caption"].shows,
+                "made": figure["caption"].made,
+                "follows": figure["caption"].follows,
+                "files": [f"plots/{name}.{kind}" for kind in ("png", "svg") if figure[kind]],
+            }
+            for name, figure in self._figures.items()
+        }
+        known = {
+            "title": self.title,
+            "notes": self.notes,
+            "numbers": self.numbers,
+            "warnings": self._warnings,
+            "tables": self._tables,
+            "figures": figures,
+        }
+        return json.dumps(_plain(known), indent=1, allow_nan=False)
+
+    def html(self) -> str:
+        """The page; where it would exceed 1.5 MB, its largest plots are linked to and not shown."""
+        images = {name: _smaller(figure) for name, figure in self._figures.items()}
+        linked: set[str] = set()
+        while True:
+            parts = [part if isinstance(part, str) else self._shown(*part, images, linked) for part in self._parts]
+            page = markup.document(self.title, self.notes, self._contents, parts, self._scripts)
+            left = [name for name in images if name not in linked]
+            if len(page.encode("utf-8", "replace")) <= MOST or not left:
+                return page
+            linked.add(max(left, key=lambda name: len(images[name][0])))
+
+    def _shown(self, name: str, images: dict, linked: set[str]) -> str:
+        caption = self._figures[name]["caption"]
+        words = (caption.shows, caption.made, caption.follows)
+        return markup.figure(name, None if name in linked else images[name], words)
+
+    def _new(self, name: str, taken: Mapping) -> str:
+        """`name` as a file name that is not taken."""
+        name = stem = file_name(name)
+        count = 2
+        while name.lower() in {other.lower() for other in taken}:
+            name, count = f"{stem}_{count}", count + 1
+        return name
+
+
+def _smaller(figure: dict) -> tuple[bytes, str]:
+    """The smaller file of a plot, and its type."""
+    options = [(figure["png"], "image/png"), (figure["svg"], "image/svg+xml")]
+    return min((option for option in options if option[0]), key=lambda option: len(option[0]))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def _plain(value):
+    """`value` as JSON has it: numpy's numbers and arrays converted, null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | None) else str(value)

@@ -1,0 +1,151 @@
+"""Whether a label has anything to do with its sequences: simple predictors against the same with labels exchanged."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from af2jax.constants.residues import UNKNOWN, encode
+
+SHUFFLES = 199
+FOLDS = 5
+FEW = 20  # examples, below which nothing is said
+MOST = 1200  # proteins looked at
+RESIDUES = 1500  # residues looked at
+AROUND = 2  # neighbours on each side that a residue's features hold
+CHANCE = 0.05  # of labels exchanged at random that do as well, above which a relation is not shown
+RIDGE = 1.0
+
+
+class Signal(NamedTuple):
+    """How well simple predictors do: `score` is the correlation of what they say with what is so."""
+
+    score: float
+    p: float  # share of exchanged labels that do as well
+    examples: int
+    by: str
+
+    @property
+    def shown(self) -> bool:
+        return self.p <= CHANCE
+
+
+def of_proteins(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> Signal | None:
+    """The better of two: ridge regression on the sequence for proteins without relatives, and likeness of relatives.
+
+    The regression reads composition and length, and where all are equally long the letters that vary.
+
+    Args:
+        labels: float [N] or, of classes, one-hot [N classes].
+        groups: int [N], equal for relatives.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(len(sequences))[:MOST])
+    if len(chosen) < FEW:
+        return None
+    y, groups = _centred(labels[chosen]), groups[chosen]
+    x = _features([sequences[i] for i in chosen])
+    own = groups if len(np.unique(groups)) >= FOLDS else np.arange(len(groups))
+    exchanged = [rng.permutation(len(y)) for _ in range(SHUFFLES)]
+    found = [_test(_smoother(x, _folds(own, rng)), y, exchanged, "ridge regression on the sequence")]
+    sizes = np.bincount(np.unique(groups, return_inverse=True)[1])
+    if (sizes > 1).sum() >= 3 and sizes[sizes > 1].sum() >= 10:
+        same = (groups[:, None] == groups).astype(float)
+        np.fill_diagonal(same, 0)
+        relatives = same / np.maximum(same.sum(axis=1, keepdims=True), 1)
+        found.append(_test(relatives, y, exchanged, "the mean of its relatives"))
+    best = min(found, key=lambda signal: signal.p)
+    return best._replace(p=min(1.0, best.p * len(found)))
+
+
+def of_residues(sequences: Sequence[str], labels: Sequence[np.ndarray], seed: int = 0) -> Signal | None:
+    """Ridge regression on each residue and its neighbours, tested on other proteins; labels are shifted as a whole.
+
+    Args:
+        labels: for each protein float [N_res] or one-hot [N_res classes], NaN where unknown.
+    """
+    rng = np.random.default_rng(seed)
+    x, y, own = [], [], []
+    for i in rng.permutation(len(sequences)):
+        known = np.isfinite(labels[i]).reshape(len(labels[i]), -1).all(axis=1)
+        x.append(_windows(sequences[i])[known])
+        y.append(labels[i][known])
+        own += [i] * int(known.sum())
+        if len(own) >= RESIDUES:
+            break
+    if len(own) < FEW or len(set(own)) < FOLDS:
+        return None
+    exchanged = [(np.arange(len(own)) + shift) % len(own) for shift in rng.integers(1, len(own), SHUFFLES)]
+    folds = _folds(np.array(own), rng)
+    return _test(
+        _smoother(np.concatenate(x), folds), _centred(np.concatenate(y)), exchanged, "the residue and its neighbours"
+    )
+
+
+def _centred(labels: np.ndarray) -> np.ndarray:
+    """float [N columns] with mean 0, numbers as their ranks."""
+    y = np.asarray(labels, float)
+    if y.ndim == 1:
+        from scipy.stats import rankdata
+
+        y = rankdata(y)[:, None]
+    y = y - y.mean(axis=0)
+    return y / max(float(y.std()), 1e-12)
+
+
+def _features(sequences: Sequence[str]) -> np.ndarray:
+    """Composition and length of each sequence; where all are equally long, the letters at places that vary."""
+    codes = [encode(sequence.replace("/", "")) for sequence in sequences]
+    counts = np.stack([np.bincount(code, minlength=UNKNOWN + 1) for code in codes]).astype(float)
+    length = counts.sum(axis=1, keepdims=True)
+    x = np.concatenate([counts / np.maximum(length, 1), np.log(np.maximum(length, 1))], axis=1)
+    if len({len(code) for code in codes}) == 1:
+        table = np.stack(codes)
+        varied = table[:, (table != table[0]).any(axis=0)]
+        x = np.concatenate([x, np.eye(UNKNOWN + 1)[varied].reshape(len(x), -1)], axis=1)
+    return _scaled(x)
+
+
+def _windows(sequence: str) -> np.ndarray:
+    """One-hot letters of each residue and its neighbours: [N_res 5 x 22], the last a place beyond the chain."""
+    codes = np.pad(encode(sequence.replace("/", "")), AROUND, constant_values=UNKNOWN + 1)
+    around = np.lib.stride_tricks.sliding_window_view(codes, 2 * AROUND + 1)
+    return np.eye(UNKNOWN + 2)[around].reshape(len(around), -1)
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    spread = x.std(axis=0)
+    return (x - x.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+
+
+def _folds(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A fold for each example, relatives in one."""
+    _, index = np.unique(groups, return_inverse=True)
+    fold = np.arange(index.max() + 1) % FOLDS
+    return rng.permutation(fold)[index]
+
+
+def _smoother(x: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """The matrix that takes labels to what ridge regression on the other folds says of them: [N N]."""
+    out = np.zeros((len(x), len(x)))
+    for fold in np.unique(folds):
+        test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        a, b = x[train], x[test]
+        penalty = RIDGE * x.shape[1]
+        if x.shape[1] <= len(train):
+            weights = b @ np.linalg.solve(a.T @ a + penalty * np.eye(x.shape[1]), a.T)
+        else:
+            weights = np.linalg.solve(a @ a.T + penalty * np.eye(len(train)), a @ b.T).T
+        out[np.ix_(test, train)] = weights
+    return out
+
+
+def _test(smoother: np.ndarray, y: np.ndarray, exchanged: Sequence[np.ndarray], by: str) -> Signal:
+    """The correlation of what the smoother says with `y` [N columns], and how many exchanged labels reach it."""
+
+    labels = np.stack([y, *(y[order] for order in exchanged)], axis=1).astype(np.float32)  # [N shuffles columns]
+    said = (smoother.astype(np.float32) @ labels.reshape(len(y), -1)).reshape(labels.shape)
+    said -= said.mean(axis=0)
+    size = np.sqrt((said**2).sum((0, 2)) * (labels**2).sum((0, 2)))
+    own, *others = (said * labels).sum((0, 2)) / np.maximum(size, 1e-12)
+    return Signal(float(own), (1 + sum(float(other >= own) for other in others)) / (1 + len(others)), len(y), by)

@@ -1,0 +1,51 @@
+"""Parts of a data set that may fare worse than others: by length, by relatives in training, by what its table says."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from af2jax.report.evaluation import Target
+
+MOST = 12  # different words of a column that makes strata
+FEWEST = 2  # targets of one that is shown
+LEVELS = 5  # different numbers, above which a column measures and does not name
+
+
+def strata(targets: Sequence[Target], without: Sequence[str] = ()) -> dict[str, dict[str, np.ndarray]]:
+    """{what they are parted by: {part: bool [n]}}, where there are at least two parts of two targets.
+
+    Args:
+        without: columns that are labels.
+    """
+    found = {"length": _thirds(np.array([target.numbers["length"] for target in targets]))}
+    found["relatives in training"] = _same(["yes" if target.relative else "no" for target in targets])
+    for name in dict.fromkeys(name for target in targets for name in target.values):
+        cells = [target.values.get(name, "") or "(empty)" for target in targets]
+        if name not in without and len(set(cells)) <= MOST and not _measures(cells):
+            found[name] = _same(cells)
+    shown = {name: {g: m for g, m in parts.items() if m.sum() >= FEWEST} for name, parts in found.items()}
+    return {name: parts for name, parts in shown.items() if len(parts) > 1}
+
+
+def _thirds(length: np.ndarray) -> dict[str, np.ndarray]:
+    """Short, middle and long chains, a third of the targets each as far as lengths differ."""
+    low, high = (int(q) for q in np.quantile(length, [1 / 3, 2 / 3]))
+    parts = {
+        f"up to {low} residues": length <= low,
+        f"{low + 1} to {high} residues": (length > low) & (length <= high),
+        f"above {high} residues": length > high,
+    }
+    return {name: mask for name, mask in parts.items() if mask.any()}
+
+
+def _same(cells: list[str]) -> dict[str, np.ndarray]:
+    array = np.array(cells, object)
+    return {cell: array == cell for cell in sorted(set(cells))}
+
+
+def _measures(cells: list[str]) -> bool:
+    """Whether the cells are measurements and no names."""
+    try:
+        return len({float(cell) for cell in cells}) > LEVELS
+    except ValueError:
+        return False

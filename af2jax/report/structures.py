@@ -1,0 +1,292 @@
+"""The part of an evaluation that is about structures: scores, calibration, how they form, and the worst cases."""
+
+from pathlib import Path
+
+import numpy as np
+
+from af2jax.constants.atoms import CA, CB
+from af2jax.files import file_name, write
+from af2jax.metrics.quality import Calibration, calibration
+from af2jax.metrics.statistics import bootstrap
+from af2jax.plots import assess, panels
+from af2jax.protein.files import Protein
+from af2jax.report.evaluation import Evaluation, Shown
+from af2jax.report.page import Caption, Page
+from af2jax.report.scores import METRICS, PAE_WIDTH
+from af2jax.report.viewer import trace, viewer
+
+MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
+FAR, CONTACT, APART = 5.0, 8.0, 6  # angstrom of aligned errors and contacts; residues along the chain
+TABLE = ("lddt_ca", "lddt", "gdt_ts", "tm", "rmsd", "clashes", "chi1", "plddt")
+
+
+def part(page: Page, evaluation: Evaluation, out: Path) -> None:
+    """Adds it to `page`; the worst structures are written below `out`."""
+    order = np.argsort(np.nan_to_num(evaluation.column("lddt_ca"), nan=np.inf), kind="stable")
+    page.section("Structures")
+    _summary(page, evaluation, order)
+    page.section("Does the network know how good it is?")
+    _calibration(page, evaluation)
+    _aligned(page, evaluation)
+    page.section("How the structure forms")
+    _forms(page, evaluation)
+    if evaluation.worst:
+        page.section("The worst cases")
+        _worst(page, evaluation, out)
+
+
+def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
+    rows = []
+    for name, metric in METRICS.items():
+        values = evaluation.column(name)
+        interval = bootstrap(values, evaluation.families)
+        if interval.count:
+            unit = f" ({metric.unit})" if metric.unit else ""
+            spread = float(np.nanstd(values))
+            best = "high" if metric.higher else "low"
+            rows.append((f"{metric.label}{unit}", *interval[:3], spread, best, interval.count))
+    headings = ("metric", "mean", "95 % from", "to", "spread", "good is", "targets")
+    page.table("metrics", headings, rows, "All targets; families are drawn together for the intervals")
+    targets = [evaluation.targets[i] for i in order]
+    headings = ("target", "residues", *(METRICS[n].label if n in METRICS else "pLDDT" for n in TABLE), "relative seen")
+    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in TABLE), t.relative) for t in targets]
+    page.table("targets", headings, rows, "Each target, worst first")
+    values = evaluation.column("lddt_ca")
+    values = values[np.isfinite(values)]
+    low = float((values < 70).mean())
+    worst = targets[0]
+    page.figure(
+        "lddt_ca",
+        panels.histogram({"targets": values}, "lDDT-CA", "targets", {"70: backbone mostly right": 70.0}),
+        Caption(
+            f"lDDT-CA of {len(values)} targets, by how many reach what.",
+            "The whole chain against all observed residues, after the last recycle; 100 is perfect.",
+            f"{low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
+            + ("look at these one by one before any training." if low else "none needs to be looked at first."),
+        ),
+    )
+
+
+def calibrated(evaluation: Evaluation) -> Calibration:
+    """pLDDT against lDDT-CA over the residues of all targets."""
+    found, said = (np.array([row[column] for row in evaluation.residues], np.float64) for column in (3, 5))
+    return calibration(said, found, np.ones(len(found), bool))
+
+
+def _calibration(page: Page, evaluation: Evaluation) -> None:
+    found = calibrated(evaluation)
+    there = found.count > 0
+    page.number("plddt_calibration", found._asdict())
+    if not there.any():
+        return
+    over = float(np.sum((found.predicted - found.found)[there] * found.count[there]) / found.count.sum())
+    way = "too sure of itself" if over > 0 else "too modest"
+    follows = (
+        f"The calibration error is {found.error:.1f} over {found.count.sum():,} residues: "
+        + (f"it is {way}; do not rank or filter by pLDDT without a new calibration." if found.error > MISMATCH else "")
+        + ("pLDDT may be used to rank and to filter." if found.error <= MISMATCH else "")
+        + ("" if np.isnan(found.spearman) else f" Spearman's correlation is {found.spearman:.2f}.")
+    )
+    page.figure(
+        "plddt_calibration",
+        assess.curves(
+            {"residues": (found.predicted[there], found.found[there])},
+            ("pLDDT (said)", "lDDT-CA (found)"),
+            diagonal=100,
+        ),
+        Caption(
+            "What the network says of each residue (pLDDT) against what is found (lDDT-CA); a perfect one is the "
+            "dotted diagonal.",
+            "Means in ten bins of pLDDT, over all observed residues that have neighbours.",
+            follows,
+        ),
+    )
+    if found.error > MISMATCH:
+        page.warning("caution", "pLDDT is not to be trusted on these proteins", follows)
+
+
+def _aligned(page: Page, evaluation: Evaluation) -> None:
+    pairs, errors = evaluation.pae.T
+    if not pairs.sum():
+        return
+    there = pairs > 0
+    x = (np.arange(len(pairs)) + 0.5) * PAE_WIDTH
+    mean = errors[there] / pairs[there]
+    sure = pairs[: int(FAR // PAE_WIDTH) + 1].sum()
+    gap = float(np.sum(np.abs(mean - x[there]) * pairs[there]) / pairs.sum())
+    page.number("pae_calibration", {"predicted": x[there], "found": mean, "pairs": pairs[there]})
+    page.figure(
+        "pae_calibration",
+        assess.curves({"pairs": (x[there], mean)}, ("PAE (said, angstrom)", "true error (angstrom)"), diagonal=32),
+        Caption(
+            "The aligned error that the network expects of a pair of residues (PAE) against the true one.",
+            f"Means in bins of {PAE_WIDTH:g} angstrom over all {pairs.sum():,.0f} pairs; true errors count up to "
+            "31.75, where the last bin of PAE lies.",
+            f"On average the two are {gap:.1f} angstrom apart, and {sure / pairs.sum():.0%} of the pairs are said to "
+            f"be within {FAR + 1:g}: "
+            + ("PAE may guide what to trust." if gap < FAR else "do not cut domains by PAE here."),
+        ),
+    )
+
+
+def _forms(page: Page, evaluation: Evaluation) -> None:
+    passes = np.array([target.passes for target in evaluation.targets], float)
+    known = np.isfinite(passes).all((1, 2))
+    if not known.any():
+        return
+    mean = passes[known].mean(0)  # [N_pass N_layer]
+    layers = np.arange(1, mean.shape[1] + 1)
+    gain, first = mean[-1, -1] - mean[0, -1], mean[0, 0]
+    series = {
+        f"pass {i + 1}": (layers, mean[i]) for i in dict.fromkeys((0, *range(1, min(len(mean), 3)), len(mean) - 1))
+    }
+    more = gain > 0.5
+    page.figure(
+        "forms",
+        assess.curves(series, ("layer of the structure module", "mean lDDT-CA"), whole=True),
+        Caption(
+            f"lDDT-CA after each layer of the structure module, in each of {len(mean)} passes through the network.",
+            f"Means of {known.sum()} targets; a pass starts from the result of the one before.",
+            f"From {first:.1f} after the first layer of the first pass to {mean[-1, -1]:.1f} at the end; recycling "
+            f"changed it by {gain:+.1f}: "
+            + ("keep recycling." if more else "fewer recycles would do, and training can use none."),
+        ),
+    )
+
+
+def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
+    files, scenes = [], []
+    for shown in evaluation.worst:
+        name = file_name(shown.target.id)
+        rows = np.asarray(shown.features.seq_mask)
+        final = _protein(shown, shown.seen.positions)
+        write(out / "structures" / f"{name}.pdb", final.to_pdb())
+        write(out / "structures" / f"{name}_trajectory.pdb", trajectory(shown))
+        files += [f"structures/{name}.pdb", f"structures/{name}_trajectory.pdb"]
+        chain = final.chain_index
+        residues = shown.scores.residues
+        true = np.asarray(shown.targets.positions)[rows, CA], np.asarray(shown.targets.atom_mask)[rows, CA]
+        tubes = [
+            trace(
+                "prediction", shown.scores.moved, np.ones(len(chain), bool), chain, residues["plddt"], residues["error"]
+            ),
+            trace("known", *true, chain),
+        ]
+        scenes.append({"name": f"{shown.target.id} (lDDT-CA {shown.target.numbers['lddt_ca']:.1f})", "traces": tubes})
+    page.text(
+        "The prediction (thick) is laid over the known structure (thin, grey). Drag to rotate, wheel or pinch to zoom. "
+        f"The files beside this page: {', '.join(files)}. A trajectory has a model for each layer of the structure "
+        "module in each pass."
+    )
+    page.raw(*viewer("worst_structures", scenes))
+    shown = evaluation.worst[0]
+    _distances(page, shown)
+    _errors(page, shown)
+
+
+def _protein(shown: Shown, positions: np.ndarray) -> Protein:
+    rows = np.asarray(shown.features.seq_mask)
+    chains = np.unique(np.asarray(shown.features.asym_id)[rows], return_inverse=True)[1]
+    kept = (np.asarray(x)[rows] for x in (shown.features.aatype, positions, shown.seen.atom_mask))
+    index = np.asarray(shown.features.residue_index)[rows]
+    return Protein(*kept, index, chains, shown.seen.plddt[-1][rows], shown.target.id)
+
+
+def trajectory(shown: Shown) -> str:
+    """PDB with a model for each layer in each pass, laid over the prediction where that is possible."""
+    from af2jax.geometry.superpose import superpose
+
+    final, rows = shown.seen.positions, np.asarray(shown.features.seq_mask)
+    models = None
+    for layer in shown.seen.layers.reshape(-1, *final.shape):
+        motion = superpose(layer[:, CA].astype(np.float64), final[:, CA].astype(np.float64), rows)
+        one = _protein(shown, layer @ motion.rot.T + motion.trans).structure()
+        if models is None:
+            models = one
+        else:
+            models.add_model(one[0])
+    models.renumber_models()
+    return models.make_pdb_string()
+
+
+def _distances(page: Page, shown: Shown) -> None:
+    if shown.seen.distances is None:
+        return
+    rows = np.asarray(shown.features.seq_mask)
+    said, contacts = (x[rows][:, rows] for x in (shown.seen.distances, shown.seen.contacts))
+    atoms, mask = np.asarray(shown.targets.positions)[rows], np.asarray(shown.targets.atom_mask)[rows]
+    pick = np.where(mask[:, CB], CB, CA)
+    place = np.arange(len(pick))
+    beta = np.where(mask[place, pick][:, None], atoms[place, pick], np.nan)
+    true = np.linalg.norm(beta[:, None] - beta[None], axis=-1)
+    far = np.triu(np.abs(place[:, None] - place) >= APART) & np.isfinite(true)
+    real, likely = far & (true < CONTACT), far & (contacts > 0.5)
+    right, hits, called = int((real & likely).sum()), int(real.sum()), int(likely.sum())
+    page.figure(
+        "worst_contacts",
+        assess.maps(
+            {"said by the distogram": contacts, "known": np.where(np.isfinite(true), true < CONTACT, np.nan)},
+            "contact (probability)",
+            (0, 1),
+            "Blues",
+            _bounds(shown),
+        ),
+        Caption(
+            f"Contacts of {shown.target.id}, the worst target: pairs of CB atoms nearer than {CONTACT:g} angstrom.",
+            "Above: the probability by the distogram; below: 1 where it is so.",
+            f"{called} pairs {APART} or more residues apart are called a contact, {right} of them are: "
+            + (
+                "what it calls may be trusted." if right > 0.7 * called and called else "do not build on what it calls."
+            ),
+        ),
+    )
+    page.figure(
+        "worst_distances",
+        assess.maps(
+            {"expected by the distogram": said, "known": true},
+            "distance (angstrom)",
+            (2, 22),
+            "viridis_r",
+            _bounds(shown),
+        ),
+        Caption(
+            f"Distances between CB atoms of {shown.target.id}, the worst target: expected and known.",
+            "The distogram does not tell distances above 22 angstrom apart; white: not observed.",
+            f"Of {hits} contacts {APART} or more residues apart (below {CONTACT:g} angstrom) it finds {right} with a "
+            "probability above 0.5: "
+            + (
+                "the fold is not seen; an alignment or a template must bring it."
+                if right < 0.3 * hits
+                else "the fold is seen, so that the structure module is where to look."
+            ),
+        ),
+    )
+
+
+def _bounds(shown: Shown) -> list[int]:
+    """Where chains begin but the first."""
+    return (
+        np.flatnonzero(np.diff(np.asarray(shown.features.asym_id)[np.asarray(shown.features.seq_mask)])) + 1
+    ).tolist()
+
+
+def _errors(page: Page, shown: Shown) -> None:
+    if shown.seen.pae is None or not np.isfinite(shown.scores.aligned).any():
+        return
+    rows = np.asarray(shown.features.seq_mask)
+    said, true = shown.seen.pae[rows][:, rows], shown.scores.aligned
+    both = np.isfinite(true)
+    hidden = float(((said < FAR) & (true > 2 * FAR))[both].mean())
+    page.figure(
+        "worst_pae",
+        assess.maps(
+            {"expected (PAE)": said, "true": true}, "aligned error (angstrom)", (0, 30), "Greens_r", _bounds(shown)
+        ),
+        Caption(
+            f"The aligned error of {shown.target.id}, the worst target: expected and true.",
+            "The error of residue x where the structures are laid over each other at the backbone of residue y; white: "
+            "not observed.",
+            f"{hidden:.1%} of the pairs are said to be within {FAR:g} angstrom and are off by more than {2 * FAR:g}: "
+            + ("PAE hides errors here." if hidden > 0.05 else "what is wrong is also said to be uncertain."),
+        ),
+    )

@@ -1,0 +1,129 @@
+"""What is evaluated: the network of a run with its new heads, or a file of parameters."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from af2jax.config import canonical, preset
+from af2jax.data.dataset import Item, read_dataset
+from af2jax.data.items import Label
+from af2jax.data.parse import printable
+from af2jax.errors import InputError
+from af2jax.finetune import run
+from af2jax.finetune.arrays import digest
+from af2jax.finetune.config import Training
+from af2jax.finetune.heads import SCOPE, Head
+from af2jax.model.alphafold import AlphaFold
+from af2jax.pretrained.load import load
+from af2jax.pretrained.tree import flatten
+
+PRESET = "model_1_ptm"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that is ready to be evaluated.
+
+    Attributes:
+        name: for tables.
+        path: where it was loaded from.
+        params: with new heads under "task_heads".
+        heads: those whose labels a table can hold.
+        labels: how the column of each head is read.
+        training: that made it; None: the parameters are of no run.
+        recycles: passes before the last.
+    """
+
+    name: str
+    path: str
+    model: AlphaFold
+    params: dict
+    heads: dict[str, Head]
+    labels: dict[str, Label]
+    training: Training | None
+    recycles: int
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all parameters, in hexadecimal."""
+        return digest(flatten(self.params)).hex()
+
+    @property
+    def size(self) -> int:
+        """The number of parameters, those of new heads included."""
+        return sum(int(leaf.size) for leaf in flatten(self.params).values())
+
+
+def open_subject(path: str | Path, name: str | None = None, recycles: int | None = None) -> Subject:
+    """A run directory (its best checkpoint), one checkpoint, DeepMind's .npz or a folder of them.
+
+    Args:
+        name: the preset; None: that of the run or of the file's name, or "model_1_ptm".
+        recycles: None: as the run was validated, or the preset's number.
+
+    Raises:
+        InputError, WeightsError: as of `finetune.run.load`; `recycles` is negative.
+    """
+    path = Path(path)
+    if recycles is not None and recycles < 0:
+        raise InputError(f"num_recycle={recycles} must be 0 or more")
+    shown = printable(path.resolve().name)
+    if run.is_run(path):
+        training = run.training_of(path)
+        model, params = run.load(name, path)
+        usual = model.config.num_recycle if training.num_recycle is None else training.num_recycle
+        labels = labels_of(training)
+    else:
+        training, labels = None, {}
+        model, params = load(name or _named(path), path)
+        usual = model.config.num_recycle
+    heads = {name: training.heads[name] for name in labels}
+    return Subject(shown, str(path), model, params, heads, labels, training, usual if recycles is None else recycles)
+
+
+def splits_of(path: str | Path) -> dict[str, str]:
+    """The split of each item that a run trained with, by id, as its `items.tsv` says; {} for parameters of no run."""
+    file = _items(Path(path))
+    if file is None or not file.is_file():
+        return {}
+    rows = [line.split("\t") for line in file.read_text().splitlines()[1:]]
+    return {row[0]: row[1] for row in rows if len(row) > 1 and row[1] != "unused"}
+
+
+def trained_on(path: str | Path) -> list[Item]:
+    """The items that a run learnt from; [] where there is no run, or its data are no longer there."""
+    if not run.is_run(path):
+        return []
+    training, parts = run.training_of(path), splits_of(path)
+    try:
+        items = read_dataset(training.data)
+    except InputError:
+        return []
+    return items if training.valid else [item for item in items if parts.get(item.id) == "train"]
+
+
+def labels_of(training: Training) -> dict[str, Label]:
+    """How the column of each head is read that a table can hold labels of."""
+    heads = {
+        name: head
+        for name, head in training.heads.items()
+        if head.kind != "pair" and head.outputs < 2 and (training.losses is None or name in training.losses)
+    }
+    return {n: Label(h.kind == "residue", h.classes, tuple(training.classes.get(n, ()))) for n, h in heads.items()}
+
+
+def _items(path: Path) -> Path | None:
+    path = path.resolve()
+    return next((folder / "items.tsv" for folder in (path, *path.parents) if (folder / run.CONFIG).is_file()), None)
+
+
+def _named(path: Path) -> str:
+    """The preset that the name of a file says, or the usual one."""
+    try:
+        return preset(canonical(path.name)).name
+    except InputError:
+        return PRESET
+
+
+def network_of(params: dict) -> dict:
+    """The parameters without those of new heads."""
+    return {name: tree for name, tree in params.items() if name != SCOPE}

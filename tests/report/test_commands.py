@@ -1,0 +1,147 @@
+"""Two trainings, evaluated and compared by the commands; the pages in a browser without a network."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from af2jax.data import synthetic
+from tests.report.test_browser import BROWSER, FRAME, browse
+
+pytestmark = pytest.mark.slow
+CONFIG = """
+data = "data/synthetic.csv"
+preset = "tiny"
+recipe = "full"
+steps = 2
+batch_size = 2
+crop = 48
+num_recycle = 1
+dropout = false
+learning_rate = {rate}
+[heads.ss]
+kind = "residue"
+classes = 3
+[heads.rg]
+kind = "chain"
+outputs = 1
+mean = 12.0
+std = 3.0
+[classes]
+ss = ["H", "E", "C"]
+[losses]
+ss = 1.0
+rg = 1.0
+fape = 1.0
+"""
+GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+
+
+def af2jax(folder, *arguments: str, code: int = 0) -> str:
+    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-m", "af2jax", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    synthetic.make(folder / "data", 12, 0)
+    for name, rate in (("a", 1e-3), ("b", 1e-2)):
+        (folder / f"{name}.toml").write_text(CONFIG.format(rate=rate))
+        af2jax(folder, "finetune", f"{name}.toml", "--out", f"runs/{name}", "--quiet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder):
+    said = af2jax(folder, "evaluate", "runs/b", "data/synthetic.csv", "--out", "eval_b", "--split", "all")
+    return said, folder / "eval_b"
+
+
+@pytest.fixture(scope="module")
+def compared(folder, evaluated):
+    command = ["compare", "runs/a", "eval_b", "--out", "compare", "--split", "all", "--activations"]
+    return af2jax(folder, *command, "--general", "data/structures"), folder / "compare"
+
+
+def test_evaluate(evaluated):
+    said, out = evaluated
+    assert "The model does not transfer as it is." in said and str(out.name) in said
+    known = json.loads((out / "report.json").read_text())
+    assert {"forms", "plddt_calibration", "worst_distances", "worst_contacts", "ss_roc", "rg_parity"} <= known[
+        "figures"
+    ].keys()
+    rows = known["tables"]["targets"]["rows"]
+    assert len(rows) == 12 and np.isfinite([row[2:10] for row in rows]).all()
+    assert any("relatives in what the run learnt from" in w["title"] for w in known["warnings"])
+    assert (out / "index.html").stat().st_size < 1_500_000
+    assert len(list((out / "structures").glob("*_trajectory.pdb"))) == 3
+
+
+def test_compare(compared):
+    said, out = compared
+    known = json.loads((out / "report.json").read_text())
+    names = [row[0] for row in known["tables"]["means_ss_accuracy"]["rows"]]
+    regression = "logistic regression on"
+    rivals = ["commonest class", "nearest neighbour", f"{regression} letters", f"{regression} frozen activations"]
+    assert names == ["a", "eval_b", *rivals]
+    assert [row[0] for row in known["tables"]["cost"]["rows"]] == ["a", "eval_b"]
+    assert "on the general set" in said and known["tables"]["changes"]["rows"] and known["tables"]["forgotten"]["rows"]
+    assert all(row[4] > 0 for row in known["tables"]["cost"]["rows"])
+
+
+def test_a_run_beside_itself(folder, evaluated):
+    said = af2jax(folder, "compare", "eval_b", "eval_b", "--out", "same")
+    assert "No difference: lDDT-CA of eval_b (2) minus eval_b: +0 (95 %: +0 to +0) over 12 targets" in said
+
+
+def test_bad_input(folder, evaluated):
+    said = af2jax(folder, "evaluate", "runs/b", "nowhere.csv", "--out", "x", code=2)
+    assert said.strip().splitlines()[-1].startswith("error: nowhere.csv cannot be read")
+    said = af2jax(folder, "compare", "eval_b", "data", "--out", "x", code=2)
+    assert said.strip().splitlines()[-1].startswith("error: ") and "Traceback" not in said
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("which", ["evaluated", "compared"])
+def test_in_a_browser(which, request):
+    out = request.getfixturevalue(which)[1]
+    frame = out / "frame.html"
+    frame.write_text(FRAME.format(width=390))
+    found = browse(frame, *GL)
+    wide, room, images, drawn = map(
+        int, re.search(r"width (\d+) of (\d+) images (\d+) drawn (\d+)", found.stdout).groups()
+    )
+    assert wide <= room <= 390 and images == drawn >= 6
+    found = browse(out / "index.html", *GL, f"--log-net-log={out}/net.json")
+    assert "CONSOLE" not in found.stderr, found.stderr[-2000:]
+    asked = set(re.findall(r'"url":"((?:https?|wss?)://[^"]*)"', (out / "net.json").read_text()))
+    assert not [url for url in asked if not re.search(r"//[^/]*(google|gvt1)[^/]*/", url)]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+def test_the_structure_is_drawn(evaluated):
+    """The canvas has colours of both structures: AlphaFold's for the prediction, grey for the known one."""
+    from PIL import Image
+
+    from af2jax.report.page import Page
+    from af2jax.report.viewer import viewer
+
+    out = evaluated[1]
+    block = re.search(r'id="worst_structures">(.*?)</script>', (out / "index.html").read_text())[1]
+    page = Page("viewer")
+    page.raw(*viewer("worst", json.loads(block)))
+    page.save(out / "viewer")
+    browse(out / "viewer" / "index.html", *GL, f"--screenshot={out}/shot.png", "--window-size=800,800")
+    with Image.open(out / "shot.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)[:650]
+    coloured = np.ptp(pixels, axis=-1) > 60
+    grey = (np.ptp(pixels, axis=-1) < 10) & (pixels[..., 0] > 60) & (pixels[..., 0] < 190)
+    assert coloured.sum() > 100 and grey.sum() > 500

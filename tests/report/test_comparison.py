@@ -1,0 +1,123 @@
+"""A run beside itself shows no difference, a known effect is found, too few targets cannot tell, rivals are there."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from af2jax.errors import InputError
+from af2jax.report import comparison, entries, evaluation
+from af2jax.report.entries import Entry
+from tests.report import made
+
+
+def entry(name: str, **changes) -> Entry:
+    return Entry(name, made.evaluation(**changes), "none")
+
+
+def written(found, out, rivals=(), general=(), lost=(), notes=()):
+    page, verdicts = comparison.write(list(found), list(rivals), list(general), list(lost), list(notes), out)
+    return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
+
+
+def test_a_run_beside_itself(tmp_path):
+    html, known, verdicts = written([entry("a"), entry("a (2)")], tmp_path)
+    assert {v.answer for v in verdicts} == {"open"} and all(v.text.startswith("No difference") for v in verdicts)
+    rows = [dict(zip(comparison.HEADINGS, row, strict=True)) for row in known["tables"]["pairs"]["rows"]]
+    assert [row["difference"] for row in rows] == [0, 0, 0] and {row["p (Holm)"] for row in rows} == {1}
+    assert all(row["equal"] == 12 and row["needed for power 0.8"] == "no effect" for row in rows)
+    assert "are one network" in html
+
+
+def test_a_known_effect(tmp_path):
+    better = entry("b", num=30, lddt=85, seed=1, skill=1.0)
+    _, known, verdicts = written([entry("a", num=30), better], tmp_path)
+    assert [v.answer for v in verdicts] == ["yes"] * 3
+    assert verdicts[0].text.startswith("b is better than a. ss: accuracy of b minus a: +0.")
+    assert verdicts[1].text.startswith("b is better than a. rg: absolute error of b minus a: -")
+    back = written([dataclasses.replace(better), entry("a", num=30)], tmp_path)[2]
+    assert [v.answer for v in back] == ["no"] * 3 and "a is worse than b" in back[2].text
+    row = dict(zip(comparison.HEADINGS, known["tables"]["pairs"]["rows"][1], strict=True))
+    assert row["better on"] == 30 and row["worse on"] == 0 and row["difference"] < 0  # a lower error is better
+
+
+def test_too_few_cannot_tell(tmp_path):
+    _, _, verdicts = written([entry("a", num=5), entry("b", num=5, lddt=90, seed=1)], tmp_path)
+    told = verdicts[-1].text
+    assert verdicts[-1].answer == "open" and "5 families are too few" in told and "independent targets would" in told
+
+
+def test_a_small_effect_needs_more(tmp_path):
+    _, _, verdicts = written([entry("a", num=20), entry("b", num=20, lddt=80.1, seed=3)], tmp_path)
+    assert verdicts[-1].answer == "open" and "The data cannot tell b from a" in verdicts[-1].text
+    assert "with a power of 80 %" in verdicts[-1].text
+
+
+def test_relatives_are_drawn_together(tmp_path):
+    """Thirty targets of three families are three witnesses."""
+    a, b = (entry(name, num=30, lddt=lddt, seed=seed) for name, lddt, seed in (("a", 80, 0), ("b", 85, 1)))
+    cut = lambda e: dataclasses.replace(
+        e, evaluation=dataclasses.replace(
+            e.evaluation, targets=[dataclasses.replace(t, family=t.family % 3) for t in e.evaluation.targets]
+        )
+    )  # fmt: skip
+    assert written([cut(a), cut(b)], tmp_path)[2][-1].answer == "open"
+
+
+def test_the_best_rival_counts(tmp_path):
+    poor, best = entry("poor", num=30, skill=0.3), entry("best", num=30, skill=1.0)
+    rivals = [dataclasses.replace(e, path="") for e in (poor, best)]
+    _, known, verdicts = written([entry("a", num=30)], tmp_path, rivals)
+    assert "a is worse than best. ss: accuracy" in verdicts[0].text
+    assert "simple rival, is best" in known["figures"]["means_ss_accuracy"]["follows"]
+    assert [row[0] for row in known["tables"]["means_ss_accuracy"]["rows"]] == ["a", "poor", "best"]
+
+
+def test_forgetting(tmp_path):
+    general = [entry("a", num=30), entry("b", num=30, lddt=70, seed=1)]
+    _, known, verdicts = written([entry("a"), entry("b", seed=1)], tmp_path, general=general)
+    assert verdicts[-1].text.startswith("It forgot, on the general set: b is worse than a. lDDT-CA")
+    assert known["tables"]["forgotten"]["rows"][0][0] == "lDDT-CA"
+
+
+def test_only_shared_targets_are_compared(tmp_path):
+    a, b = entry("a", num=12), entry("b", num=9, seed=1)
+    (x, y), lost = entries.shared([a, b])
+    assert [t.id for t in x.evaluation.targets] == [t.id for t in y.evaluation.targets] and len(lost) == 3
+    _, known, _ = written([x, y], tmp_path, lost=lost, notes=["ss: no rivals"])
+    assert [w["title"] for w in known["warnings"]] == ["3 targets are left out", "Not done"]
+    other = [dataclasses.replace(t, id=f"x{t.id}") for t in b.evaluation.targets]
+    with pytest.raises(InputError, match="share no target"):
+        entries.shared([a, dataclasses.replace(b, evaluation=dataclasses.replace(b.evaluation, targets=other))])
+    changed = [dataclasses.replace(t, sequence="W") for t in b.evaluation.targets]
+    with pytest.raises(InputError, match="p0 is one protein in a, another in b"):
+        entries.shared([a, dataclasses.replace(b, evaluation=dataclasses.replace(b.evaluation, targets=changed))])
+
+
+def test_evaluations_are_read(tmp_path):
+    for name in ("a", "b"):
+        evaluation.save(made.evaluation(), tmp_path / name)
+    paths = [tmp_path / "a", tmp_path / "b", tmp_path / "a"]
+    found = entries.read(paths, tmp_path / "out", None, "", None, None, lambda *_: None)
+    assert [e.name for e in found] == ["a", "b", "a (2)"] and len({e.name for e in found}) == 3
+    rivals, notes = entries.simple(found, None, lambda *_: None)
+    assert [e.name for e in rivals] == [entries.HELIX] and len(notes) == 2  # it was no run, whose data could be read
+    assert rivals[0].evaluation.column("lddt_ca").tolist() == [40.0] * 12
+    with pytest.raises(InputError, match="is neither a run nor an evaluation: give --data"):
+        entries.read([tmp_path], tmp_path / "out", None, "", None, None, lambda *_: None)
+
+
+def test_hostile_names_are_text(tmp_path):
+    one = made.hostile(made.evaluation())
+    found = [Entry(made.HOSTILE, one, made.HOSTILE), Entry(f"{made.HOSTILE} (2)", one, made.HOSTILE)]
+    html, *_ = written(found, tmp_path, lost=[made.HOSTILE], notes=[made.HOSTILE])
+    assert "<img" not in html.replace('<img alt="', "")
+    assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in html
+
+
+def test_every_plot_has_its_parts(tmp_path):
+    html, known, _ = written([entry("a"), entry("b", seed=1, skill=0.9)], tmp_path)
+    assert {"means_lddt_ca", "differences_lddt_ca", "targets_lddt_ca", "means_ss_accuracy"} <= known["figures"].keys()
+    assert all(any(c.isdigit() for c in f["follows"]) for f in known["figures"].values()) and len(html) < 1_500_000
+    assert np.isfinite([row[3] for row in known["tables"]["pairs"]["rows"]]).all()

@@ -1,0 +1,130 @@
+"""A data set through a network that knows the answers: which targets, whose relatives, and what becomes of failures."""
+
+import csv
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from af2jax.config import preset
+from af2jax.data import synthetic
+from af2jax.data.items import Label
+from af2jax.errors import InputError
+from af2jax.finetune import Training
+from af2jax.finetune.heads import Head
+from af2jax.model.alphafold import AlphaFold
+from af2jax.protein.truth import truth
+from af2jax.report import assessment, evaluation, subject
+from af2jax.report.observe import Observed
+from af2jax.report.subject import Subject
+
+HEADS = {"ss": Head("residue", classes=3), "rg": Head("chain", outputs=1)}
+LABELS = {"ss": Label(True, 3, ("H", "E", "C")), "rg": Label(False)}
+TRUTH = jax.jit(truth)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic.make(tmp_path_factory.mktemp("data"), 12, 0)
+
+
+def rows(data) -> list[dict]:
+    with open(data, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def network(path: str = "none", training=None) -> Subject:
+    return Subject("a", path, AlphaFold(preset("tiny")), {}, HEADS, LABELS, training, 0)
+
+
+@pytest.fixture
+def knows(monkeypatch, data):
+    """The network says what is true, and fails at the items in the list that this is."""
+    fails, answers = [], {}
+
+    def loaded(loader, item, visit):
+        answers[item.id] = example(loader, item, visit)
+        return answers[item.id]
+
+    def observe(_, features, name):
+        if name in fails:
+            raise InputError(f"{name}: the network's atoms are not finite")
+        targets, num = answers[name][1], len(features.aatype)
+        known = jax.device_get(TRUTH(targets.aatype, targets.positions, targets.atom_mask))
+        torsions = np.zeros((num, 7, 2), np.float32)
+        torsions[:, 3:] = known.chi
+        flat = np.zeros((num, num), np.float32)
+        said = {"ss": 9 * np.eye(3, dtype=np.float32)[targets.labels["ss"]], "rg": targets.labels["rg"][None] + 1}
+        layers, rot = np.stack([targets.positions] * 2)[None], np.asarray(known.backbone.rot)
+        full = np.full((1, num), 100.0, np.float32)
+        return Observed(layers, targets.atom_mask, rot, torsions, full, flat, 1.0, flat, flat, flat[0], flat, said)
+
+    example = evaluation.Loader.example
+    monkeypatch.setattr(evaluation.Loader, "example", loaded)
+    monkeypatch.setattr(evaluation, "observe", observe)
+    return fails
+
+
+def test_a_network_that_knows(knows, data, tmp_path):
+    told = []
+    found = evaluation.evaluate(network(), data, "all", lambda done, total: told.append((done, total)))
+    assert told[0] == (0, 12) and told[-1] == (12, 12) and len(found.targets) == 12 and not found.problems
+    np.testing.assert_allclose(found.column("lddt_ca"), 100)
+    np.testing.assert_allclose(found.column("ss/accuracy"), 1)
+    np.testing.assert_allclose(found.column("rg/error"), 1, rtol=1e-5)
+    assert len(found.worst) == evaluation.WORST and len(found.residues) == sum(len(r["sequence"]) for r in rows(data))
+    page, verdicts = assessment.write(found, tmp_path)
+    assert [v.answer for v in verdicts][:2] == ["yes", "yes"] and "worst_structures" in page.read_text()
+    worst = found.worst[0].target.id
+    text = (tmp_path / "structures" / f"{worst}_trajectory.pdb").read_text()
+    assert text.count("MODEL ") == text.count("ENDMDL") == 2 and (tmp_path / "structures" / f"{worst}.pdb").exists()
+
+
+def test_which_split(knows, data):
+    parts = {row["id"]: row["split"] for row in rows(data)}
+    found = evaluation.evaluate(network(), data)
+    assert found.data["split"] == "test" and {parts[t.id] for t in found.targets} == {"test"}
+    found = evaluation.evaluate(network(), data, "valid")
+    assert {parts[t.id] for t in found.targets} == {"valid"}
+    assert evaluation.choose(network(), data.parent / "structures")[1] == "all"  # a folder has no splits
+    with pytest.raises(InputError, match='split "tset" is not known'):
+        evaluation.choose(network(), data, "tset")
+    with pytest.raises(InputError, match='no item is in the split "test"'):
+        evaluation.choose(network(), data.parent / "structures", "test")
+
+
+def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
+    names = [row["id"] for row in rows(data)]
+    (tmp_path / "config.json").write_text(json.dumps({"data": str(data), "preset": "tiny"}))
+    (tmp_path / "checkpoints").mkdir()
+    lines = ["id\tsplit\treason", *(f"{name}\ttrain\t" for name in names[:-2]), f"{names[-2]}\tvalid\t"]
+    (tmp_path / "items.tsv").write_text("\n".join([*lines, f"{names[-1]}\tunused\tbroken"]) + "\n")
+    training = Training(str(data), preset="tiny")
+    found = evaluation.evaluate(network(str(tmp_path), training), data)
+    assert found.data["split"] == "valid" and [t.id for t in found.targets] == [names[-2]]
+    learnt = {item.id for item in subject.trained_on(tmp_path)}
+    assert learnt == set(names[:-2]) and not found.targets[0].relative
+    seen = evaluation.evaluate(network(str(tmp_path), training), data, "train")
+    assert all(t.relative for t in seen.targets)
+
+
+def test_failures_are_told(knows, data, tmp_path):
+    names = [row["id"] for row in rows(data)]
+    knows.append(names[0])
+    table = data.with_name("bad.csv")
+    table.write_text(data.read_text().replace(f"{names[1]}.cif", "gone.cif"))
+    found = evaluation.evaluate(network(), table, "all")
+    reasons = dict(found.problems)
+    assert reasons.keys() == set(names[:2]) and "not finite" in reasons[names[0]] and "gone.cif" in reasons[names[1]]
+    assert len(found.targets) == 10
+    knows.extend(names)
+    with pytest.raises(InputError, match="none of 12 items could be evaluated; the first"):
+        evaluation.evaluate(network(), table, "all")
+
+
+def test_labels_that_are_not_there(knows, data):
+    some = dataclasses.replace(network(), labels=LABELS | {"tm": Label(False)}, heads=HEADS | {"tm": HEADS["rg"]})
+    found = evaluation.evaluate(some, data)
+    assert found.data["without"] == ["tm"] and found.classes == {"ss": ["H", "E", "C"], "rg": []}
