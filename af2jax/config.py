@@ -87,6 +87,7 @@ class Data:
     extra: int = 5120  # rows of the extra MSA
     mask_fraction: float = 0.15
     max_templates: int = 4
+    clamped: float = 0.9  # share of training examples whose backbone FAPE is clamped (section 1.11.5)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def trainings(structure: str, confidence: str, out: Path, steps: int, seed: int)
     common = COMMON | {"seed": seed, "validate_every": max(steps // 10, 1), "save_every": max(steps // 20, 1)}
     first = common | {"data": structure, "losses": LOSSES, "warmup": steps // 40}
     initial = Training(**first | {"steps": steps, "crop": 48, "num_recycle": 0, "learning_rate": 2e-3, "ema": 0.998})
-    few = steps // 10
+    few = steps // 20
     later = first | {"steps": few, "crop": 64, "params": end("initial", steps), "learning_rate": 5e-4, "ema": 0.99}
     judged = {"recipe": "heads", "rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze"))}
     judged |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "cache": True, "draws": 4, "num_recycle": 3}

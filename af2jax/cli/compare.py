@@ -40,12 +40,15 @@ class Compare:
     """Show a traceback for every error."""
 
     def run(self) -> int:
+        from af2jax.data.dataset import read_dataset
         from af2jax.report import comparison, entries
         from af2jax.report.subject import open_subject
 
         if not self.runs:
             raise InputError("give at least one run, the baseline first")
         check_out(self.out)
+        for dataset in filter(None, (self.data, self.general)):
+            read_dataset(dataset)  # what is wrong with it is said before weights are loaded
         with bar("evaluating", self.quiet) as progress:
             how = (self.preset, self.num_recycle, progress)
             found, lost = entries.shared(entries.read(self.runs, self.out, self.data, self.split, *how))

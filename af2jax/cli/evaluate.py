@@ -16,7 +16,7 @@ class Evaluate:
     """Fold every target of a data set and compare it with what is known: a verdict, and a page that shows why.
 
     The folder has index.html, scores.json (which af2jax compare reads), residues.csv, plots/, tables/ and structures/.
-    Exit codes: 0 all done, 2 bad input, 3 some targets failed.
+    Exit codes: 0 all done, 2 bad input, 3 some targets failed, 4 all did.
     """
 
     run_or_params: Positional[Path]
@@ -37,17 +37,21 @@ class Evaluate:
     """Show a traceback for every error."""
 
     def run(self) -> int:
+        from af2jax.data.dataset import read_dataset
         from af2jax.report import assessment
         from af2jax.report.evaluation import evaluate
         from af2jax.report.subject import open_subject
 
         check_out(self.out)
+        read_dataset(self.dataset)  # what is wrong with it is said before weights are loaded
         subject = open_subject(self.run_or_params, self.preset, self.num_recycle)
         with bar("evaluating", self.quiet) as progress:
             found = evaluate(subject, self.dataset, self.split, progress)
-        page, verdicts = assessment.write(found, self.out)
         for name, reason in found.problems:
             print(f"failed: {name}: {reason}", file=sys.stderr)
+        if not found.targets:
+            return 4
+        page, verdicts = assessment.write(found, self.out)
         for verdict in verdicts:
             print(verdict.text)
         print(page)

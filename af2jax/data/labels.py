@@ -18,7 +18,6 @@ from af2jax.data.structure import Chain, read_chain
 from af2jax.data.templates import Paths, load_templates
 from af2jax.errors import InputError
 
-CLAMPED = 0.9  # of the examples have a clamped backbone FAPE (supplement, section 1.11.5)
 
 
 def example(
@@ -87,7 +86,7 @@ def example_of(
     n_extra = _bucket(len(codes) - config.data.clusters, config.data.extra)
 
     rng = np.random.default_rng([seed, 0, 1])  # draw k of the MSA has [seed, k]
-    clamped = rng.random() < CLAMPED
+    clamped = rng.random() < config.data.clamped
     kept = msa_ops.block_delete(rng, len(codes))
     size = crop or num
     start = window.start(rng, num, size, clamped)  # the last to be drawn: a window changes nothing else

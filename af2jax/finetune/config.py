@@ -48,6 +48,7 @@ class Training:
         num_recycle: in training; None: drawn from 0 to the preset's. Validation uses it too, or the preset's.
         crop: residues.
         clusters, extra: rows of the MSA; 0: the preset's.
+        clamped: share of the examples whose backbone FAPE is clamped.
         dtype: of the trunk, "float32" or "bfloat16".
         seed: of everything that is drawn.
         draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
@@ -90,6 +91,7 @@ class Training:
     crop: int = 256
     clusters: int = 0
     extra: int = 0
+    clamped: float = 0.9
     dtype: str = "float32"
     seed: int = 0
     cache: bool = False
@@ -164,7 +166,18 @@ _ONE = (
     "validate_every",
     "save_every",
 )
-_ZERO = ("warmup", "weight_decay", "num_recycle", "clusters", "extra", "seed", "patience", "clip", "clip_example")
+_ZERO = (
+    "warmup",
+    "weight_decay",
+    "num_recycle",
+    "clusters",
+    "extra",
+    "clamped",
+    "seed",
+    "patience",
+    "clip",
+    "clip_example",
+)
 _LEAST = dict.fromkeys(_ONE, 1) | dict.fromkeys((*_ZERO, "layer_decay", "draws"), 0)
 
 

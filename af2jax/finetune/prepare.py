@@ -89,5 +89,6 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
     )
     params = {name: tree for name, tree in params.items() if name != SCOPE}
     data = preset(training.preset).data
-    sizes = dataclasses.replace(data, clusters=training.clusters or data.clusters, extra=training.extra or data.extra)
+    rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
+    sizes = dataclasses.replace(data, clamped=training.clamped, **rows)
     return AlphaFold(dataclasses.replace(model.config, data=sizes), model.runtime), params

@@ -55,7 +55,7 @@ def read(
         dataset: None: that of the first run.
 
     Raises:
-        InputError: something cannot be read, or no data set is known.
+        InputError: something cannot be read, no item could be evaluated, or no data set is known.
     """
     entries: list[Entry] = []
     if dataset is None:
@@ -72,6 +72,11 @@ def read(
                 raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
             subject = open_subject(path, preset, recycles)
             found, name, source = evaluating.evaluate(subject, dataset, split, progress), subject.name, subject.path
+        if not found.targets:
+            item, reason = found.problems[0]
+            raise InputError(
+                f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
+            )
         name = unique(name, [entry.name for entry in entries])
         if not (path / evaluating.FILE).exists():
             evaluating.save(found, out / "evaluations" / file_name(name))

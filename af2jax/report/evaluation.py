@@ -138,7 +138,7 @@ def evaluate(
     """Folds every item once and scores it; one that cannot be used, or whose answer is not finite, is a problem.
 
     Raises:
-        InputError: as in `choose`, or no item could be evaluated; the message has the first reason.
+        InputError: as in `choose`.
     """
     chosen, split = choose(subject, dataset, split)
     labels = {name: what for name, what in subject.labels.items() if any(name in item.values for item in chosen)}
@@ -186,10 +186,6 @@ def evaluate(
             if len(worst) > WORST:
                 heapq.heappop(worst)
     progress(len(left), len(left))
-    if not found:
-        raise InputError(
-            f"none of {len(chosen)} items could be evaluated; the first: {problems[0][0]}: {problems[0][1]}"
-        )
     data = {"path": str(dataset), "split": split, "without": lost}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]

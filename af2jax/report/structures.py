@@ -6,6 +6,7 @@ import numpy as np
 
 from af2jax.constants.atoms import CA, CB
 from af2jax.files import file_name, write
+from af2jax.geometry.superpose import superpose
 from af2jax.metrics.quality import Calibration, calibration
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import assess, panels
@@ -160,9 +161,9 @@ def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
         name = file_name(shown.target.id)
         rows = np.asarray(shown.features.seq_mask)
         final = _protein(shown, shown.seen.positions)
-        write(out / "structures" / f"{name}.pdb", final.to_pdb())
-        write(out / "structures" / f"{name}_trajectory.pdb", trajectory(shown))
-        files += [f"structures/{name}.pdb", f"structures/{name}_trajectory.pdb"]
+        write(out / "structures" / f"{name}.cif", final.to_mmcif())
+        write(out / "structures" / f"{name}_trajectory.cif", trajectory(shown))
+        files += [f"structures/{name}.cif", f"structures/{name}_trajectory.cif"]
         chain = final.chain_index
         residues = shown.scores.residues
         true = np.asarray(shown.targets.positions)[rows, CA], np.asarray(shown.targets.atom_mask)[rows, CA]
@@ -193,9 +194,7 @@ def _protein(shown: Shown, positions: np.ndarray) -> Protein:
 
 
 def trajectory(shown: Shown) -> str:
-    """PDB with a model for each layer in each pass, laid over the prediction where that is possible."""
-    from af2jax.geometry.superpose import superpose
-
+    """mmCIF with a model for each layer in each pass, each laid over the prediction."""
     final, rows = shown.seen.positions, np.asarray(shown.features.seq_mask)
     models = None
     for layer in shown.seen.layers.reshape(-1, *final.shape):
@@ -206,7 +205,7 @@ def trajectory(shown: Shown) -> str:
         else:
             models.add_model(one[0])
     models.renumber_models()
-    return models.make_pdb_string()
+    return models.make_mmcif_document().as_string()
 
 
 def _distances(page: Page, shown: Shown) -> None:

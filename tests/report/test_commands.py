@@ -82,7 +82,7 @@ def test_evaluate(evaluated):
     assert len(rows) == 12 and np.isfinite([row[2:10] for row in rows]).all()
     assert any("relatives in what the run learnt from" in w["title"] for w in known["warnings"])
     assert (out / "index.html").stat().st_size < 1_500_000
-    assert len(list((out / "structures").glob("*_trajectory.pdb"))) == 3
+    assert len(list((out / "structures").glob("*_trajectory.cif"))) == 3
 
 
 def test_compare(compared):
@@ -104,7 +104,7 @@ def test_a_run_beside_itself(folder, evaluated):
 
 def test_bad_input(folder, evaluated):
     said = af2jax(folder, "evaluate", "runs/b", "nowhere.csv", "--out", "x", code=2)
-    assert said.strip().splitlines()[-1].startswith("error: nowhere.csv cannot be read")
+    assert said.strip().splitlines()[-1].startswith("error: nowhere.csv: no such file")
     said = af2jax(folder, "compare", "eval_b", "data", "--out", "x", code=2)
     assert said.strip().splitlines()[-1].startswith("error: ") and "Traceback" not in said
 
@@ -121,7 +121,8 @@ def test_in_a_browser(which, request):
     )
     assert wide <= room <= 390 and images == drawn >= 6
     found = browse(out / "index.html", *GL, f"--log-net-log={out}/net.json")
-    assert "CONSOLE" not in found.stderr, found.stderr[-2000:]
+    console = [line for line in found.stderr.splitlines() if "CONSOLE" in line]
+    assert not [line for line in console if "GL Driver Message" not in line]  # of a GPU made of software
     asked = set(re.findall(r'"url":"((?:https?|wss?)://[^"]*)"', (out / "net.json").read_text()))
     assert not [url for url in asked if not re.search(r"//[^/]*(google|gvt1)[^/]*/", url)]
 
