@@ -5,10 +5,9 @@ likeliest pairs), the secondary structure (share of residues whose class is righ
 Rivals on the chains of validation: the same network with random weights; one ideal helix, everywhere; and the chain of
 the training set whose sequence is nearest, laid over by alignment (what it does not cover is wrong).
 
-    python -m experiments.assess_mini --data DATA --assessed mini_assessed
+    python -m experiments.assess_mini --data DATA --params mini_out --assessed mini_assessed
 
-`--params` takes a run directory, or a folder with params_mini.npz, in place of the weights in the package. The folder
-then has `chains.csv`, `README.md` and `valid.png`. Intervals are 95 % of the means of clusters of relatives
+The folder then has `chains.csv`, `README.md` and `valid.png`. Intervals are 95 % of the means of clusters of relatives
 drawn again.
 """
 
@@ -36,7 +35,7 @@ from af2jax.plots.bars import bars
 from af2jax.protein.secondary import secondary
 from experiments import train_mini
 
-PARAMS = flags.DEFINE_string("params", "mini", "Run directory or folder of params_mini.npz; default: the package's.")
+PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 ASSESSED = flags.DEFINE_string("assessed", "mini_assessed", "Folder for the results.")
 RECYCLE = flags.DEFINE_integer("num_recycle", 3, "Recycles.", lower_bound=0)
 

@@ -5,7 +5,7 @@ structure module is trained from random weights, each in the same way, and judge
 the module was trained on. Where the curve goes on rising the later blocks add to it; where it is flat they do not. The
 paper does the same for its network of 48 blocks (Jumper et al. 2021, supplement, section 1.16).
 
-    python -m experiments.trunk_depth --data DATA --out mini_out --depth trunk_depth
+    python -m experiments.trunk_depth --data DATA --params mini_out --depth trunk_depth
 
 The network is af2jax-mini, the chains and their sides are those of `experiments/train_mini.py`. The folder `--depth`
 then has the lDDT-CA of every chain by depth, and `depth.png`. Depths that are there already are not trained again.
@@ -32,6 +32,7 @@ from af2jax.model.structure import StructureModule
 from af2jax.plots.bars import bars
 from experiments import train_mini
 
+PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 DEPTH = flags.DEFINE_string("depth", "trunk_depth", "Folder for the results.")
 MODULE_STEPS = flags.DEFINE_integer("module_steps", 400, "Of each structure module.", lower_bound=1)
 CHAINS = flags.DEFINE_integer("chains", 120, "To learn from.", lower_bound=1)
@@ -124,7 +125,7 @@ def main(_) -> None:
     chains = [c for c in train_mini.chains(data, Path(train_mini.OUT.value)) if not c["msa"]]
     sides = {side: [c for c in chains if c["side"] == side] for side in ("train", "valid")}
     sides["train"] = sides["train"][: CHAINS.value]
-    model, params = af2jax.load("mini")
+    model, params = af2jax.load("mini", PARAMS.value)
     module = StructureModule(model.config.structure)
     learn, judge = (examples(model, some) for some in sides.values())
     found = {}

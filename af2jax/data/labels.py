@@ -19,7 +19,6 @@ from af2jax.data.templates import Paths, load_templates
 from af2jax.errors import InputError
 
 
-
 def example(
     path: str | os.PathLike,
     chain: str | None = None,

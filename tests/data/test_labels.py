@@ -1,5 +1,6 @@
 """af2jax.example: a known structure and its alignment as what the network reads and what it is compared with."""
 
+import dataclasses
 import gzip
 from dataclasses import replace
 from pathlib import Path
@@ -203,6 +204,13 @@ def test_shapes_do_not_depend_on_the_seed(structure, folder, number):
 def test_nine_in_ten_are_clamped(structure):
     found = [float(af2jax.example(structure, config=PLAIN, seed=seed)[1].use_clamped_fape) for seed in range(300)]
     assert set(found) == {0.0, 1.0} and 0.85 < np.mean(found) < 0.95
+
+
+def test_the_share_that_is_clamped_may_be_another(structure):
+    for share in (0.0, 1.0):
+        config = dataclasses.replace(PLAIN, data=dataclasses.replace(PLAIN.data, clamped=share))
+        found = {float(af2jax.example(structure, config=config, seed=seed)[1].use_clamped_fape) for seed in range(30)}
+        assert found == {share}
 
 
 # Windows and padding

@@ -35,7 +35,8 @@ def test_an_earlier_run_without_its_heads(earlier):
 
 
 def test_rows_and_blocks_that_are_asked_for(earlier):
-    training = Training("data", preset="tiny", recipe="last_blocks", blocks=1, clusters=5)
+    training = Training("data", preset="tiny", recipe="last_blocks", blocks=1, clusters=5, clamped=0.25)
     model, _ = prepare.network(training)
-    assert (model.config.data.clusters, model.config.data.extra) == (5, preset("tiny").data.extra)
+    data = model.config.data
+    assert (data.clusters, data.extra, data.clamped) == (5, preset("tiny").data.extra, 0.25)
     assert earlier[0][1] is None and earlier[0][2]["split"] == (1, 1)
