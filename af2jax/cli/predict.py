@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
 @dataclass
 class Predict:
-    """Fold sequences (FASTA, CSV) or alignments (A3M, Stockholm): structures, scores, plots.
+    """Fold sequences (FASTA, CSV) or alignments (A3M, Stockholm): structures, scores, plots, a page for each query.
 
     Queries that are done are skipped, so that the same command goes on with a batch that was stopped. Several processes
     may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, 3 some queries
@@ -96,6 +96,7 @@ class Predict:
             else:
                 tasks.append(task)
         self.fold_all(tasks, names, networks, failed, chosen.platform == "cpu")
+        self.index()
         return 0 if not failed else 3 if len(failed) < len(jobs) + len(unread) else 4
 
     def fail(self, failed: dict[str, str], name: str, reason: str) -> None:
@@ -103,6 +104,16 @@ class Predict:
         failed[name] = reason
         print(f"failed: {reason}" if reason.startswith(name) else f"failed: {name}: {reason}", file=sys.stderr)
         batch.note(self.out, {name: reason})
+
+    def index(self) -> None:
+        """Writes the page of all that is done in the folder; one process at a time, so that the last has seen all."""
+        from af2jax.report.index import NAME, save_index
+
+        with locked(self.out / f".{NAME}.lock", wait=True):
+            try:
+                save_index(self.out, self.out / batch.FAILURES)
+            except OSError as error:
+                logging.warning("%s is not written: %s", self.out / NAME, error.strerror)
 
     def task(self, job: Job, weights: dict[str, str]) -> Task:
         """A query with all that decides its results.
@@ -187,10 +198,12 @@ class Predict:
     def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...]) -> str:
         """Ranks, relaxes and writes the predictions of a query; what to say of it."""
         from af2jax.data.pipeline import load_alignment
+        from af2jax.report.prediction import save_page
         from af2jax.results import ranked, save_job
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
+        alignment = load_alignment(known.query, known.msa).codes
         batch.clear(self.out, task.job.name)
         files = save_job(
             found,
@@ -198,10 +211,11 @@ class Predict:
             naming=self.results.naming,
             plots=self.results.plots,
             arrays=self.results.save_all,
-            alignment=load_alignment(known.query, known.msa).codes,
+            alignment=alignment,
             relaxed=relaxed,
             by=self.results.rank,
         )
+        files.append(save_page(order, files, self.out, self.results.naming, alignment))
         batch.finish(self.out, task.job.name, task.settings, files)
         best = order[0][0]
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"

@@ -30,7 +30,7 @@ def test_predicts_and_resumes(query, tmp_path, capsys):
     tag = "rank_001_tiny_seed_000"
     structures = [f"q_unrelaxed_{tag}.{kind}" for kind in ("cif", "pdb")]
     plots = [f"q_{kind}.png" for kind in ("coverage", "distogram", "pae", "plddt")]
-    others = ["q.done.txt", "q_predicted_aligned_error_v1.json", f"q_scores_{tag}.json"]
+    others = ["q.done.txt", "q_predicted_aligned_error_v1.json", f"q_scores_{tag}.json", "q_report.html", "index.html"]
     assert names == sorted([*structures, *plots, *others])
     assert "random weights" in json.loads((tmp_path / "o" / f"q_scores_{tag}.json").read_text())["notes"][0]
     assert all("random weights" in (tmp_path / "o" / name).read_text() for name in structures)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from af2jax.cli import batch
 from af2jax.cli.main import main
 from af2jax.cli.networks import Networks, presets
 from af2jax.cli.options import Network, Sampling
@@ -77,8 +78,12 @@ def test_what_was_written_before_with_other_settings_goes(fold, query, tmp_path,
     (out / "notes.txt").write_text("mine")
     assert fold(query) == 0 and "skipped" not in capsys.readouterr().out
     tag = "rank_001_tiny_seed_000"
-    own = {f"q_{kind}_{tag}" for kind in ("scores", "unrelaxed")} | {"q_predicted_aligned_error_v1", "q.done", "notes"}
-    assert {n.rsplit(".", 1)[0] for n in names(out)} == own
+    own = {f"q_{kind}_{tag}" for kind in ("scores", "unrelaxed")} | {
+        "q_predicted_aligned_error_v1",
+        "q_report",
+        "q.done",
+    }
+    assert {n.rsplit(".", 1)[0] for n in names(out)} == own | {"index", "notes"}
 
 
 @pytest.mark.parametrize("change", ["query", "msa", "weights", "flag", "deleted", "nothing"])
@@ -121,9 +126,36 @@ def test_all_numbers_and_representations_are_saved(fold, query, tmp_path):
 
 def test_names_of_alphafold(fold, query, tmp_path):
     assert fold(query, "--naming", "alphafold") == 0
-    assert {"q/ranked_0.pdb", "q/ranking_debug.json", "q/unrelaxed_tiny_pred_0.cif", "q.done.txt"} < names(
-        tmp_path / "out"
-    )
+    own = {"ranked_0.pdb", "ranking_debug.json", "unrelaxed_tiny_pred_0.cif", "report.html"}
+    assert {*(f"q/{name}" for name in own), "q.done.txt", "index.html"} < names(tmp_path / "out")
+
+
+def test_a_page_for_each_query_and_one_for_all(fold, tmp_path, monkeypatch, capsys):
+    order = []
+    made = {"q": [(prediction(name="q"), 0)], "r": [(prediction(name="r", shift=5), 1), (prediction(name="r"), 0)]}
+    monkeypatch.setattr("af2jax.cli.predict.fold", lambda name, *rest: made[name])
+    monkeypatch.setattr("af2jax.data.pipeline.load_alignment", lambda *rest: parse_a3m(">q\nMKTAYIAKQ", ""))
+    written = batch.finish
+    monkeypatch.setattr(batch, "finish", lambda *rest: (order.append(names(rest[0])), written(*rest)))
+    several = tmp_path / "several"
+    several.mkdir()
+    for name, text in (("q", A3M), ("r", A3M), ("s", ">s\nMKT\n>t\nMK\n")):
+        (several / f"{name}.a3m").write_text(text)
+    assert fold(several) == 3
+    out = tmp_path / "out"
+    assert "q_report.html" in order[0] and "q.done.txt" not in order[0]  # the marker comes last
+    assert "rank 2: model_1_ptm, seed 0" in (out / "r_report.html").read_text()
+    text = (out / "index.html").read_text()
+    assert "2 done, 1 failed" in text and all(f'href="{name}_report.html"' in text for name in "qr")
+    assert "<td>s</td>" in text
+    (out / "q_report.html").unlink()
+    (out / "index.html").unlink()
+    capsys.readouterr()
+    assert fold(several) == 3 and capsys.readouterr().out.count("done before, skipped") == 1
+    assert (out / "q_report.html").exists() and "2 done" in (out / "index.html").read_text()
+    (out / "index.html").unlink()
+    (out / "index.html").mkdir()  # as a query of that name has with the names of AlphaFold
+    assert fold(several) == 3 and "index.html is not written" in capsys.readouterr().err
 
 
 def test_ranks_by_ptm(fold, query, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,82 @@
+"""The page of a folder of predictions: what is done, under either naming, and what failed."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from af2jax.cli import batch
+from af2jax.report.index import save_index
+from af2jax.report.prediction import save_page
+from af2jax.results import save_job
+from tests.report.made import HOSTILE
+from tests.report.test_page import Tags
+from tests.results.examples import prediction
+
+
+def done(out, name: str, naming: str = "colabfold", **fields) -> float:
+    """A query as `af2jax predict` leaves it; the mean pLDDT of its best prediction."""
+    pair = [(prediction(name=name, shift=shift, **fields), seed) for seed, shift in enumerate((5.0, 0.0))]
+    files = save_job(pair, out, naming=naming, plots=False)
+    batch.finish(out, name, {}, [*files, save_page(pair, files, out, naming)])
+    return np.round(pair[0][0].plddt, 2).mean()
+
+
+@pytest.fixture
+def index(tmp_path):
+    """`index()`: the page of `tmp_path`."""
+    return lambda: save_index(tmp_path, tmp_path / batch.FAILURES).read_text()
+
+
+def test_queries_of_both_namings_and_failures(tmp_path, index):
+    note = "random weights: this is not a prediction"
+    mean = done(tmp_path, "second", lengths=(7,), notes=(note,))
+    done(tmp_path, "first", "alphafold", pae=None, ptm=None)
+    batch.note(tmp_path, {"third": "no such residue: *"})
+    text = index()
+    rows = re.findall(r"<tr><td>(.*?)</tr>", text)
+    assert len(rows) == 3 and "<h1>Predictions: 2 done, 1 failed</h1>" in text
+    assert rows[0].startswith('<a href="first/report.html">first</a></td><td class="n">9</td><td class="n">')
+    assert rows[0].endswith("</td><td></td><td></td>")  # neither pTM nor remarks
+    assert rows[1] == (
+        f'<a href="second_report.html">second</a></td><td class="n">7</td><td class="n">{mean:.4g}</td>'
+        f'<td class="n">0.61</td><td>{note}</td>'
+    )
+    assert rows[2] == "third</td><td>no such residue: *</td>"
+    for link in re.findall(r'<td><a href="(.*?)"', text):
+        assert (tmp_path / link).is_file()
+    done(tmp_path, "third")
+    batch.note(tmp_path, {}, ["third"])
+    text = index()
+    assert "<h1>Predictions: 3 done, 0 failed</h1>" in text and ">Failed<" not in text
+
+
+def test_nothing_is_written_where_nothing_is_done(tmp_path):
+    (tmp_path / "other.done.txt").write_text("")  # ColabFold's
+    batch.note(tmp_path, {"q": "broken"})
+    assert save_index(tmp_path, tmp_path / batch.FAILURES) is None and not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "[]", "{}", '{"files": 3}', '{"files": ["a"]}', '{"files": ["x_scores_rank_001_y.json"]}']
+)
+def test_what_cannot_be_read_is_left_out(tmp_path, index, text):
+    done(tmp_path, "good")
+    (tmp_path / "x_scores_rank_001_y.json").write_text('{"plddt": "high"}')
+    (tmp_path / "bad.done.txt").write_text(text)
+    (tmp_path / batch.FAILURES).write_text(f'{text}\nnot json\n{{"job": "late", "error": "why"}}\n')
+    found = index()
+    assert ">good</a>" in found and ">bad<" not in found and "<td>late</td><td>why</td>" in found
+
+
+def test_names_do_nothing(tmp_path, index):
+    done(tmp_path, HOSTILE, notes=(HOSTILE,))
+    files = [next(tmp_path.glob("*_scores_rank_001_*")).name, "javascript:alert(1)//_report.html"]
+    (tmp_path / "bad.done.txt").write_text(json.dumps({"files": files}))
+    batch.note(tmp_path, {HOSTILE: HOSTILE})
+    found = Tags(text := index())
+    assert not {"img", "script"} & {tag for tag, _ in found.tags} and "script-src 'none'" in text
+    links = [attributes["href"] for tag, attributes in found.tags if tag == "a"]
+    assert all(re.fullmatch(r"#s\d|[\w.-]+_report\.html", link) for link in links) and "javascript" not in text
+    assert "http:" not in text and "https:" not in text

@@ -1,0 +1,127 @@
+"""The page of a query: its structures and scores, what may be disordered, and the laws of every page."""
+
+import dataclasses
+import json
+import re
+from html import escape
+
+import numpy as np
+import pytest
+
+from af2jax.report import page as pages
+from af2jax.report import prediction as report
+from af2jax.results import ranked, save_job
+from tests.report.made import HOSTILE
+from tests.report.test_page import Tags
+from tests.results.examples import prediction
+
+
+def confident(lengths=(40,), low=(), name="job", **fields):
+    """A prediction with a pLDDT of 92, and of 31 at the rows `low`."""
+    plddt = np.full(sum(lengths), 92.0)
+    plddt[list(low)] = 31.0
+    return prediction(lengths, plddt=plddt, name=name, **fields)
+
+
+def written(predictions, out, naming="colabfold", plots=True, alignment=None):
+    """The page of predictions after the files that lie beside it, as `af2jax predict` writes them."""
+    files = save_job(predictions, out, naming=naming, plots=plots, alignment=alignment)
+    return report.save_page(ranked(predictions), files, out, naming, alignment)
+
+
+def shallow(size: int, deep: int) -> np.ndarray:
+    """An alignment of 50 rows that covers the first `deep` positions, and two rows that cover all."""
+    rows = np.full((50, size), 21)
+    rows[:2], rows[:, :deep] = 3, 3
+    return rows
+
+
+@pytest.mark.parametrize("naming, name", [("colabfold", "job_report.html"), ("alphafold", "job/report.html")])
+def test_a_page_lies_beside_the_files_of_its_query(tmp_path, naming, name):
+    notes = ("random weights: this is not a prediction",)
+    pair = [(confident(low=low, notes=notes, contacts=None), seed) for seed, low in ((3, range(9)), (5, ()))]
+    path = written(pair, tmp_path, naming, alignment=shallow(40, 30))
+    assert path == tmp_path / name
+    found = Tags(text := path.read_text())
+    assert text.index(notes[0]) < text.index("<nav>") and text.count(notes[0]) == 1
+    images = [attributes["src"] for tag, attributes in found.tags if tag == "img"]
+    assert len(images) == 3 and all(src.startswith("data:image/png") for src in images)
+    for heading in ("Structure", "Confidence at each residue", "Alignment", "How the parts", "What this cannot tell"):
+        assert f">{heading}" in text
+    assert "one structure" in text and "thermodynamics" in text and "effect of a mutation" in text
+    scenes = json.loads(re.search(r'id="structures">(.*?)</script>', text)[1])
+    assert [scene["name"] for scene in scenes] == ["rank 1: model_1_ptm, seed 5", "rank 2: model_1_ptm, seed 3"]
+    assert set(scenes[0]["traces"][0]["plddt"]) == {92} and scenes[1]["traces"][0]["plddt"][:10] == [31] * 9 + [92]
+    assert '<td class="n">5</td><td class="n">92</td><td class="n">0.6123</td>' in text  # seed, pLDDT, pTM
+
+
+def test_structures_are_laid_over_the_first():
+    one = confident()
+    turn = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]])
+    moved = dataclasses.replace(one.protein, positions=(one.protein.positions @ turn.T + 30).astype(np.float32))
+    first, second = report._scenes([(one, 0), (dataclasses.replace(one, protein=moved), 1)])
+    apart = np.subtract(first["traces"][0]["ca"], second["traces"][0]["ca"])
+    assert np.abs(apart).max() <= 1 < np.ptp(first["traces"][0]["ca"])  # tenths of an angstrom
+
+
+def test_stretches_below_50_are_flagged_with_the_sequences_behind_them(tmp_path):
+    low = [*range(3, 9), 15, *range(30, 40)]
+    text = written([(confident(low=low), 0)], tmp_path, plots=False, alignment=shallow(40, 30)).read_text()
+    assert "Possibly disordered: 16 of 40 residues, in 2 stretches" in text and "Residues 4-9, 31-40:" in text
+    assert "1 of the 2 stretches are covered by fewer than 30 sequences" in text
+    row = '<tr><td>31-40</td><td class="n">10</td><td class="n">31</td><td class="n">2</td></tr>'
+    assert row in text and "<td>16</td>" not in text
+    assert "Fewer than 30 cover 10 of 40 positions (31-40)" in text
+
+
+def test_a_confident_chain_is_not_called_disordered(tmp_path):
+    text = written([(confident(low=(7,)), 0)], tmp_path, plots=False).read_text()
+    assert "disordered" not in text and "No stretch of 5 residues or more" in text and "below it: 8." in text
+    assert ">Alignment<" not in text and "<img" not in text
+
+
+def test_a_stretch_ends_with_its_chain(tmp_path):
+    one = confident((10, 10), low=range(6, 14))
+    assert report.stretches(one.protein, one.plddt) == []
+    one = confident((10, 10), low=range(5, 16))
+    assert [run.tolist() for run in report.stretches(one.protein, one.plddt)] == [[*range(5, 10)], [*range(10, 16)]]
+    assert "Residues A6-10, B1-6:" in written([(one, 0)], tmp_path, plots=False).read_text()
+
+
+def test_the_letters_of_a_sequence_with_the_tens_of_its_plddt():
+    one = confident((12, 3), low=(1,))
+    lines = report.letters(dataclasses.replace(one, plddt=np.where(np.arange(15) == 2, 100, one.plddt))).splitlines()
+    assert lines[0].split() == ["A1", one.protein.sequence[:10], one.protein.sequence[10:12]]
+    assert lines[1].split() == ["9399999999", "99"] and lines[3].split() == ["B1", one.protein.sequence[12:]]
+
+
+def test_a_preset_without_pae_says_so(tmp_path):
+    one = confident(pae=None, ptm=None, preset="model_1")
+    text = written([(one, 0)], tmp_path, plots=False).read_text()
+    assert "model_1 predicts no aligned error" in text and "pTM" not in text and "mean pLDDT" in text
+
+
+def test_a_name_does_nothing_and_nothing_is_asked_of_a_network(tmp_path):
+    one = confident(low=range(8), name=HOSTILE, notes=(HOSTILE,))
+    path = written([(one, 0)], tmp_path, plots=False, alignment=shallow(40, 30))
+    assert path.parent == tmp_path and re.fullmatch(r"[\w.-]+_report\.html", path.name)
+    found = Tags(text := path.read_text())
+    assert "img" not in {tag for tag, _ in found.tags} and f"<h1>Prediction of {escape(HOSTILE)}</h1>" in text
+    assert not any(name.startswith("on") or name == "style" for _, attributes in found.tags for name in attributes)
+    assert [a.get("type") for tag, a, _ in found.code if tag == "script"] == ["application/json", None]
+    (policy,) = [a["content"] for _, a in found.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'") and "http" not in policy and "unsafe" not in policy
+    assert "http:" not in text and "https:" not in text and "url(" not in text and "@import" not in text
+    for tag, attributes in found.tags:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        for name in {"src", "href"} & set(attributes):
+            assert attributes[name].startswith("#s")
+
+
+def test_500_residues_of_noise_stay_below_the_limit(tmp_path):
+    rng = np.random.default_rng(0)
+    noisy = prediction((500,), pae=rng.uniform(0, 31, (500, 500)).astype(np.float32), contacts=None)
+    path = written([(noisy, 0)], tmp_path, alignment=np.where(rng.uniform(size=(500, 500)) < 0.3, 21, 4))
+    plots = sum(file.stat().st_size for file in tmp_path.glob("*.png"))
+    assert plots * 4 / 3 > pages.MOST > path.stat().st_size  # as they are they would not fit
+    assert path.read_text().count('src="data:image/png') == 3
