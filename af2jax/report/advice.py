@@ -174,8 +174,12 @@ def _nothing(seen: Sequence[Seen], heads: Sequence[Target]) -> list[str]:
 def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[Target]) -> str:
     """What was done to the data, as the reason for using them."""
     emptied = sum(sum(target.column.sentinels.values()) for target in targets)
-    moved = sum(part != one.item.split for part, one in zip(split, seen, strict=True))
-    return f"{emptied} cells of targets emptied, {moved} items given another split, weights of 1 / relatives"
+    pairs = [(one.item.split, part) for part, one in zip(split, seen, strict=True)]
+    new, moved = (sum(bool(old) is known and old != part for old, part in pairs) for known in (False, True))
+    return (
+        f"{emptied} cells of targets emptied, {new} items given a split and {moved} another than theirs, weights of "
+        "1 / relatives"
+    )
 
 
 def _recipe(independent: int, heads: bool) -> tuple[str, str]:

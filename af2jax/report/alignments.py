@@ -21,9 +21,7 @@ def findings(seen: Sequence[Seen]) -> list[Finding]:
                 "no alignment",
                 20,
                 f"none of {len(seen)} items has an alignment",
-                "AlphaFold is poor without one: its structures, and what a head reads of them, rest on the sequence."
-                if structures
-                else "A head reads what the network makes of the sequence alone.",
+                _without(seen),
                 "af2jax search makes alignments; give them in the column msa.",
             )
         )
@@ -63,6 +61,16 @@ def findings(seen: Sequence[Seen]) -> list[Finding]:
             )
         )
     return found
+
+
+def _without(seen: Sequence[Seen]) -> str:
+    """What follows where no item has an alignment."""
+    given = sum(bool(one.item.templates or one.item.aligned_templates) for one in seen)
+    if given:
+        return f"The network sees the sequence, and the templates of {given} of {len(seen)} items."
+    if any(one.structure for one in seen):
+        return "AlphaFold is poor without one: its structures, and what a head reads of them, rest on the sequence."
+    return "A head reads what the network makes of the sequence alone."
 
 
 def write(page: Page, seen: Sequence[Seen]) -> None:

@@ -10,6 +10,8 @@ from af2jax.report.page import Caption, Page
 from af2jax.report.verdict import OPEN, Verdict, beats
 
 CURVES = 6  # classes with a curve of their own
+FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
+RANKS = 0.3  # Spearman's correlation, from which a head ranks at all
 HONEST = 0.1  # expected calibration error, above which a probability is no probability
 
 
@@ -41,14 +43,14 @@ def part(page: Page, evaluation: Evaluation, name: str) -> None:
 
 
 def _against_constant(evaluation: Evaluation, name: str, label: np.ndarray, classes: bool) -> Verdict:
-    """The head against the commonest class, or the mean, of the very labels that it is judged by."""
+    """The head against the commonest class, or the median, of the very labels that it is judged by."""
     if classes:
         constant, column = np.bincount(label.astype(int)).argmax(), f"{name}/accuracy"
         rival = f"always saying {evaluation.classes[name][constant]}"
         guess = lambda labels: float((labels == constant).mean())
     else:
-        constant, column = float(label.mean()), f"{name}/error"
-        rival = f"always saying the mean, {constant:.3g}"
+        constant, column = float(np.median(label)), f"{name}/error"  # what has the least absolute error
+        rival = f"always saying the median, {constant:.3g}"
         guess = lambda labels: float(np.abs(labels - constant).mean())
     labels = [t.answers[name].label if name in t.answers else np.zeros(0) for t in evaluation.targets]
     other = np.array([guess(x) if len(x) else np.nan for x in labels])
@@ -112,7 +114,9 @@ def _curves(page: Page, name: str, classes: list[str], areas: list, order: list[
             shown or "Each class against the others; the dotted line is chance.",
             f"The smallest area is {areas[worst][0].area:.3f} ({classes[worst]}): "
             + (
-                "near chance; do not use this class."
+                f"with {count[order].min()} labels of a class it may be chance."
+                if count[order].min() < FEW
+                else "near chance; do not use this class."
                 if areas[worst][0].area < 0.6
                 else "above chance; set its threshold by what a false alarm costs."
             ),
@@ -146,7 +150,9 @@ def _honest(page: Page, name: str, said: np.ndarray, right: np.ndarray) -> None:
             f"Ten bins of the highest probability, {len(right):,} labels.",
             f"Calibration error {found.error:.3f}, on average {abs(gap):.3f} too {'modest' if gap > 0 else 'sure'}: "
             + (
-                "do not read it as a probability before it is calibrated."
+                f"{len(right)} labels are too few to judge it by."
+                if len(right) < LEAST
+                else "do not read it as a probability before it is calibrated."
                 if found.error > HONEST
                 else "it may be read as a probability."
             ),
@@ -166,7 +172,7 @@ def _numbers(page: Page, name: str, said: np.ndarray, label: np.ndarray) -> None
             f"{name} as the head says it against what is known; on the line the two are equal.",
             f"{found.count:,} labels.",
             f"R2 {found.r2:.3f}, Spearman {found.spearman:.3f}, mean absolute error {found.mae:.3g}: "
-            + ("worse than saying the mean; do not use it." if bad else "better than saying the mean."),
+            + ("no better than saying the mean; do not use it." if bad else "better than saying the mean."),
         ),
     )
     rest = said - label
@@ -179,7 +185,9 @@ def _numbers(page: Page, name: str, said: np.ndarray, label: np.ndarray) -> None
             "Said minus known; a slope means that the head keeps to the middle.",
             f"On average {rest.mean():+.3g}, slope {slope:+.2f}: "
             + (
-                "extremes are pulled to the mean; it ranks better than it measures."
+                "it keeps to the middle and does not rank."
+                if slope < -0.5 and not found.spearman > RANKS
+                else "extremes are pulled to the mean; it ranks better than it measures."
                 if slope < -0.5
                 else "extremes are kept."
             ),

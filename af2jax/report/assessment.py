@@ -47,7 +47,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
     kind = "the best checkpoint of a run" if facts["run"] else "parameters"
     return [
         f"{len(evaluation.targets)} targets of {data['path']} (split: {data['split']}), of "
-        f"{len(np.unique(evaluation.families))} families.",
+        f"{len({target.family for target in evaluation.targets})} families of relatives.",
         f"{facts['path']}: {kind}, {facts['preset']}, {facts['parameters']:,} parameters, {facts['recycles']} recycles"
         f", SHA-256 {facts['weights'][:16]}.",
     ]
@@ -61,7 +61,15 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
             "No number on this page counts them: a model that fails on hard targets looks better than it is.",
             [f"{name}: {reason}" for name, reason in evaluation.problems],
         )
-    if seen := [target.id for target in evaluation.targets if target.relative]:
+    if evaluation.scan:
+        page.warning(
+            "caution",
+            f"All {len(evaluation.targets)} targets are of one family",
+            "As in a scan of mutations. They are counted one by one, so that intervals and tests hold for other "
+            "variants of this family and for no other protein. If the run learnt from this family, look that it learnt from "
+            "none of these very sequences.",
+        )
+    elif seen := [target.id for target in evaluation.targets if target.relative]:
         page.warning(
             "serious",
             f"{len(seen)} of {len(evaluation.targets)} targets have relatives in what the run learnt from",

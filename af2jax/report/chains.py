@@ -39,9 +39,20 @@ def distance(shares: np.ndarray) -> float:
     return float(np.abs(shares - reference.COMPOSITION).sum() / 2)
 
 
-def findings(seen: Sequence[Seen]) -> list[Finding]:
-    """What is wrong with chains; `seen` has a sequence each."""
-    return [*_quality(seen), *_dates(seen), *_domain(seen)]
+def chance(residues: int) -> float:
+    """The `distance` that so many residues drawn from Swiss-Prot are expected to have."""
+    spread = np.sqrt(reference.COMPOSITION * (1 - reference.COMPOSITION))
+    return float(spread.sum() / np.sqrt(2 * np.pi * max(residues, 1)))
+
+
+def foreign(apart: Sequence[Seen]) -> bool:
+    """Whether the composition of proteins without relatives is another than Swiss-Prot's, by more than chance."""
+    return distance(composition(apart)[0]) > FAR + chance(sum(one.length for one in apart))
+
+
+def findings(seen: Sequence[Seen], apart: Sequence[Seen]) -> list[Finding]:
+    """What is wrong with chains; each of `seen` has a sequence, and `apart` is one for each cluster of relatives."""
+    return [*_quality(seen), *_dates(seen), *_domain(seen, apart)]
 
 
 def _quality(seen: Sequence[Seen]) -> list[Finding]:
@@ -149,11 +160,11 @@ def _dates(seen: Sequence[Seen]) -> list[Finding]:
     return found
 
 
-def _domain(seen: Sequence[Seen]) -> list[Finding]:
+def _domain(seen: Sequence[Seen], apart: Sequence[Seen]) -> list[Finding]:
     found = []
-    shares, _ = composition(seen)
-    total, away = sum(one.length for one in seen), distance(shares)
-    if total >= 500 and away > FAR:
+    shares, _ = composition(apart)
+    away = distance(shares)
+    if foreign(apart):
         most = np.argsort(-np.abs(shares - reference.COMPOSITION))[:5]
         rows = tuple(f"{RESTYPES[i]}: {shares[i]:.1%} here, {reference.COMPOSITION[i]:.1%} at large" for i in most)
         found.append(
@@ -182,12 +193,12 @@ def _domain(seen: Sequence[Seen]) -> list[Finding]:
     return found
 
 
-def write(page: Page, seen: Sequence[Seen]) -> None:
-    """Tables and plots of chains."""
+def write(page: Page, seen: Sequence[Seen], apart: Sequence[Seen]) -> None:
+    """Tables and plots of chains; `apart` is one for each cluster of relatives."""
     page.section("Chains")
     _table(page, seen)
     _lengths(page, seen)
-    _composition(page, seen)
+    _composition(page, apart)
     known = [one for one in seen if one.structure]
     if known:
         _experiments(page, known)
@@ -204,7 +215,9 @@ def _table(page: Page, seen: Sequence[Seen]) -> None:
         s = one.structure
         rest = [None] * 9 if s is None else [s.method, *_blank(s)]
         rows.append([one.item.id, one.item.split, one.length, one.date, *rest])
-    page.table("chains", heads, rows, f"{len(seen)} chains")
+    known = [any(row[i] not in ("", None) and row[i] == row[i] for row in rows) for i in range(len(heads))]
+    cut = lambda row: [cell for cell, kept in zip(row, known, strict=True) if kept]
+    page.table("chains", cut(heads), map(cut, rows), f"{len(seen)} chains")
 
 
 def _blank(s) -> list:
@@ -226,8 +239,8 @@ def _lengths(page: Page, seen: Sequence[Seen]) -> None:
     page.figure("lengths", panels.histogram({"chains": length}, "residues", "chains", marks), caption)
 
 
-def _composition(page: Page, seen: Sequence[Seen]) -> None:
-    shares, unknown = composition(seen)
+def _composition(page: Page, apart: Sequence[Seen]) -> None:
+    shares, unknown = composition(apart)
     away = distance(shares)
     order = np.argsort(-reference.COMPOSITION)
     rows = {RESTYPES[i]: {"here": 100 * shares[i], "Swiss-Prot": 100 * reference.COMPOSITION[i]} for i in order}
@@ -238,10 +251,13 @@ def _composition(page: Page, seen: Sequence[Seen]) -> None:
         [[letter, row["here"], row["Swiss-Prot"]] for letter, row in rows.items()],
         f"Composition; {100 * unknown:.2f} % of the residues are unknown",
     )
-    verdict = "as among proteins at large" if away <= FAR else "another domain: evaluate before you trust any score"
+    total = sum(one.length for one in apart)
+    usual = f"as among proteins at large, as {chance(total):.1%} are expected by chance and up to {FAR:.0%} are usual"
+    verdict = "another domain: evaluate before you trust any score" if foreign(apart) else usual
     caption = Caption(
         "How often each amino acid occurs.",
-        f"Shares of {sum(one.length for one in seen)} residues beside {reference.COMPOSITION_SOURCE}.",
+        f"Shares of {total:,} residues, one protein of each cluster of relatives, beside "
+        f"{reference.COMPOSITION_SOURCE}.",
         f"{away:.1%} of the residues would have to change to match, most of all {RESTYPES[most]} "
         f"({100 * shares[most]:.1f} % here, {100 * reference.COMPOSITION[most]:.1f} % there): {verdict}.",
     )
@@ -257,7 +273,7 @@ def _experiments(page: Page, known: Sequence[Seen]) -> None:
         poor = int((stated > POOR).sum())
         caption = Caption(
             f"Resolution of the {len(stated)} of {len(known)} structures that state it.",
-            f"From the files, in angstrom; dashed: {POOR}, above which side chains are uncertain.",
+            f"From the files or a column, in angstrom; dashed: {POOR}, above which side chains are uncertain.",
             f"The median is {np.median(stated):.2f} and {poor} are above {POOR}: "
             + ("keep those out of validation and test." if poor else "no structure need be left out for it."),
         )

@@ -284,4 +284,5 @@ def write(page: Page, columns: Sequence[Column], targets: Sequence[Column], seen
 
 def _own(seen: Sequence[Seen], name: str) -> int:
     """How many items have something in a column that every table may have."""
-    return sum(bool(getattr(one.item, name)) for one in seen)
+    usual = 1.0 if name == "weight" else None
+    return sum(bool(getattr(one.item, name)) for one in seen if getattr(one.item, name) != usual)

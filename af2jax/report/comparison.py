@@ -127,10 +127,10 @@ def _has(entry: Entry, name: str) -> bool:
 
 def _remarks(entries: list[Entry]) -> list[str]:
     data = entries[0].evaluation.data
-    kinds = len(np.unique(entries[0].evaluation.families))
+    kinds = len({target.family for target in entries[0].evaluation.targets})
     count = len(entries[0].evaluation.targets)
     paths = [f"{entry.name}: {entry.path}" for entry in entries]
-    return [f"{count} targets of {data['path']} (split: {data['split']}), of {kinds} families.", *paths]
+    return [f"{count} targets of {data['path']} (split: {data['split']}), of {kinds} families of relatives.", *paths]
 
 
 def _warnings(page: Page, entries: list[Entry], lost: list[str], notes: list[str]) -> None:
@@ -139,6 +139,9 @@ def _warnings(page: Page, entries: list[Entry], lost: list[str], notes: list[str
         page.warning("caution", f"{len(lost)} targets are left out", text, lost)
     for note in notes:
         page.warning("note", "Not done", note)
+    if entries[0].evaluation.scan:
+        text = "They are counted one by one: what is found holds for variants of this family and for no other protein."
+        page.warning("caution", f"All {len(entries[0].evaluation.targets)} targets are of one family", text)
     for entry in entries:
         if seen := [target.id for target in entry.evaluation.targets if target.relative]:
             text = "What is measured on them says little about new proteins, and favours this entry."

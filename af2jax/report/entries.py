@@ -18,11 +18,12 @@ from af2jax.files import file_name
 from af2jax.finetune import run
 from af2jax.report import evaluation as evaluating
 from af2jax.report.evaluation import Answers, Evaluation, Target, head_numbers
+from af2jax.report.folds import copied
 from af2jax.report.observe import observe
 from af2jax.report.rivals import Known, rivals
 from af2jax.report.subject import Subject, labels_of, open_subject, trained_on
 
-HELIX = "one long helix"
+HELIX, COPY = "one long helix", "nearest training chain"
 Progress = Callable[[int, int], object]
 
 
@@ -151,7 +152,7 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
                 both = old.answers | {name: given}
                 made[place[target.id]] = dataclasses.replace(old, answers=both, numbers=head_numbers(both))
     out = [Entry(rival, _evaluation(entries[0], targets, classes), "") for rival, targets in found.items()]
-    return [*out, *_helix(entries[0])], notes
+    return [*out, *_helix(entries[0]), *_copy(entries, notes)], notes
 
 
 def _evaluation(first: Entry, targets: list[Target], classes: dict) -> Evaluation:
@@ -173,6 +174,18 @@ def _helix(first: Entry) -> list[Entry]:
     ]
     known = any(np.isfinite(target.numbers.get("lddt_ca", np.nan)) for target in targets)
     return [Entry(HELIX, _evaluation(first, targets, {}), "")] if known else []
+
+
+def _copy(entries: Sequence[Entry], notes: list[str]) -> list[Entry]:
+    """The nearest chain that the first run learnt from as the rival in structures; `notes` gains why there is none."""
+    first, owner = entries[0], next((entry for entry in entries if entry.is_run), None)
+    try:
+        scores = copied(first.evaluation, trained_on(owner.path)) if owner else {}
+    except InputError as error:
+        notes.append(f"no {COPY} as a rival ({error})")
+        return []
+    targets = [dataclasses.replace(_blank(t), numbers=scores.get(t.id, {})) for t in first.evaluation.targets]
+    return [Entry(COPY, _evaluation(first, targets, {}), "")] if scores else []
 
 
 def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | None, progress: Progress) -> list[Known]:

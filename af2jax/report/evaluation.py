@@ -19,6 +19,7 @@ from af2jax.data import splits
 from af2jax.data.dataset import SPLITS, Item, read_dataset
 from af2jax.data.loading import Loader
 from af2jax.data.parse import printable, read_text
+from af2jax.data.pipeline import join_alignments
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.files import write
@@ -70,6 +71,7 @@ class Shown:
     targets: Targets
     seen: Observed
     scores: Scores
+    alignment: np.ndarray | None = None  # int [N_seq N_res], the query first; None: the item has none
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,14 @@ class Evaluation:
 
     @property
     def families(self) -> np.ndarray:
-        """The family of every target."""
-        return np.array([target.family for target in self.targets], int)
+        """What is drawn together: the family of every target; each alone where all are of one, as in a scan."""
+        found = np.array([target.family for target in self.targets], int)
+        return np.arange(len(found)) if self.scan else found
+
+    @property
+    def scan(self) -> bool:
+        """Whether all targets are of one family, so that what is found holds for it alone."""
+        return len(self.targets) > 1 and len({target.family for target in self.targets}) == 1
 
 
 def metric(name: str) -> Metric:
@@ -182,7 +190,8 @@ def evaluate(
         pae += scores.pae
         residues += _rows(item.id, features, scores)
         if np.isfinite(numbers["lddt_ca"]):
-            heapq.heappush(worst, (-numbers["lddt_ca"], done, Shown(target, features, targets, seen, scores)))
+            shown = Shown(target, features, targets, seen, scores, _alignment(item))
+            heapq.heappush(worst, (-numbers["lddt_ca"], done, shown))
             if len(worst) > WORST:
                 heapq.heappop(worst)
     progress(len(left), len(left))
@@ -190,6 +199,11 @@ def evaluate(
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
     return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last)
+
+
+def _alignment(item: Item) -> np.ndarray | None:
+    rows = join_alignments(item.msa) if item.msa else None
+    return None if rows is None else rows.codes
 
 
 def sequence_of(item: Item) -> str:

@@ -85,7 +85,7 @@ def study(
     found = [
         *_unread(every),
         *columns.findings(table, chosen, seen),
-        *chains.findings(seen),
+        *chains.findings(seen, leakage.apart(seen, related)),
         *alignments.findings(seen),
         *leakage.findings(seen, related),
         *(finding for one in learnt for finding in target.findings(one, seen, one.name in targets)),
@@ -118,7 +118,7 @@ def explore(
     findings.write(page, known.findings)
     _summary(page, known)
     columns.write(page, known.columns, [one.column for one in known.targets], known.seen)
-    chains.write(page, known.seen)
+    chains.write(page, known.seen, leakage.apart(known.seen, known.related))
     alignments.write(page, known.seen)
     target.write(page, known.targets, known.seen)
     relations.write(page, known.values, known.targets)
@@ -169,11 +169,12 @@ def _summary(page: Page, known: Study) -> None:
         for kind, usual in SECONDARY.items():
             here = float(np.average([getattr(one.structure, kind) for one in built], weights=weight))
             rows.append([f"{kind} (% of residues)", 100 * here, 100 * usual, SECONDARY_SOURCE])
-    away = chains.distance(chains.composition(seen)[0])
+    apart = leakage.apart(seen, known.related)
+    away = chains.distance(chains.composition(apart)[0])
     rows.append(["composition: residues that would have to change (%)", 100 * away, 0, COMPOSITION_SOURCE])
     page.table("pdb", ["what", "here", "at large", "source"], rows, "Is this another domain?")
     far = [row[0] for row in rows[1:-1] if abs(row[1] - row[2]) > 15]
-    far += ["composition"] if away > chains.FAR else []
+    far += ["composition"] if chains.foreign(apart) else []
     page.text(
         f"It differs in: {', '.join(far)}. Published accuracies are of other proteins: evaluate before tuning."
         if far

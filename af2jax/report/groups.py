@@ -13,7 +13,7 @@ from af2jax.report.look import Seen
 from af2jax.report.page import Caption, Page
 from af2jax.report.target import Target
 
-MOST = 20  # groups of a column
+MOST, FEW = 20, 5  # groups of a column; items, below which a group cannot be judged
 MAJORITY, MINORITY = 0.8, 0.05  # shares of the items
 DIFFER, EXPLAINED = 0.01, 0.25  # p of a test; share of a target's variance that a group explains
 
@@ -139,7 +139,9 @@ def write(page: Page, groups: Sequence[Column], targets: Sequence[Target], seen:
             f"{total} items whose group is known.",
             f"{kind} is {most / total:.0%} of them and {least} {few / total:.0%}: "
             + (
-                f"judge {least} apart, a mean hides it."
+                f"{few} of {least} are too few to judge it by."
+                if few < FEW
+                else f"judge {least} apart, a mean hides it."
                 if few < MINORITY * total
                 else "each group is large enough to be judged apart."
             ),

@@ -73,10 +73,12 @@ def part(page: Page, entries: list[Entry]) -> None:
     page.table("cost", headings, rows)
     _curves(page, {name: h for name, (_, h) in runs.items()})
     page.section("What changed in the weights")
-    moved = {}
+    moved, known = {}, {}
     for name, (entry, h) in runs.items():
         try:
-            moved[name] = changes(network(h.training)[1], run.load(None, entry.path)[1]).rows
+            if entry.path not in known:
+                known[entry.path] = changes(network(h.training)[1], run.load(None, entry.path)[1]).rows
+            moved[name] = known[entry.path]
         except InputError as error:
             page.warning("caution", f"What {name} changed cannot be told", str(error))
     if moved:

@@ -24,6 +24,11 @@ def members(groups: np.ndarray) -> list[list[int]]:
     return sorted(found.values(), key=lambda rows: (-len(rows), rows[0]))
 
 
+def apart(seen: Sequence[Seen], groups: np.ndarray) -> list[Seen]:
+    """The first item of each cluster: proteins without relatives among them."""
+    return [seen[i] for i in np.sort(np.unique(groups, return_index=True)[1])]
+
+
 def crossing(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> list[list[int]]:
     """The clusters that lie in several splits."""
     return [rows for rows in clusters if len({seen[i].item.split for i in rows} - {""}) > 1]
@@ -119,8 +124,12 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 "no split",
                 15,
                 f"none of {len(seen)} items says which part it belongs to",
-                "A training would split them itself, relatives together.",
-                "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins.",
+                "A training would split them itself, relatives together."
+                if len(clusters) > 2
+                else "A training refuses to split so few clusters of relatives.",
+                "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins."
+                if len(clusters) > 2
+                else "prepared.csv has one by sequence, as there are too few clusters: relatives are on both sides.",
             )
         ]
     if missing := [one for one in seen if not one.item.split]:
@@ -186,15 +195,20 @@ def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
         "Relatives are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
         f"variants of one protein; black rings lie in several splits.{left}",
         f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no relative: "
-        + (
-            "mend the splits before anything is measured."
-            if across
-            else f"splits are apart; the set is worth {effective(clusters):.0f} equal clusters, not {len(seen)} items."
-        ),
+        + ("mend the splits before anything is measured." if across else _worth(seen, clusters)),
     )
     drawn = clusters[:DRAWN]
     kinds = [[seen[i].item.split for i in rows] for rows in drawn]
     page.figure("network", panels.network(kinds, [rows in across for rows in drawn]), caption)
+
+
+def _worth(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> str:
+    """What a set without leaks is worth."""
+    number = effective(clusters)
+    apart = "splits are apart; " if any(one.item.split for one in seen) else "there is no split yet; "
+    if len(clusters) == 1:
+        return "it is one family, and no result holds for another."
+    return f"{apart}by the sizes of its clusters the set is worth {number:.0f} independent proteins, not {len(seen)}."
 
 
 def _names(seen: Sequence[Seen], rows: Sequence[int]) -> str:

@@ -88,7 +88,7 @@ def _look(item: Item) -> Seen:
         return Seen(item, item.sequence, str(error), _date(item, with_file=False))
     found = Seen(item, item.sequence or known.sequence, "", _date(item), own_template=_own_template(item))
     if known.atom_mask.any():
-        found = dataclasses.replace(found, structure=_structure(known))
+        found = dataclasses.replace(found, structure=_structure(known, item))
     if item.msa:
         try:
             found = dataclasses.replace(found, rows=_rows(item))
@@ -97,7 +97,7 @@ def _look(item: Item) -> Seen:
     return found
 
 
-def _structure(known: Chain) -> Structure:
+def _structure(known: Chain, item: Item) -> Structure:
     seen = known.observed
     places = np.flatnonzero(seen)
     expected = ATOM37_MASK[known.aatype].copy()
@@ -107,8 +107,8 @@ def _structure(known: Chain) -> Structure:
     count = max(len(letters) - letters.count("-"), 1)
     span = known.residue_index[places[-1]] - known.residue_index[places[0]] + 1
     return Structure(
-        resolution=known.resolution or np.nan,
-        method=printable(known.method).lower(),
+        resolution=known.resolution or _stated(item),
+        method=printable(known.method or item.values.get("method", "")).lower(),
         observed=float(seen.mean()),
         inner=int(span - len(places)),
         atoms=float((known.atom_mask & expected).sum() / max(expected.sum(), 1)),
@@ -117,6 +117,15 @@ def _structure(known: Chain) -> Structure:
         coil=letters.count("C") / count,
         rg=radius_of_gyration(known.positions[:, CA], known.atom_mask[:, CA]),
     )
+
+
+def _stated(item: Item) -> float:
+    """The resolution that the row has, in angstrom, where the file has none; NaN: neither has."""
+    try:
+        value = float(item.values.get("resolution", ""))
+    except ValueError:
+        return np.nan
+    return value if value > 0 else np.nan
 
 
 def _rows(item: Item) -> Rows:

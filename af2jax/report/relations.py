@@ -107,7 +107,8 @@ def write(page: Page, values: dict[str, np.ndarray], targets: Sequence[Target]) 
     i, j = np.unravel_index(np.nanargmax(off), off.shape)
     learnt = [name for name in (target.name for target in targets) if name in names]
     follows = f"The strongest is {rho[i, j]:+.2f}, of {names[i]} with {names[j]}"
-    follows += ": keep one of the two" if off[i, j] > 0.9 else ": no two numbers say the same"
+    given = not (names[i].startswith("(") or names[j].startswith("("))
+    follows += ": no two numbers say the same" if off[i, j] <= 0.9 else ": keep one of the two" if given else ""
     if learnt and np.isfinite(off[row := names.index(learnt[0])]).any():
         best = int(np.nanargmax(off[row]))
         follows += f". {learnt[0]} goes most with {names[best]} ({rho[row, best]:+.2f}): "

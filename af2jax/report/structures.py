@@ -1,19 +1,23 @@
 """The part of an evaluation that is about structures: scores, calibration, how they form, and the worst cases."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from af2jax.constants.atoms import CA, CB
+from af2jax.constants.residues import GAP
 from af2jax.files import file_name, write
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics.quality import Calibration, calibration
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import assess, panels
+from af2jax.plots.coverage import ENOUGH, coverage
 from af2jax.protein.files import Protein
 from af2jax.report.evaluation import Evaluation, Shown
 from af2jax.report.page import Caption, Page
 from af2jax.report.scores import METRICS, PAE_WIDTH
+from af2jax.report.verdict import NO_FOLD
 from af2jax.report.viewer import trace, viewer
 
 MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
@@ -85,7 +89,13 @@ def _calibration(page: Page, evaluation: Evaluation) -> None:
     follows = (
         f"The calibration error is {found.error:.1f} over {found.count.sum():,} residues: "
         + (f"it is {way}; do not rank or filter by pLDDT without a new calibration." if found.error > MISMATCH else "")
-        + ("pLDDT may be used to rank and to filter." if found.error <= MISMATCH else "")
+        + (
+            ""
+            if found.error > MISMATCH
+            else "yet it says nearly the same of all, which ranks nothing."
+            if there.sum() == 1
+            else "pLDDT may be used to rank and to filter."
+        )
         + ("" if np.isnan(found.spearman) else f" Spearman's correlation is {found.spearman:.2f}.")
     )
     page.figure(
@@ -125,7 +135,13 @@ def _aligned(page: Page, evaluation: Evaluation) -> None:
             "31.75, where the last bin of PAE lies.",
             f"On average the two are {gap:.1f} angstrom apart, and {sure / pairs.sum():.0%} of the pairs are said to "
             f"be within {FAR + 1:g}: "
-            + ("PAE may guide what to trust." if gap < FAR else "do not cut domains by PAE here."),
+            + (
+                "it trusts nothing, so that PAE tells no part from another."
+                if sure < 0.01 * pairs.sum()
+                else "PAE may guide what to trust."
+                if gap < FAR
+                else "do not cut domains by PAE here."
+            ),
         ),
     )
 
@@ -150,7 +166,13 @@ def _forms(page: Page, evaluation: Evaluation) -> None:
             f"Means of {known.sum()} targets; a pass starts from the result of the one before.",
             f"From {first:.1f} after the first layer of the first pass to {mean[-1, -1]:.1f} at the end; recycling "
             f"changed it by {gain:+.1f}: "
-            + ("keep recycling." if more else "fewer recycles would do, and training can use none."),
+            + (
+                "keep recycling."
+                if more
+                else "no fold forms, so that recycles are not the question."
+                if mean[-1, -1] < NO_FOLD
+                else "fewer recycles would do, and training can use none."
+            ),
         ),
     )
 
@@ -183,6 +205,8 @@ def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
     shown = evaluation.worst[0]
     _distances(page, shown)
     _errors(page, shown)
+    if aligned := [shown for shown in evaluation.worst if shown.alignment is not None]:
+        _coverage(page, aligned[0])
 
 
 def _protein(shown: Shown, positions: np.ndarray) -> Protein:
@@ -260,6 +284,23 @@ def _distances(page: Page, shown: Shown) -> None:
             ),
         ),
     )
+
+
+def _coverage(page: Page, shown: Shown) -> None:
+    rows, name = shown.alignment, shown.target.id
+    depth = (rows < GAP).sum(0)
+    few = float((depth < ENOUGH).mean())
+    with TemporaryDirectory() as folder:
+        page.figure(
+            "worst_coverage",
+            coverage(Path(folder) / "coverage.png", _protein(shown, shown.seen.positions), rows),
+            Caption(
+                f"The {len(rows):,} sequences of the alignment of {name}, and how many cover each position.",
+                "A line for each sequence, white where it has a gap, coloured and sorted by its identity to the query.",
+                f"The median depth is {np.median(depth):.0f}, and {few:.0%} of the positions have fewer than {ENOUGH}: "
+                + ("search larger databases before tuning." if few > 0.5 else "the alignment is no reason for errors."),
+            ),
+        )
 
 
 def _bounds(shown: Shown) -> list[int]:

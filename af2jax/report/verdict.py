@@ -7,6 +7,7 @@ import numpy as np
 from af2jax.metrics.statistics import FEWEST, Interval, Paired, bootstrap, needed
 
 GOOD = 70.0  # lDDT-CA, from which AlphaFold calls a backbone mostly right
+NO_FOLD = 30.0  # lDDT-CA, about what unrelated compact chains have to each other
 YES, NO, OPEN = "yes", "no", "open"
 
 
@@ -26,7 +27,8 @@ def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
         return Verdict(OPEN, "The data cannot tell whether the model folds these proteins: no structure is known.")
     interval = bootstrap(values, families)
     kinds = len(np.unique(families))
-    found = f"Its mean lDDT-CA is {_interval(interval)} over {len(values)} targets of {kinds} families"
+    found = f"Its mean lDDT-CA is {_interval(interval)} over {len(values)} targets"
+    found += f" of {kinds} families" if kinds < len(values) else ""
     if kinds >= FEWEST and interval.low >= GOOD:
         return Verdict(
             YES,
@@ -37,8 +39,14 @@ def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
         return Verdict(
             NO,
             f"The model does not transfer as it is. {found}, and the whole interval lies below {GOOD:g}, from which a "
-            "backbone is mostly right. Look at the worst targets first: shallow alignments, chains cut out of a "
-            "complex and wrong files are cheaper to mend than weights.",
+            "backbone is mostly right. "
+            + (
+                "No fold is found at all: look whether these are the weights of a trained network, and whether it was "
+                "given alignments, before anything is tuned."
+                if interval.high < NO_FOLD
+                else "Look at the worst targets first: shallow alignments, chains cut out of a complex and wrong files "
+                "are cheaper to mend than weights."
+            ),
         )
     why = f"{kinds} families are too few to judge by, whatever they show" if kinds < FEWEST else "the interval holds 70"
     return Verdict(OPEN, f"The data cannot tell whether the model transfers. {found}: {why}. {_wanted(values - GOOD)}")

@@ -93,7 +93,7 @@ def test_every_spelling_of_a_preset(spelling, name):
 
 
 def test_a_wrong_name_or_split_says_so():
-    assert len(PRESETS) == 26
+    assert len(PRESETS) == 27
     with pytest.raises(InputError, match=r'no preset is called "model_1_pmt"; did you mean "model_1_ptm"\?'):
         preset("model_1_pmt")
     with pytest.raises(InputError, match=r"split=\(40, 4\) must be positive and add up to the 48 Evoformer blocks"):

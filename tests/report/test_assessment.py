@@ -34,6 +34,7 @@ def test_the_verdicts(good):
     assert not known["warnings"]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "num, lddt, says", [(12, 40.0, "no"), (12, 70.0, "open"), (5, 90.0, "open")], ids=["bad", "between", "too few"]
 )
@@ -44,6 +45,7 @@ def test_other_verdicts(num, lddt, says, tmp_path):
     assert any("families" in warning["title"] for warning in known["warnings"]) is (num < 6)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_head_that_guesses(tmp_path):
     _, _, verdicts = written(made.evaluation(skill=0.1), tmp_path)
     assert verdicts[1].answer == "no" and "It is worse" in verdicts[1].text
@@ -61,6 +63,7 @@ def test_a_perfect_predictor_is_a_diagonal(good):
     np.testing.assert_allclose(pae["predicted"], pae["found"])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_boaster_is_warned_of(tmp_path):
     found = made.evaluation()
     rows = [(*row[:3], row[3] * 0.5, row[4], *row[5:]) for row in found.residues]
@@ -98,6 +101,27 @@ def test_what_is_written_reads_back(good):
     assert (out / "residues.csv").read_text().count("\n") == 241
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_variants_of_one_protein_count_one_by_one(tmp_path):
+    found = made.evaluation(30, skill=1.0)
+    scan = dataclasses.replace(found, targets=[dataclasses.replace(t, family=7) for t in found.targets])
+    _, known, verdicts = written(scan, tmp_path)
+    assert [v.answer for v in verdicts] == ["yes"] * 3
+    assert [w["title"] for w in known["warnings"]] == ["All 30 targets are of one family"]
+    two = dataclasses.replace(
+        found, targets=[dataclasses.replace(t, family=i % 2) for i, t in enumerate(found.targets)]
+    )
+    assert {v.answer for v in written(two, tmp_path / "two")[2]} == {"open"}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_weights_that_know_nothing(tmp_path):
+    _, known, verdicts = written(made.evaluation(lddt=3.0), tmp_path)
+    assert verdicts[0].answer == "no" and "No fold is found at all" in verdicts[0].text
+    assert "no fold forms" in known["figures"]["forms"]["follows"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_nothing_known_is_no_number(tmp_path):
     found = made.evaluation()
     blind = [dataclasses.replace(t, numbers=t.numbers | {"lddt_ca": np.nan}) for t in found.targets]
@@ -115,6 +139,7 @@ def test_a_damaged_file(text, tmp_path):
         evaluation.load(tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_problems_and_relatives_are_told(tmp_path):
     found = made.evaluation()
     seen = [dataclasses.replace(t, relative=i < 3) for i, t in enumerate(found.targets)]

@@ -21,6 +21,7 @@ def written(found, out, rivals=(), general=(), lost=(), notes=()):
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_beside_itself(tmp_path):
     html, known, verdicts = written([entry("a"), entry("a (2)")], tmp_path)
     assert {v.answer for v in verdicts} == {"open"} and all(v.text.startswith("No difference") for v in verdicts)
@@ -30,6 +31,7 @@ def test_a_run_beside_itself(tmp_path):
     assert "are one network" in html
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_known_effect(tmp_path):
     better = entry("b", num=30, lddt=85, seed=1, skill=1.0)
     _, known, verdicts = written([entry("a", num=30), better], tmp_path)
@@ -42,18 +44,21 @@ def test_a_known_effect(tmp_path):
     assert row["better on"] == 30 and row["worse on"] == 0 and row["difference"] < 0  # a lower error is better
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_too_few_cannot_tell(tmp_path):
     _, _, verdicts = written([entry("a", num=5), entry("b", num=5, lddt=90, seed=1)], tmp_path)
     told = verdicts[-1].text
     assert verdicts[-1].answer == "open" and "5 families are too few" in told and "independent targets would" in told
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_small_effect_needs_more(tmp_path):
     _, _, verdicts = written([entry("a", num=20), entry("b", num=20, lddt=80.1, seed=3)], tmp_path)
     assert verdicts[-1].answer == "open" and "The data cannot tell b from a" in verdicts[-1].text
     assert "with a power of 80 %" in verdicts[-1].text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_relatives_are_drawn_together(tmp_path):
     """Thirty targets of three families are three witnesses."""
     a, b = (entry(name, num=30, lddt=lddt, seed=seed) for name, lddt, seed in (("a", 80, 0), ("b", 85, 1)))
@@ -65,6 +70,7 @@ def test_relatives_are_drawn_together(tmp_path):
     assert written([cut(a), cut(b)], tmp_path)[2][-1].answer == "open"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_best_rival_counts(tmp_path):
     poor, best = entry("poor", num=30, skill=0.3), entry("best", num=30, skill=1.0)
     rivals = [dataclasses.replace(e, path="") for e in (poor, best)]
@@ -74,6 +80,7 @@ def test_the_best_rival_counts(tmp_path):
     assert [row[0] for row in known["tables"]["means_ss_accuracy"]["rows"]] == ["a", "poor", "best"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_forgetting(tmp_path):
     general = [entry("a", num=30), entry("b", num=30, lddt=70, seed=1)]
     _, known, verdicts = written([entry("a"), entry("b", seed=1)], tmp_path, general=general)
@@ -81,6 +88,7 @@ def test_forgetting(tmp_path):
     assert known["tables"]["forgotten"]["rows"][0][0] == "lDDT-CA"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_only_shared_targets_are_compared(tmp_path):
     a, b = entry("a", num=12), entry("b", num=9, seed=1)
     (x, y), lost = entries.shared([a, b])

@@ -262,6 +262,7 @@ def test_hostile_names_do_nothing(tmp_path):
     assert "is no name of a head: rename the column" in (tmp_path / "out" / "config.toml").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_family_is_split_by_sequence(tmp_path):
     """A scan of mutations, in which all are relatives."""
     first = sets.clean()[0]["sequence"]

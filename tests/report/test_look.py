@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from af2jax.constants.residues import GAP, encode
+from af2jax.constants.residues import GAP, RESTYPES, encode
 from af2jax.data import synthetic
 from af2jax.data.dataset import Item, read_dataset
 from af2jax.report import alignments, chains, reference
@@ -83,11 +83,20 @@ def test_findings_of_alignments(seen):
 
 def test_findings_of_chains(seen):
     found = list(seen(four={"sequence": "XXXX" + SEQUENCES["four"][4:]}).values())
-    out = {finding.kind: finding for finding in chains.findings(found)}
+    out = {finding.kind: finding for finding in chains.findings(found, found)}
     assert out["unknown residues"].rows == ("four: 18% X",) and "missing residues" not in out  # 80 % are observed
     bare = [replace(one, structure=one.structure._replace(observed=0.7)) if one.structure else one for one in found]
-    out = {finding.kind: finding for finding in chains.findings(bare)}
+    out = {finding.kind: finding for finding in chains.findings(bare, bare)}
     assert out["missing residues"].rows == tuple(f"{name}: 70% observed" for name in ("one", "two", "three"))
+
+
+def test_one_short_protein_is_no_domain():
+    """What a few residues of usual proteins differ by is chance; many of another mixture are another domain."""
+    rng = np.random.default_rng(0)
+    draw = lambda number, shares: Seen(Item("p", "line 1"), "".join(rng.choice(list(RESTYPES), number, p=shares)))
+    greasy = np.where(np.isin(list(RESTYPES), list("AVILFG")), 1 / 6, 0)
+    assert not any(chains.foreign([draw(60, reference.COMPOSITION)]) for _ in range(20))
+    assert chains.foreign([draw(60, greasy)]) and not chains.foreign([draw(5000, reference.COMPOSITION)])
 
 
 def test_the_reference():

@@ -1,0 +1,60 @@
+"""A page of the largest proteins that it is made for stays within its size, with every plot and structure on it."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from af2jax.constants.atoms import ATOM37_MASK
+from af2jax.constants.residues import RESTYPES
+from af2jax.report import assessment
+from af2jax.report.evaluation import WORST, Shown
+from af2jax.report.observe import Observed
+from af2jax.report.page import MOST
+from af2jax.report.scores import PAE_BINS, Scores
+from af2jax.schema import Features, Targets
+from tests.report import made
+
+NUM, PASSES, LAYERS = 500, 2, 2
+RNG = np.random.default_rng(0)
+
+
+def shown(target) -> Shown:
+    """A target of 500 residues; its maps are those of a chain that a random walk makes."""
+    aatype, every, one = RNG.integers(0, 20, NUM), np.ones(NUM, bool), np.ones(NUM, int)
+    target = dataclasses.replace(target, sequence="".join(RESTYPES[code] for code in aatype))
+    atoms = ATOM37_MASK[aatype]
+    walk = np.cumsum(RNG.normal(0, 2.2, (NUM, 1, 3)), axis=0) + RNG.normal(0, 1, (NUM, 37, 3))
+    layers = (walk + RNG.normal(0, 3, (PASSES, LAYERS, NUM, 37, 3))).astype(np.float32)
+    apart = np.linalg.norm(walk[:, None, 1] - walk[None, :, 1], axis=-1).astype(np.float32)
+    plddt, ids = RNG.uniform(0, 100, (PASSES, NUM)), {"asym_id": one, "residue_index": np.arange(NUM)}
+    features = Features(aatype, seq_mask=every, entity_id=one, sym_id=one, target_feat=0, msa=0, templates=0, **ids)
+    rest = dict.fromkeys(("resolution", "true_msa", "bert_mask", "use_clamped_fape"), 0) | {"labels": {}}
+    targets = Targets(aatype, seq_mask=every, positions=walk.astype(np.float32), atom_mask=atoms, **ids, **rest)
+    error = np.minimum(0.3 * apart + RNG.normal(0, 0.5, apart.shape) ** 2, 31)
+    maps = {
+        "pae": error,
+        "ptm": 0.5,
+        "distances": np.minimum(apart, 22),
+        "contacts": 1 / (1 + np.exp(np.minimum(apart - 8, 50))),
+    }
+    unread = dict.fromkeys(("rot", "torsions", "single", "residues"), np.zeros(0)) | {"heads": {}}
+    seen = Observed(layers=layers, atom_mask=atoms, plddt=plddt, **maps, **unread)
+    residues = {"plddt": plddt[-1], "error": RNG.uniform(0, 20, NUM)}
+    scores = Scores(
+        {}, residues, np.zeros((PASSES, LAYERS)), np.zeros((PAE_BINS, 2)), layers[-1, -1, :, 1], 1.2 * error
+    )
+    rows = np.where(RNG.uniform(size=(500, NUM)) < 0.5, aatype, 21)
+    return Shown(target, features, targets, seen, scores, np.concatenate([aatype[None], rows]))
+
+
+@pytest.mark.slow
+def test_an_evaluation_of_large_proteins(tmp_path):
+    found = made.evaluation()
+    found = dataclasses.replace(found, worst=[shown(target) for target in found.targets[:WORST]])
+    page, _ = assessment.write(found, tmp_path)
+    html, figures = page.read_bytes(), json.loads((tmp_path / "report.json").read_text())["figures"]
+    plots = {"worst_pae", "worst_distances", "worst_contacts", "worst_coverage"}
+    assert len(html) < MOST and plots <= figures.keys()
+    assert html.count(b"<img ") == len(figures) and html.count(b'"traces"') == WORST
