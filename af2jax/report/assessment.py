@@ -66,8 +66,8 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
             "caution",
             f"All {len(evaluation.targets)} targets are of one family",
             "As in a scan of mutations. They are counted one by one, so that intervals and tests hold for other "
-            "variants of this family and for no other protein. If the run learnt from this family, look that it learnt from "
-            "none of these very sequences.",
+            "variants of this family and for no other protein. If the run learnt from this family, look that it learnt "
+            "from none of these very sequences.",
         )
     elif seen := [target.id for target in evaluation.targets if target.relative]:
         page.warning(

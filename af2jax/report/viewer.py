@@ -202,11 +202,13 @@ SCRIPT = r"""
       select.addEventListener('change', load);
       return select;
     };
-    const which = choice('target', structures.map((s, i) => [String(i), s.name]));
-    const by = choice(' colour by', [['plddt', 'pLDDT'], ['error', 'error'], ['chain', 'chain']]);
+    const which = choice('structure', structures.map((s, i) => [String(i), s.name]));
+    const erring = structures.some((s) => s.traces.some((t) => t.error)) ? [['error', 'error']] : [];
+    const by = choice(' colour by', [['plddt', 'pLDDT'], ...erring, ['chain', 'chain']]);
     const box = make('label', ' ', controls), known = make('input', '', box);
     known.type = 'checkbox';
     known.checked = true;
+    box.hidden = !structures.some((s) => s.traces.length > 1);
     make('span', ' known structure (grey, thin)', box);
     known.addEventListener('change', load);
 
