@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The fast tests compile many tiny networks: side by side, and without XLA's optimisations, which take half the time.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
-FAST := -m "not slow" -q -n auto --dist loadscope --durations=10
+SPREAD := -q -n auto --dist loadscope --durations=10
+FAST := -m "not slow" $(SPREAD)
 
 .PHONY: demo test fast check colabfold matrix check-weights bench clean
 
@@ -25,10 +26,10 @@ test: fast colabfold  ## the fast tests, then the slow ones
 fast: $(STAMP)
 	$(QUICK) $(BIN)/python -m pytest $(FAST)
 
-check: $(STAMP)  ## format, lint, fast tests
+check: $(STAMP)  ## format, lint, and those of the fast tests that compile little
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(MAKE) fast
+	$(QUICK) $(BIN)/python -m pytest -m "not slow and not medium" $(SPREAD)
 
 colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests of exported parameters
 

@@ -15,6 +15,8 @@ from af2jax.metrics import distogram
 from af2jax.model.alphafold import AlphaFold
 from tests import support
 
+pytestmark = pytest.mark.medium
+
 CONFIG = preset("tiny")
 MODEL, PARAMS = AlphaFold(CONFIG), support.rule_params(CONFIG)
 FEATURES = support.features()

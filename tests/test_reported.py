@@ -22,6 +22,8 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.protein.files import Protein
 from tests.data import molecules
 
+pytestmark = pytest.mark.medium
+
 TINY = preset("tiny")
 SEQUENCE = "MKTAYIAKQR"
 

@@ -10,6 +10,8 @@ from af2jax.model.alphafold import AlphaFold
 from tests import support
 from tests.losses import examples
 
+pytestmark = pytest.mark.medium
+
 CONFIG = preset("tiny")
 PARAMS = support.rule_params(CONFIG)
 

@@ -98,9 +98,12 @@ def _groups(page: Page, evaluation: Evaluation) -> None:
     for name in names:
         for by, parts in found.items():
             for group, mask in parts.items():
-                interval = bootstrap(evaluation.column(name)[mask], evaluation.families[mask])
-                rows.append((metric(name).label, by, group, *interval))
-                if name == names[0] and interval.count:
+                families = evaluation.families[mask]
+                interval = bootstrap(evaluation.column(name)[mask], families)
+                several = len(np.unique(families)) > 1  # one family has no interval
+                ends = interval[1:3] if several else (None, None)
+                rows.append((metric(name).label, by, group, interval.value, *ends, interval.count))
+                if name == names[0] and interval.count and several:
                     shown[f"{by}: {group}"] = interval[:3]
     page.table("groups", ("metric", "by", "group", "mean", "95 % from", "to", "targets"), rows)
     if not shown:
@@ -114,7 +117,7 @@ def _groups(page: Page, evaluation: Evaluation) -> None:
         assess.intervals(shown, first.label),
         Caption(
             f"{first.label} by group.",
-            "Means with 95 % intervals, families drawn together; groups of one target are left out.",
+            "Means with 95 % intervals, families drawn together; groups of one target or one family are left out.",
             f"{worst} fares worst at {shown[worst][0]:.3g}, {apart:.3g} from the mean of all: look at its intervals "
             "before using the model there.",
         ),

@@ -168,8 +168,8 @@ def _means(page: Page, entries: list[Entry], rivals: list[Entry]) -> None:
         file = name.replace("/", "_")
         headings = ("entry", "kind", label, "95 % from", "to", "targets", "parameters")
         page.table(f"means_{file}", headings, rows, label)
-        pick = max if metric(name).higher else min
-        best = pick(shown, key=lambda entry: shown[entry].value)
+        sign, simple = 1 if metric(name).higher else -1, {e.name for e in known if not e.path}
+        best = max(shown, key=lambda entry: (sign * shown[entry].value, entry in simple))
         kind = next("network" if e.path else "simple rival" for e in known if e.name == best)
         page.figure(
             f"means_{file}",

@@ -39,6 +39,7 @@ figcaption p{margin:.3rem 0}
 .level{text-transform:uppercase;font-size:.75rem;letter-spacing:.05em;color:var(--soft)}
 pre{overflow-x:auto;background:#f6f6f6;padding:.6rem;font-size:.8rem}
 canvas{max-width:100%;touch-action:none}
+select{max-width:100%}
 @media print{nav{display:none}}
 """
 

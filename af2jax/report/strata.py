@@ -14,6 +14,8 @@ LEVELS = 5  # different numbers, above which a column measures and does not name
 def strata(targets: Sequence[Target], without: Sequence[str] = ()) -> dict[str, dict[str, np.ndarray]]:
     """{what they are parted by: {part: bool [n]}}, where there are at least two parts of two targets.
 
+    Of columns that make the same parts the first counts.
+
     Args:
         without: columns that are labels.
     """
@@ -22,7 +24,9 @@ def strata(targets: Sequence[Target], without: Sequence[str] = ()) -> dict[str, 
     for name in dict.fromkeys(name for target in targets for name in target.values):
         cells = [target.values.get(name, "") or "(empty)" for target in targets]
         if name not in without and len(set(cells)) <= MOST and not _measures(cells):
-            found[name] = _same(cells)
+            parts = _same(cells)
+            if not any(_alike(parts, other) for other in found.values()):
+                found[name] = parts
     shown = {name: {g: m for g, m in parts.items() if m.sum() >= FEWEST} for name, parts in found.items()}
     return {name: parts for name, parts in shown.items() if len(parts) > 1}
 
@@ -40,7 +44,12 @@ def _thirds(length: np.ndarray) -> dict[str, np.ndarray]:
 
 def _same(cells: list[str]) -> dict[str, np.ndarray]:
     array = np.array(cells, object)
-    return {cell: array == cell for cell in sorted(set(cells))}
+    return {cell: (array == cell).astype(bool) for cell in sorted(set(cells))}
+
+
+def _alike(parts: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> bool:
+    """Whether two columns make the same parts, whatever they call them."""
+    return {mask.tobytes() for mask in parts.values()} == {mask.tobytes() for mask in others.values()}
 
 
 def _measures(cells: list[str]) -> bool:

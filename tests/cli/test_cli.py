@@ -9,6 +9,8 @@ from af2jax.cli.main import main
 from af2jax.config import preset
 from tests import support
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture
 def query(tmp_path):

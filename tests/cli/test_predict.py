@@ -17,6 +17,8 @@ from tests import support
 from tests.data import molecules
 from tests.results.examples import prediction
 
+pytestmark = pytest.mark.medium
+
 SEQUENCE, OTHER = "MKTAYIAKQRQI", "MKTAYIVKQRQI"
 A3M = f">q\n{SEQUENCE}\n>r\n{OTHER}\n"
 

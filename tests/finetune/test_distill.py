@@ -21,6 +21,8 @@ from af2jax.pretrained.tree import flatten
 from tests import support
 from tests.finetune import toy
 
+pytestmark = pytest.mark.medium
+
 CONFIG = preset("tiny")
 MODEL, PARAMS = AlphaFold(CONFIG), support.rule_params(CONFIG)
 QUERIES = {"a b": "ACDEFGHIKL", "sure": "MKTAYIAKQR", "vague": "GGSSGGSSGG"}

@@ -10,6 +10,8 @@ from af2jax.finetune import estimate, prepare
 from tests.finetune import toy
 from tests.finetune.test_loop import TRAINING, Given
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture
 def lines(monkeypatch):

@@ -20,6 +20,8 @@ from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
 
+pytestmark = pytest.mark.medium
+
 TRAINING = Training(
     "none",
     preset="tiny",

@@ -19,6 +19,8 @@ from tests import support
 from tests.finetune import toy
 from tests.finetune.toy import bits, example
 
+pytestmark = pytest.mark.medium
+
 PARAMS = support.rule_params(preset("tiny"))
 PARAMS["evoformer"]["blocks"]["msa_row"]["attention"]["q"]["kernel"][0, 0] = -0.0
 LABELS = af2jax.label(PARAMS, af2jax.recipe("lora"))

@@ -18,6 +18,8 @@ from af2jax.pretrained.tree import flatten, split_stack
 from tests import support
 from tests.finetune.toy import bits
 
+pytestmark = pytest.mark.medium
+
 HEADS = {"ss": af2jax.Head("residue", classes=3), "tm": af2jax.Head("chain", outputs=1, mean=40.0, std=10.0)}
 
 

@@ -16,6 +16,8 @@ from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
 from tests.finetune.toy import MODEL, STILL, bits, example
 
+pytestmark = pytest.mark.medium
+
 PARAMS = toy.parameters()
 LABELS = af2jax.label(PARAMS, [("heads_(distogram|masked_msa)/.*|structure/.*|trunk/.*", "train"), (".*", "freeze")])
 TRAINED = ("heads_distogram/", "heads_masked_msa/", "structure/", "trunk/")

@@ -16,6 +16,8 @@ from af2jax.model.recycle import forward
 from tests import support
 from tests.losses import examples
 
+pytestmark = pytest.mark.medium
+
 
 @partial(jax.jit, compiler_options=examples.QUICK)
 def gradient(said, targets):

@@ -18,6 +18,8 @@ from af2jax.losses import violation
 from af2jax.protein import atoms
 from tests.losses import examples
 
+pytestmark = pytest.mark.medium
+
 FLIP = jnp.array([1.0, 1.0, -1.0])
 
 

@@ -19,6 +19,8 @@ from af2jax.nn.runtime import Runtime
 from af2jax.pretrained.tree import split_stack
 from tests import support
 
+pytestmark = pytest.mark.medium
+
 CONFIG = preset("tiny")
 PARAMS = support.rule_params(CONFIG)
 SIZES = {"num_res": 8, "num_seq": 5, "num_extra": 6, "num_templ": 2}

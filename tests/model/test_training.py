@@ -18,6 +18,8 @@ from af2jax.nn.stack import stack as stacked
 from tests import support
 from tests.losses.examples import QUICK
 
+pytestmark = pytest.mark.medium
+
 CONFIG = preset("tiny")
 PARAMS = support.rule_params(CONFIG)
 KEY = jax.random.key(0)

@@ -19,6 +19,8 @@ import pytest
 from af2jax.errors import InputError, WeightsError
 from af2jax.pretrained import checkpoint
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).resolve().parents[2]
 METADATA = {"preset": "tiny", "scores": {"loss": 1.25, "ss/accuracy": float("nan")}, "watch": None}
 

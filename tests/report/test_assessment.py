@@ -162,3 +162,16 @@ def test_strata():
     assert [mask.sum() for mask in found["length"].values()] == [4, 4, 4]
     assert found["set"]["a"].tolist() == [True, False] * 6
     assert strata(made.evaluation(1).targets) == {}
+    named = [
+        dataclasses.replace(t, values=t.values | {"again": t.values["set"] * 2}) for t in made.evaluation().targets
+    ]
+    assert strata(named, ["ss"]).keys() == {"length", "set"}  # the same parts under another name
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_group_of_one_family_has_no_interval(tmp_path):
+    found = made.evaluation()
+    related = [dataclasses.replace(t, family=0 if t.values["set"] == "a" else t.family) for t in found.targets]
+    rows = written(dataclasses.replace(found, targets=related), tmp_path)[1]["tables"]["groups"]["rows"]
+    ends = {row[2]: row[4:6] for row in rows if row[1] == "set" and row[0] == "lDDT-CA"}
+    assert ends["a"] == [None, None] and ends["b"][0] < ends["b"][1]

@@ -19,6 +19,8 @@ from af2jax.report.findings import CAUTION
 from tests.report import sets
 from tests.report.test_page import HOSTILE, TAGS, Tags
 
+pytestmark = pytest.mark.medium
+
 TARGETS = ("tm", "kind", "buried")
 
 
