@@ -12,7 +12,7 @@ from af2jax.finetune import sharding
 from af2jax.finetune.record import TRAIN, lines
 from tests.cli.training import arrays, begin, config, end
 
-STEPS = {"steps": 6, "save_every": 3, "validate_every": 3}
+STEPS = {"steps": 12, "save_every": 6, "validate_every": 6}
 
 
 def slurm(rank: int, address: str) -> dict[str, str]:
@@ -40,23 +40,23 @@ def test_two_processes_end_as_one(weights, tmp_path):
     given, out, place = config(tmp_path, weights, **STEPS), tmp_path / "two", address()
     alone = begin(given, "--out", tmp_path / "one")
     pair = [begin(given, "--out", out, "--hosts", **slurm(rank, place)) for rank in range(2)]
-    while pair[1].poll() is None and not (out / TRAIN).exists():
-        time.sleep(0.01)
+    while pair[1].poll() is None and not ((out / TRAIN).exists() and lines(out / TRAIN)):
+        time.sleep(0.005)  # a step was made, by both together: so both listen to signals
     pair[1].send_signal(signal.SIGTERM)  # only the second: both stop
     first, second = map(end, pair)
     assert first[0] == second[0] == 130, first[2] + second[2]
     assert f"stopped; af2jax finetune {out} --resume goes on where it was" in first[2] and "stopped;" not in second[2]
-    assert 0 < len(lines(out / TRAIN)) < 6
+    assert 0 < len(lines(out / TRAIN)) < 12
 
     place = address()
     pair = [begin(out, "--resume", "--hosts", **by_hand(rank, place)) for rank in range(2)]
     first, second = map(end, pair)
     assert first[0] == second[0] == 0, first[2] + second[2]
-    assert "validation at step 6" in first[1] and "validation" not in second[1]
+    assert "validation at step 12" in first[1] and "validation" not in second[1]
     code, _, err = end(alone)
     assert code == 0, err
     found, expected = arrays(out), arrays(tmp_path / "one")
-    assert found.keys() == expected.keys() and found["step"] == 6
+    assert found.keys() == expected.keys() and found["step"] == 12
     for name, x in expected.items():
         np.testing.assert_allclose(found[name], x, rtol=2e-4, atol=2e-6, err_msg=name)
 

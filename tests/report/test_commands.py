@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 CONFIG = """
 data = "data/synthetic.csv"
 preset = "tiny"
-recipe = "full"
+recipe = "{recipe}"
 steps = 1
 batch_size = 2
 crop = 48
@@ -37,7 +37,7 @@ ss = ["H", "E", "C"]
 [losses]
 ss = 1.0
 rg = 1.0
-fape = 1.0
+{fape}
 """
 GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
@@ -59,8 +59,10 @@ def folder(tmp_path_factory):
     (folder / "general").mkdir()
     for file in sorted((folder / "data" / "structures").iterdir())[:2]:
         shutil.copy(file, folder / "general")
-    for name, rate in (("a", 1e-3), ("b", 1e-2)):
-        (folder / f"{name}.toml").write_text(CONFIG.format(rate=rate))
+    for name, *values in (("a", "heads", 1e-3, ""), ("b", "full", 1e-2, "fape = 1.0")):
+        (folder / f"{name}.toml").write_text(
+            CONFIG.format(**dict(zip(("recipe", "rate", "fape"), values, strict=True)))
+        )
         af2jax(folder, "finetune", f"{name}.toml", "--out", f"runs/{name}", "--quiet")
     return folder
 
