@@ -33,6 +33,8 @@ from af2jax.metrics.contacts import precision
 from af2jax.metrics.statistics import bootstrap, paired
 from af2jax.plots.bars import bars
 from af2jax.protein.secondary import secondary
+from af2jax.report import folds
+from af2jax.report.scores import helix
 from experiments import train_mini
 
 PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
@@ -40,7 +42,6 @@ ASSESSED = flags.DEFINE_string("assessed", "mini_assessed", "Folder for the resu
 RECYCLE = flags.DEFINE_integer("num_recycle", 3, "Recycles.", lower_bound=0)
 
 RIVALS = ("random network", "helix", "nearest chain")
-FAR = 1e4  # angstrom: where what a rival does not place is put, one residue far from another
 
 
 def fold(model, params, known: Chain):
@@ -80,21 +81,15 @@ def of_network(known: Chain, true: str, prediction) -> tuple[dict[str, float], n
     return values, prediction.plddt[keep], np.asarray(found.per_residue)[keep]
 
 
-def helix(num: int) -> np.ndarray:
-    """CA atoms [num 3] of an ideal alpha helix: 1.5 angstrom and 100 degrees a residue, 2.3 angstrom from the axis."""
-    turn = np.deg2rad(100) * np.arange(num)
-    return np.stack([2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.5 * np.arange(num)], axis=1)
-
-
 def of_nearest(known: Chain, true: str, training: dict[str, Chain], letters: dict[str, str]) -> dict[str, float]:
     """What the nearest training chain is worth as a prediction."""
     best = nearest(known.sequence, {name: chain.sequence for name, chain in training.items()})
     other, num = training[best.id], len(known.aatype)
     points, mask = transfer(best.pairs, num, other.positions[:, CA], other.atom_mask[:, CA])
-    points = np.where(mask[:, None], points, FAR * np.arange(1, num + 1)[:, None])
+    worth = folds.scores(points, mask, known.positions[:, CA], known.atom_mask[:, CA])
     said = np.full(num, "C")
     said[best.pairs[:, 0]] = np.array(list(letters[best.id]))[best.pairs[:, 1]]
-    return {"lddt_ca": float(lddt_ca(points, known).overall), "classes": share("".join(said), true)}
+    return {"lddt_ca": worth["lddt_ca"], "classes": share("".join(said), true)}
 
 
 def report(rows: list[dict], plddt: np.ndarray, lddt: np.ndarray, out: Path) -> None:

@@ -48,11 +48,11 @@ def load(
     return model, split_stack(checked(npz.read(file), config.name, str(file)), split)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def initialise(config: Config, key: jax.Array) -> dict:
-    """Random parameters (supplement, section 1.11.4)."""
+    """Random parameters (supplement, section 1.11.4); compiled once for each `config`."""
     features = blank(config)
-    init = lambda key: AlphaFold(config).init(key, features.cycle(0), initial(features, config))["params"]
-    return jax.jit(init)(key)
+    return AlphaFold(config).init(key, features.cycle(0), initial(features, config))["params"]
 
 
 def blank(config: Config) -> Features:

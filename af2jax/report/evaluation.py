@@ -26,6 +26,7 @@ from af2jax.files import write
 from af2jax.finetune.heads import Head
 from af2jax.metrics.classification import log_loss
 from af2jax.report.observe import Observed, observe
+from af2jax.report.page import plain
 from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
 from af2jax.report.subject import Subject, splits_of, trained_on
 from af2jax.schema import Features, Targets
@@ -286,7 +287,7 @@ def save(evaluation: Evaluation, out: Path) -> None:
         "problems": evaluation.problems,
         "targets": [dataclasses.asdict(target) for target in evaluation.targets],
     }
-    write(out / FILE, json.dumps(_plain(known), allow_nan=False) + "\n")
+    write(out / FILE, json.dumps(plain(known), allow_nan=False) + "\n")
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("id", "residue", "letter", "lddt_ca", "lddt", "plddt", "error", "clashes"))
@@ -322,14 +323,3 @@ def _target(entry: dict) -> Target:
     }
     numbers = {name: np.nan if value is None else value for name, value in entry.pop("numbers").items()}
     return Target(answers=answers, numbers=numbers, **entry)
-
-
-def _plain(value):
-    """`value` as JSON has it, null for what is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -48,7 +48,7 @@ def copied(evaluation: Evaluation, learnt: Sequence[Item]) -> dict[str, dict[str
     for name, own in _known([item for item in read_dataset(evaluation.data["path"]) if item.id in wanted]).items():
         near = nearest(own.sequence, sequences)
         given = transfer(near.pairs, len(own.points), others[near.id].points, others[near.id].seen)
-        found[name] = _scores(*given, own.points, own.seen)
+        found[name] = scores(*given, own.points, own.seen)
     return found
 
 
@@ -63,7 +63,7 @@ def _known(items: Sequence[Item]) -> dict[str, Trace]:
     return found
 
 
-def _scores(points: np.ndarray, placed: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> dict[str, float]:
+def scores(points: np.ndarray, placed: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> dict[str, float]:
     """Of CA atoms [N_res 3]; GDT and TM are shares of all residues that were observed."""
     both, more = placed & seen, bucket(len(truth)) - len(truth)
     strewn = np.where(placed[:, None], points, AWAY * (1 + np.arange(len(points)))[:, None])

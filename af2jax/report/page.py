@@ -149,7 +149,7 @@ class Page:
             "tables": self._tables,
             "figures": figures,
         }
-        return json.dumps(_plain(known), indent=1, allow_nan=False)
+        return json.dumps(plain(known), indent=1, allow_nan=False)
 
     def html(self) -> str:
         """The page; where it would exceed 1.5 MB, its largest plots are linked to and not shown."""
@@ -188,14 +188,14 @@ def _write(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def _plain(value):
+def plain(value):
     """`value` as JSON has it: numpy's numbers and arrays converted, null for what is not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float | None) else str(value)

@@ -131,11 +131,16 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
     return Scores(numbers, residues, passes, table, moved[rows], aligned)
 
 
+def helix(num: int) -> np.ndarray:
+    """The CA atoms of one long alpha helix, float32 [num 3], angstrom."""
+    radius, turn, rise = HELIX
+    t = np.arange(num)
+    return np.stack([radius * np.cos(turn * t), radius * np.sin(turn * t), rise * t], axis=1).astype(np.float32)
+
+
 def _helix(true_points: np.ndarray, observed: np.ndarray) -> dict[str, float]:
     """What one long alpha helix scores, the rival of a network that knows nothing of a fold."""
-    radius, turn, rise = HELIX
-    t = np.arange(len(true_points))
-    points = np.stack([radius * np.cos(turn * t), radius * np.sin(turn * t), rise * t], axis=1).astype(np.float32)
+    points = helix(len(true_points))
     return {
         "helix_lddt_ca": float(_backbone(points, true_points, observed).overall),
         "helix_gdt_ts": superposition.gdt_ts(points, true_points, observed),
