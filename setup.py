@@ -18,7 +18,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["af2jax", "af2jax.*"]),
-    package_data={"af2jax.constants": ["tables/*.tsv"]},
+    package_data={"af2jax.constants": ["tables/*.tsv"], "af2jax.pretrained": ["weights/*"]},
     install_requires=[
         "absl-py",
         "flax>=0.12",

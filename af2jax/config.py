@@ -112,6 +112,7 @@ class Config:
     num_recycle: int = 3
     recycle_tolerance: float = 0.0  # early stop when CA distances change less (angstrom); 0 never stops
     triangle_layout: str = "separate"  # how DeepMind's file of this preset stores triangle multiplication
+    remark: str = ""  # what every prediction of this preset must say
 
 
 def _presets() -> dict[str, Config]:
@@ -168,6 +169,7 @@ def _presets() -> dict[str, Config]:
         structure=replace(one.structure, layers=4, channels=96, heads=6, scalar_qk=8, scalar_v=8, torsion_channels=64),
         heads=replace(one.heads, plddt_channels=48, pae=64),
         data=Data(clusters=8, extra=16),
+        remark="af2jax-mini, a small network for learning, tests and demonstrations: not for science",
     )
     small = {"tiny": tiny, "mini": mini}
     return {n: replace(c, name=n) for n, c in (monomer | ptm | multimer | small).items()}

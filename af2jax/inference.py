@@ -57,7 +57,8 @@ def predict(
         num_recycle: default that of the preset; 0 is one pass.
         tolerance: angstrom, default that of the preset; 0 never stops early.
         name: of the query, for files.
-        notes: remarks for every file; that the query had no alignment is added where it had none.
+        notes: remarks for every file; the preset's own remark is added, and that the query had no
+            alignment where it had none.
         progress: called with the number of passes done and their most.
         key: a key means dropout, so that each key gives another sample.
         keep: what the prediction also holds, of "passes" (the structure after each), "single", "pair"
@@ -73,7 +74,8 @@ def predict(
     features = jax.tree.map(np.asarray, check(features))
     rows = features.seq_mask
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
-    notes = (*notes, NO_ALIGNMENT) if alone else tuple(notes)
+    remark = model.config.remark
+    notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
     prev, changes, passes = initial(features, model.config), [], []
     for index in range(num_recycle + 1):
         prev, atom_mask, scores, moved = _pass(

@@ -62,7 +62,12 @@ def clear(out: Path, name: str) -> None:
 
 def finish(out: Path, name: str, settings: Mapping, files: Iterable[Path]) -> None:
     """Says that a query is done, with which settings, and that these files came of it."""
-    done = {"af2jax": version("af2jax"), "settings": settings, "files": [str(f.relative_to(out)) for f in files]}
+    done = {
+        "af2jax": version("af2jax"),
+        "query": name,
+        "settings": settings,
+        "files": [str(f.relative_to(out)) for f in files],
+    }
     write(_marker(out, name), json.dumps(done, indent=1) + "\n")
 
 

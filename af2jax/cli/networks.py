@@ -19,6 +19,7 @@ def presets(options: Network) -> list[str]:
         InputError: one is unknown, or there is none.
     """
     from af2jax.config import canonical, family
+    from af2jax.pretrained.load import located
 
     if options.model:
         names = [preset for name in options.model.split(",") for preset in family(name)]
@@ -31,7 +32,8 @@ def presets(options: Network) -> list[str]:
     elif options.params.is_file():
         names = [canonical(options.params.name)]
     else:
-        folders = (options.params, options.params / "params")
+        place = located(options.params)
+        folders = (place, place / "params")
         found = {f.stem.removeprefix("params_") for folder in folders for f in folder.glob("params_*.npz")}
         if not found:
             raise InputError(f"--params {options.params} holds no params_*.npz")

@@ -15,7 +15,8 @@ class Network:
     """Which networks, and how they are run."""
 
     params: Path | None = None
-    """Folder of DeepMind's params_*.npz, one such file, or a run directory of af2jax finetune."""
+    """Folder of DeepMind's params_*.npz, one such file, a run directory of af2jax finetune, or mini: the small
+    network in the package."""
     model: str = ""
     """Presets, joined by commas, or a model type such as alphafold2_ptm; default: every one found in --params."""
     model_order: str = ""

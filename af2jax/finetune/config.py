@@ -15,6 +15,7 @@ from af2jax.data.parse import read_text
 from af2jax.errors import InputError, nearest
 from af2jax.finetune.heads import Head
 from af2jax.finetune.rules import RECIPES
+from af2jax.pretrained.load import PACKAGED
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Training:
     Attributes:
         data: a manifest or a folder of structures (`af2jax.data.dataset`).
         valid: another such table or folder to validate on; "": the items that `data` says, or a tenth of its own.
-        params: folder of DeepMind's files, or of an earlier run, whose new heads are left out; "": random weights.
+        params: folder of DeepMind's files, or of an earlier run, whose new heads are left out; "mini": the parameters
+            that come with the package; "": random weights.
         preset: the network.
         recipe: what trains (`af2jax.recipe`), unless `rules` are given.
         blocks: of the recipe "last_blocks".
@@ -196,7 +198,8 @@ def read(path: str | os.PathLike) -> Training:
 def located(training: Training, folder: Path) -> Training:
     """The training with whole paths, where its own are relative to `folder`."""
     given = {name: getattr(training, name) for name in ("data", "valid", "params", "cache_dir")}
-    return dataclasses.replace(training, **{n: str((folder / value).resolve()) for n, value in given.items() if value})
+    whole = lambda name, value: value if name == "params" and value in PACKAGED else str((folder / value).resolve())
+    return dataclasses.replace(training, **{n: whole(n, value) for n, value in given.items() if value})
 
 
 def from_dict(values: Mapping, source: str) -> Training:

@@ -12,7 +12,7 @@ from af2jax.config import canonical, preset
 from af2jax.errors import InputError, WeightsError
 from af2jax.files import whole, write
 from af2jax.pretrained.deepmind import difference, from_deepmind, shapes, to_deepmind
-from af2jax.pretrained.load import checked, find
+from af2jax.pretrained.load import checked, find, located
 from af2jax.pretrained.tree import flatten, join_stacks
 
 HEADS = "task_heads"  # the scope of parameters that DeepMind's networks do not have
@@ -42,9 +42,10 @@ def export(params: dict, name: str, out: str | os.PathLike, base: str | os.PathL
     heads = {path: np.asarray(array) for path, array in flatten(params.get(HEADS, {})).items()}
     if wrong := [path for path, array in heads.items() if not np.isfinite(array).all()]:
         raise WeightsError(f"the new heads hold numbers that are not finite, in {wrong[0]}")
-    if not Path(base).is_dir():
+    base = located(Path(base))
+    if not base.is_dir():
         raise WeightsError(f"{base} is no folder; give the one that holds DeepMind's files, to complete the set from")
-    others = {other: find(Path(base), other) for other in _family(name) if other != name}
+    others = {other: find(base, other) for other in _family(name) if other != name}
     if any(file.parent.resolve() == out.resolve() for file in others.values()):
         raise InputError(f"{out} holds the files that the parameters came from; export to another folder")
     marker = out / marker_of(name)

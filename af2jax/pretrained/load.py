@@ -15,6 +15,8 @@ from af2jax.pretrained import deepmind, npz
 from af2jax.pretrained.tree import split_stack
 from af2jax.schema import Features, Msa, Templates
 
+PACKAGED = {"mini": Path(__file__).parent / "weights"}  # presets whose parameters come with the package, and where
+
 
 def load(
     name: str,
@@ -29,7 +31,8 @@ def load(
     Args:
         name: a preset, in any spelling that `config.canonical` knows.
         path: DeepMind's .npz, a directory that holds it (or a `params` directory that does), or Haiku's two-level tree;
-            None initialises at random, as section 1.11.4 of the supplement has it.
+            "mini" is the directory of the parameters that come with the package. None, for the preset "mini" without a
+            `key`, loads these; else it initialises at random, as section 1.11.4 of the supplement has it.
         split: the Evoformer as stacks of so many blocks, for example (44, 4).
         key: of the random initialisation; default `jax.random.key(0)`.
         runtime: how the network is run.
@@ -40,6 +43,8 @@ def load(
     """
     config = preset(name, split)
     model = AlphaFold(config, runtime)
+    if path is None and key is None and config.name in PACKAGED:
+        path = PACKAGED[config.name]
     if path is None:
         return model, initialise(config, jax.random.key(0) if key is None else key)
     if isinstance(path, dict):
@@ -64,17 +69,25 @@ def blank(config: Config) -> Features:
     return Features(ids, ids, one, ids, ids, ids, target, msa, templates)
 
 
+def located(path: Path) -> Path:
+    """`path`, or the directory in the package that a path such as "mini" means."""
+    return PACKAGED.get(str(path), path)
+
+
 def find(path: Path, name: str) -> Path:
     """The file of preset `name`: `path` itself, or `params_<name>.npz` in it or in its `params` directory.
 
     Raises:
         WeightsError: there is none; the message says what is there instead.
     """
+    path = located(path)
     if not path.is_dir():
         return path
     for folder in (path, path / "params"):
         if (file := folder / f"params_{name}.npz").is_file():
             return file
+    if (path / "config.json").is_file() and not (path / "checkpoints").is_dir():
+        raise WeightsError(f"{path} is a training that ended before its first checkpoint: it has no parameters")
     others = sorted(f.name for folder in (path, path / "params") for f in folder.glob("*.npz"))
     raise WeightsError(f"{path} has no params_{name}.npz" + (f"; it has {', '.join(others)}" if others else ""))
 

@@ -64,12 +64,13 @@ def _table(done: list[dict]) -> str:
 def _row(out: Path, marker: Path) -> dict | None:
     """What the marker of a query and the scores of its rank 1 say; None where they cannot be read."""
     try:
-        files = [str(file) for file in json.loads(marker.read_text())["files"]]
+        found = json.loads(marker.read_text())
+        files = [str(file) for file in found["files"]]
         numbers = _scores(out, files)
         plddt = np.array(numbers["plddt"], float)
         pages = [file for file in files if file.endswith(("_report.html", "/report.html")) and (out / file).is_file()]
         return {
-            "name": marker.name.removesuffix(DONE),
+            "name": printable(str(found.get("query", marker.name.removesuffix(DONE)))),
             "page": pages[0] if pages else "",
             "residues": len(plddt),
             "plddt": float(plddt.mean()),

@@ -18,8 +18,9 @@ from af2jax.report.evaluation import Evaluation, Shown
 from af2jax.report.page import Caption, Page
 from af2jax.report.scores import METRICS, PAE_WIDTH
 from af2jax.report.verdict import NO_FOLD
-from af2jax.report.viewer import trace, viewer
+from af2jax.report.viewer import steps, trace, viewer
 
+ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
 MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
 FAR, CONTACT, APART = 5.0, 8.0, 6  # angstrom of aligned errors and contacts; residues along the chain
 TABLE = ("lddt_ca", "lddt", "gdt_ts", "tm", "rmsd", "clashes", "chi1", "plddt")
@@ -195,9 +196,11 @@ def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
             ),
             trace("known", *true, chain),
         ]
-        scenes.append({"name": f"{shown.target.id} (lDDT-CA {shown.target.numbers['lddt_ca']:.1f})", "traces": tubes})
+        scene = {"name": f"{shown.target.id} (lDDT-CA {shown.target.numbers['lddt_ca']:.1f})", "traces": tubes}
+        scenes.append(scene | {"steps": _formed(shown, ROOM // len(evaluation.worst))})
     page.text(
-        "The prediction (thick) is laid over the known structure (thin, grey). Drag to rotate, wheel or pinch to zoom. "
+        "The prediction (thick) is laid over the known structure (thin, grey). Drag to rotate, wheel or pinch to zoom; "
+        "the slider goes back through the layers of the structure module and the passes that made it. "
         f"The files beside this page: {', '.join(files)}. A trajectory has a model for each layer of the structure "
         "module in each pass."
     )
@@ -230,6 +233,21 @@ def trajectory(shown: Shown) -> str:
             models.add_model(one[0])
     models.renumber_models()
     return models.make_mmcif_document().as_string()
+
+
+def _formed(shown: Shown, room: int) -> list[dict]:
+    """Layers of all passes, evenly chosen so that they fit into `room` bytes, the last among them, laid over it."""
+    rows = np.asarray(shown.features.seq_mask)
+    passes, layers = shown.seen.layers.shape[:2]
+    points = shown.seen.layers[..., CA, :].reshape(passes * layers, -1, 3)[:, rows].astype(np.float64)
+    most = max(room // (COORDINATES * rows.sum()), 2)
+    chosen = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
+    final, all_rows = shown.scores.moved, np.ones(rows.sum(), bool)
+    laid = []
+    for i in chosen:
+        motion = superpose(points[i], final.astype(np.float64), all_rows)
+        laid.append(points[i] @ motion.rot.T + motion.trans)
+    return steps([f"pass {i // layers + 1}, layer {i % layers + 1}" for i in chosen], np.stack(laid))
 
 
 def _distances(page: Page, shown: Shown) -> None:

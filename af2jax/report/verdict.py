@@ -7,7 +7,7 @@ import numpy as np
 from af2jax.metrics.statistics import FEWEST, Interval, Paired, bootstrap, needed
 
 GOOD = 70.0  # lDDT-CA, from which AlphaFold calls a backbone mostly right
-NO_FOLD = 30.0  # lDDT-CA, about what unrelated compact chains have to each other
+NO_FOLD = 30.0  # lDDT-CA, a mark of our own: below it no two structures are seen to be alike
 YES, NO, OPEN = "yes", "no", "open"
 
 

@@ -39,8 +39,17 @@ def trace(
     }
 
 
+def steps(names: Sequence[str], points: np.ndarray) -> list[dict]:
+    """How the first tube of a structure came to be, for a slider: `points` float [N_step N_res 3] in angstrom."""
+    whole = np.round(points * SCALE).astype(int)
+    return [{"name": name, "ca": each.ravel().tolist()} for name, each in zip(names, whole, strict=True)]
+
+
 def viewer(name: str, structures: Sequence[dict]) -> tuple[str, str]:
-    """(HTML, script) for `Page.raw`: a viewer of `structures`, each {"name": text, "traces": [trace, ...]}."""
+    """(HTML, script) for `Page.raw`: a viewer of `structures`.
+
+    Each is {"name": text, "traces": [trace, ...]}, and may have "steps", of which the last is the first trace.
+    """
     block = (
         f'<div class="viewer" data-of="{escape(name)}"><canvas width="640" height="480" tabindex="0" role="img" '
         'aria-label="a structure in three dimensions; drag or arrow keys rotate, wheel, pinch or + and - zoom">'
@@ -202,6 +211,15 @@ SCRIPT = r"""
       select.addEventListener('change', load);
       return select;
     };
+    const pace = make('label', '', controls), slider = make('input', '', pace), said = make('span', '', pace);
+    slider.type = 'range';
+    slider.min = 0;
+    const rewind = () => {
+      const steps = structures[Number(which.value)].steps || [];
+      slider.max = Math.max(steps.length - 1, 0);
+      slider.value = slider.max;
+      pace.hidden = steps.length < 2;
+    };
     const which = choice('structure', structures.map((s, i) => [String(i), s.name]));
     const erring = structures.some((s) => s.traces.some((t) => t.error)) ? [['error', 'error']] : [];
     const by = choice(' colour by', [['plddt', 'pLDDT'], ...erring, ['chain', 'chain']]);
@@ -211,6 +229,9 @@ SCRIPT = r"""
     box.hidden = !structures.some((s) => s.traces.length > 1);
     make('span', ' known structure (grey, thin)', box);
     known.addEventListener('change', load);
+    which.addEventListener('change', () => { rewind(); load(); });
+    slider.addEventListener('input', load);
+    rewind();
 
     const made = program(gl);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
@@ -226,7 +247,10 @@ SCRIPT = r"""
     let turn = about(0.4, 0.6), zoom = 1, drawn = 0, view = { middle: [0, 0, 0], far: 1 };
 
     function load() {
-      const tubes = structures[Number(which.value)].traces.map((tube, i) => Object.assign({ truth: i > 0 }, tube));
+      const structure = structures[Number(which.value)], step = (structure.steps || [])[Number(slider.value)];
+      const tubes = structure.traces.map((tube, i) => Object.assign({ truth: i > 0 }, tube));
+      if (step) tubes[0].ca = step.ca;
+      said.textContent = step ? ' ' + step.name : '';
       const shown = known.checked ? tubes : tubes.slice(0, 1);
       const parts = mesh(shown, by.value);
       view = extent(tubes);

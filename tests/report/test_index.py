@@ -31,7 +31,7 @@ def index(tmp_path):
 
 def test_queries_of_both_namings_and_failures(tmp_path, index):
     note = "random weights: this is not a prediction"
-    mean = done(tmp_path, "second", lengths=(7,), notes=(note,))
+    mean = done(tmp_path, "second/b", lengths=(7,), notes=(note,))
     done(tmp_path, "first", "alphafold", pae=None, ptm=None)
     batch.note(tmp_path, {"third": "no such residue: *"})
     text = index()
@@ -40,7 +40,7 @@ def test_queries_of_both_namings_and_failures(tmp_path, index):
     assert rows[0].startswith('<a href="first/report.html">first</a></td><td class="n">9</td><td class="n">')
     assert rows[0].endswith("</td><td></td><td></td>")  # neither pTM nor remarks
     assert rows[1] == (
-        f'<a href="second_report.html">second</a></td><td class="n">7</td><td class="n">{mean:.4g}</td>'
+        f'<a href="second_b_report.html">second/b</a></td><td class="n">7</td><td class="n">{mean:.4g}</td>'
         f'<td class="n">0.61</td><td>{note}</td>'
     )
     assert rows[2] == "third</td><td>no such residue: *</td>"

@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from af2jax.report.page import Page
-from af2jax.report.viewer import SCRIPT, trace, viewer
+from af2jax.report.viewer import SCRIPT, steps, trace, viewer
 from tests.report.made import HOSTILE
 
 POINTS = np.array([[1.04, 2, 3], [4, np.nan, 6], [7, 8, -9.26]])
@@ -18,6 +18,11 @@ def test_a_trace():
     assert found["ca"] == [10, 20, 30, 0, 0, 0, 70, 80, -93] and found["known"] == [1, 0, 1]
     assert found["plddt"] == [90, 50, -1] and found["error"] == [3, -1, 30]
     assert trace("x", POINTS, known & False, np.zeros(3, int))["plddt"] is None
+
+
+def test_the_steps_that_a_slider_goes_through():
+    found = steps(["pass 1", "pass 2"], np.stack([np.ones((2, 3)), np.array([[1, 2, 3], [0.04, 5, -6.26]])]))
+    assert found == [{"name": "pass 1", "ca": [10] * 6}, {"name": "pass 2", "ca": [10, 20, 30, 0, 50, -63]}]
 
 
 def test_the_block_is_data(tmp_path):
