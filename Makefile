@@ -8,7 +8,7 @@ QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
 SPREAD := -q -n auto --dist loadscope --durations=10
 FAST := -m "not slow" $(SPREAD)
 
-.PHONY: demo test fast check colabfold matrix check-weights bench clean
+.PHONY: demo test fast check colabfold docs matrix check-weights bench clean
 
 $(STAMP): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests 
 	$(PYTHON) -m venv .venv-colabfold
 	.venv-colabfold/bin/python -m pip install --quiet "colabfold[alphafold]==1.6.3"
 	touch $@
+
+docs: $(STAMP)  ## the documentation, as pages in build/docs
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+	@echo build/docs/index.html
 
 matrix:  ## the fast tests on every interpreter found
 	@found=0; for v in 3.11 3.12 3.13; do \

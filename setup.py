@@ -7,7 +7,8 @@ from setuptools import find_packages, setup
 RELAX = ["openmm>=8.2", "pdbfixer"]
 TRAIN = ["pyarrow", "tensorboardX"]
 READERS = ["biotite", "biopython", "modelcif"]  # other programs' eyes on our files
-DEV = ["pytest", "pytest-xdist", "hypothesis", "beartype", "ruff", "build", *READERS, *RELAX, *TRAIN]
+DOCS = ["sphinx", "myst-parser", "furo"]
+DEV = ["pytest", "pytest-xdist", "hypothesis", "beartype", "ruff", "build", *READERS, *RELAX, *TRAIN, *DOCS]
 
 setup(
     name="af2jax",
@@ -33,6 +34,12 @@ setup(
         "rich",
         "tyro>=1.0",
     ],
-    extras_require={"relax": RELAX, "train": TRAIN, "dev": DEV, "oracle": ["alphafold-colabfold==2.3.18", "dm-haiku"]},
+    extras_require={
+        "relax": RELAX,
+        "train": TRAIN,
+        "docs": DOCS,
+        "dev": DEV,
+        "oracle": ["alphafold-colabfold==2.3.18", "dm-haiku"],
+    },
     entry_points={"console_scripts": ["af2jax=af2jax.cli.main:main"]},
 )

@@ -35,8 +35,9 @@ from af2jax.plots.bars import bars
 from af2jax.protein.secondary import secondary
 from af2jax.report import folds
 from af2jax.report.scores import helix
-from experiments import train_mini
+from experiments import sides
 
+DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
 PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 ASSESSED = flags.DEFINE_string("assessed", "mini_assessed", "Folder for the results.")
 RECYCLE = flags.DEFINE_integer("num_recycle", 3, "Recycles.", lower_bound=0)
@@ -151,13 +152,9 @@ def report(rows: list[dict], plddt: np.ndarray, lddt: np.ndarray, out: Path) -> 
 def main(_) -> None:
     """Folds all chains, and compares."""
     compilation.persist()
-    data, out = Path(train_mini.DATA.value).resolve(), Path(ASSESSED.value)
-    found = [
-        chain
-        for chain in train_mini.chains(data, Path(train_mini.OUT.value))
-        if not chain["msa"] and chain["side"] != "confidence"
-    ]
-    by_heart = set(train_mini.named(found))
+    data, out = Path(DATA.value).resolve(), Path(ASSESSED.value)
+    found = [chain for chain in sides.chains(data) if chain["side"] != "confidence"]
+    by_heart = set(sides.named(found))
     model, params = af2jax.load("mini", PARAMS.value)
     _, random = af2jax.load("mini", key=jax.random.key(0))
     known = {chain["id"]: read_chain(chain["file"]) for chain in found}

@@ -1,10 +1,8 @@
 """Can a small AlphaFold be trained from random weights on a few hundred chains, on two CPU cores?
 
-The network is the preset "mini". The data are a folder with `chains.tsv` and `msa_cases.tsv` (identifiers, files and
-`cluster30`, the name of a cluster of relatives) and `MANIFEST.tsv`, which has the terms of every file: alignments that
-are copyleft, or say nothing, are left out. Clusters go by a hash of their names to one of three sides: "valid" is never
-trained on; from "confidence" the heads that judge a structure learn how good the frozen network is on proteins that it
-has not seen; the rest is trained on. Twenty short chains are drawn more often than the others, to be learnt by heart.
+The network is the preset "mini". The data are a folder as in `experiments/sides.py`, which says what is trained on:
+"valid" is not, "confidence" teaches the heads that judge a structure alone. Twenty short chains are drawn more often
+than the others, to be learnt by heart.
 
     python -m experiments.train_mini --data DATA --out mini_out
 
@@ -19,8 +17,6 @@ given again:
 The weights are written as `params_mini.npz` in float16; `experiments/assess_mini.py` measures them.
 """
 
-import csv
-import hashlib
 from pathlib import Path
 
 import jax
@@ -28,22 +24,19 @@ import numpy as np
 from absl import app, flags, logging
 
 from af2jax import compilation
-from af2jax.data.parse import read_text
 from af2jax.files import whole, write
 from af2jax.finetune import Training, fit
 from af2jax.finetune.run import latest, load
 from af2jax.pretrained.checkpoint import place
 from af2jax.pretrained.deepmind import to_deepmind
+from experiments import sides
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv, msa_cases.tsv and MANIFEST.tsv.", required=True)
 OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run directories.")
 STEPS = flags.DEFINE_integer("steps", 16000, "Of the initial training; the others have a sixteenth.", lower_bound=160)
 SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
 
-VALID, CONFIDENCE = 15, 40  # per cent of the clusters: those up to the first are "valid", up to the second "confidence"
-NAMED, SHORT, OFTEN = 20, (40, 64), 8  # chains to learn by heart, their lengths, how much more often they are drawn
-ROWS = 64  # that are kept of an alignment, the nearest to the query
-FREE = ("permissive-repo", "pdb-cc0")
+OFTEN = 8  # how much more often the named chains are drawn
 # against the published weights the distogram counts for more: the trunk must know where atoms are before FAPE falls
 LOSSES = {"fape": 0.5, "sidechain_fape": 0.25, "chi": 0.25, "angle_norm": 0.01, "distogram": 1.0, "masked_msa": 0.1}
 # of a single sequence the extra MSA is empty, and Algorithm 10 then divides this bias by its epsilon: a step of 1e-3
@@ -52,50 +45,10 @@ FULL = (("extra_msa/blocks/outer/out/bias", "freeze"), (".*", "train"))
 COMMON = {"preset": "mini", "rules": FULL, "batch_size": 2, "clip": 1.0, "clip_example": None, "dropout": False}
 
 
-def side(cluster: str) -> str:
-    """The side of a cluster of relatives."""
-    place = int(hashlib.sha256(cluster.encode()).hexdigest(), 16) % 100
-    return "valid" if place < VALID else "confidence" if place < CONFIDENCE else "train"
-
-
-def read(data: Path, name: str) -> list[dict[str, str]]:
-    """The rows of a table."""
-    with open(data / name, newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def chains(data: Path, out: Path) -> list[dict]:
-    """All chains, with their sides; of alignments the first rows are written to `out`."""
-    found = [
-        {"id": row["id"], "file": data / row["file"], "msa": "", "cluster": row["cluster30"], "length": row["length"]}
-        # a chain without a resolution teaches the heads of confidence nothing
-        | {"side": "train" if not row["resolution"] and side(row["cluster30"]) == "confidence" else None}
-        for row in read(data, "chains.tsv")
-    ]
-    terms = {row["path"]: row["terms_class"] for row in read(data, "MANIFEST.tsv")}
-    for row in read(data, "msa_cases.tsv"):
-        native, folder = f"aligned {row['qlen']}|" in row["structures"], data / "msa" / row["case"]
-        files = [file for file in sorted(folder.glob("*.a3m*")) if terms[str(file.relative_to(data))] in FREE]
-        if not native or not files or "native.pdb" not in row["structures"]:
-            continue
-        alignment = out / "alignments" / f"{row['case']}.a3m"
-        write(alignment, ">".join(read_text(files[0]).split(">")[: ROWS + 1]))
-        structure = next(folder.glob("native.pdb*"))
-        case = {"id": row["case"], "file": structure, "msa": alignment, "cluster": row["cluster30"]}
-        found.append(case | {"length": row["qlen"], "side": "train" if side(row["cluster30"]) != "valid" else None})
-    return [chain | {"side": chain["side"] or side(chain["cluster"])} for chain in found]
-
-
-def named(found: list[dict]) -> list[str]:
-    """The chains to learn by heart: the first of the fitting lengths that are trained on."""
-    fit = [c["id"] for c in found if c["side"] == "train" and SHORT[0] <= int(c["length"]) <= SHORT[1] and not c["msa"]]
-    return sorted(fit)[:NAMED]
-
-
 def tables(data: Path, out: Path) -> dict[str, str]:
     """The data sets by name, written to `out`: "train", the same with its "alignments", and "confidence"."""
-    found = chains(data, out)
-    often = set(named(found))
+    found = [*sides.chains(data), *sides.cases(data, out)]
+    often = set(sides.named(found))
     paths = {}
     for name in ("train", "alignments", "confidence"):
         learn = "confidence" if name == "confidence" else "train"

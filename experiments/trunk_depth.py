@@ -30,7 +30,7 @@ from af2jax.metrics.statistics import bootstrap, paired
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.structure import StructureModule
 from af2jax.plots.bars import bars
-from experiments import train_mini
+from experiments import sides
 
 PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 DEPTH = flags.DEFINE_string("depth", "trunk_depth", "Folder for the results.")

@@ -31,7 +31,14 @@ PLOTS = {"explore": 6, "evaluate": 8, "predict": 1}  # and more are on the page 
 
 def browse(page, *arguments: str) -> subprocess.CompletedProcess:
     """Opens a page where no host can be reached, and prints its document; what the console says is on stderr."""
-    options = ["--headless", "--no-sandbox", "--enable-unsafe-swiftshader", "--enable-logging=stderr", "--v=0"]
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--enable-logging=stderr",
+        "--v=0",
+    ]
     blind = ["--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files", "--virtual-time-budget=8000"]
     command = [
         BROWSER,

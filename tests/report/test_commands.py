@@ -12,6 +12,7 @@ import pytest
 from af2jax.cli import main as cli
 from af2jax.data import synthetic
 from tests.report.test_browser import BROWSER, FRAME, browse
+from tests.report.test_browser import said as console
 
 pytestmark = pytest.mark.slow
 CONFIG = """
@@ -39,7 +40,6 @@ ss = 1.0
 rg = 1.0
 {fape}
 """
-GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 
 def af2jax(folder, *arguments: str, code: int = 0) -> str:
@@ -124,15 +124,14 @@ def test_bad_input(folder, evaluated):
 def test_in_a_browser(which, request):
     out = request.getfixturevalue(which)[1]
     frame = out / "frame.html"
-    frame.write_text(FRAME.format(width=390))
-    found = browse(frame, *GL)
+    frame.write_text(FRAME.format(width=390, page="index.html"))
+    found = browse(frame)
     wide, room, images, drawn = map(
         int, re.search(r"width (\d+) of (\d+) images (\d+) drawn (\d+)", found.stdout).groups()
     )
     assert wide <= room <= 390 and images == drawn >= 6
-    found = browse(out / "index.html", *GL, f"--log-net-log={out}/net.json")
-    console = [line for line in found.stderr.splitlines() if "CONSOLE" in line]
-    assert not [line for line in console if "GL Driver Message" not in line]  # of a GPU made of software
+    found = browse(out / "index.html", f"--log-net-log={out}/net.json")
+    assert not console(found)
     asked = set(re.findall(r'"url":"((?:https?|wss?)://[^"]*)"', (out / "net.json").read_text()))
     assert not [url for url in asked if not re.search(r"//[^/]*(google|gvt1)[^/]*/", url)]
 
@@ -150,7 +149,7 @@ def test_the_structure_is_drawn(evaluated):
     page = Page("viewer")
     page.raw(*viewer("worst", json.loads(block)))
     page.save(out / "viewer")
-    browse(out / "viewer" / "index.html", *GL, f"--screenshot={out}/shot.png", "--window-size=800,800")
+    browse(out / "viewer" / "index.html", f"--screenshot={out}/shot.png", "--window-size=800,800")
     with Image.open(out / "shot.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)[:650]
     coloured = np.ptp(pixels, axis=-1) > 60
