@@ -70,8 +70,8 @@ def main(_) -> None:
     data = table(Path(DATA.value).resolve(), Path(walk.OUT.value).resolve())
     found, _, verdicts = walk.compare(ways(data))
     caption = (
-        f"Accuracy of helix, strand or loop on {len(found[0].evaluation.targets)} chains without a relative among those "
-        f"that were learnt from. {verdicts[0].text}"
+        f"Accuracy of helix, strand or loop on {len(found[0].evaluation.targets)} chains without a relative among "
+        f"those that were learnt from. {verdicts[0].text}"
     )
     walk.summary("Does the trunk know secondary structure?", found, verdicts, {"plots/means_ss_accuracy.png": caption})
 

@@ -7,7 +7,7 @@ paper does the same for its network of 48 blocks (Jumper et al. 2021, supplement
 
     python -m experiments.trunk_depth --data DATA --params mini_out --depth trunk_depth
 
-The network is af2jax-mini, the chains and their sides are those of `experiments/train_mini.py`. The folder `--depth`
+The network is af2jax-mini, the chains and their sides are those of `experiments/sides.py`. The folder `--depth`
 then has the lDDT-CA of every chain by depth, and `depth.png`. Depths that are there already are not trained again.
 """
 
@@ -32,12 +32,13 @@ from af2jax.model.structure import StructureModule
 from af2jax.plots.bars import bars
 from experiments import sides
 
+DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
 PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 DEPTH = flags.DEFINE_string("depth", "trunk_depth", "Folder for the results.")
 MODULE_STEPS = flags.DEFINE_integer("module_steps", 400, "Of each structure module.", lower_bound=1)
 CHAINS = flags.DEFINE_integer("chains", 120, "To learn from.", lower_bound=1)
 
-CROP, BATCH, RATE = 48, 4, 2e-3
+CROP, BATCH, RATE, SEED = 48, 4, 2e-3, 0
 
 
 def cut(model: AlphaFold, params: dict, blocks: int) -> tuple[AlphaFold, dict]:
@@ -49,8 +50,7 @@ def cut(model: AlphaFold, params: dict, blocks: int) -> tuple[AlphaFold, dict]:
 
 def examples(model: AlphaFold, chains: list[dict]) -> tuple:
     """One window of each chain."""
-    seed = train_mini.SEED.value
-    return stack([af2jax.example(chain["file"], config=model.config, crop=CROP, seed=seed) for chain in chains])
+    return stack([af2jax.example(chain["file"], config=model.config, crop=CROP, seed=SEED) for chain in chains])
 
 
 def representations(model: AlphaFold, params: dict, batch: tuple):
@@ -121,24 +121,23 @@ def report(found: dict[int, np.ndarray], clusters: list[str], out: Path) -> None
 def main(_) -> None:
     """Trains one module for each depth, and compares."""
     compilation.persist()
-    data, out = Path(train_mini.DATA.value).resolve(), Path(DEPTH.value)
-    chains = [c for c in train_mini.chains(data, Path(train_mini.OUT.value)) if not c["msa"]]
-    sides = {side: [c for c in chains if c["side"] == side] for side in ("train", "valid")}
-    sides["train"] = sides["train"][: CHAINS.value]
+    data, out = Path(DATA.value).resolve(), Path(DEPTH.value)
+    chains = {side: [c for c in sides.chains(data) if c["side"] == side] for side in ("train", "valid")}
+    chains["train"] = chains["train"][: CHAINS.value]
     model, params = af2jax.load("mini", PARAMS.value)
     module = StructureModule(model.config.structure)
-    learn, judge = (examples(model, some) for some in sides.values())
+    learn, judge = (examples(model, some) for some in chains.values())
     found = {}
     for blocks in range(model.config.evoformer.blocks + 1):
         path = out / f"block_{blocks}.txt"
         if not path.exists():
             part = cut(model, params, blocks)
-            trained = train(module, representations(*part, learn), MODULE_STEPS.value, train_mini.SEED.value)
+            trained = train(module, representations(*part, learn), MODULE_STEPS.value, SEED)
             scores = score(module, trained, representations(*part, judge))
             write(path, "\n".join(f"{x:.3f}" for x in scores) + "\n")
         found[blocks] = np.loadtxt(path)
         print(f"block {blocks}: lDDT-CA {found[blocks].mean():.1f}", flush=True)
-    report(found, [c["cluster"] for c in sides["valid"]], out)
+    report(found, [c["cluster"] for c in chains["valid"]], out)
 
 
 if __name__ == "__main__":

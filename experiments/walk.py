@@ -1,4 +1,4 @@
-"""What the experiments share: trainings over seeds, judged on the same targets and compared, and what is written down."""
+"""What the experiments share: trainings over seeds, judged on the same targets and compared, and what is written."""
 
 import dataclasses
 import json
