@@ -30,6 +30,12 @@ DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.
 LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", lower_bound=16)
 
 TASK, CLASSES = "ss", ("H", "E", "C")
+TASK_SETTINGS = {
+    "heads": {TASK: Head("residue", classes=3)},
+    "classes": {TASK: CLASSES},
+    "losses": {TASK: 1.0},
+    "monitor": f"{TASK}/accuracy",
+}
 PART = {"train": "train", "confidence": "valid", "valid": "test"}  # "valid" of mini was never trained on
 
 
@@ -50,8 +56,7 @@ def table(data: Path, out: Path) -> Path:
 
 def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
-    task = {"heads": {TASK: Head("residue", classes=3)}, "classes": {TASK: CLASSES}, "losses": {TASK: 1.0}}
-    task |= {"monitor": f"{TASK}/accuracy"}
+    task = TASK_SETTINGS
     head = task | {"recipe": "heads", "cache": True, "draws": 4, "learning_rate": 1e-2}
     full = task | {"recipe": "full", "learning_rate": 1e-3}
     return {

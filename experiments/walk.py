@@ -76,8 +76,14 @@ def compare(ways: Mapping[str, Training], activations: bool = True) -> tuple[lis
     return found, rivals, verdicts
 
 
-def summary(question: str, found: Sequence[Entry], verdicts: Sequence[Verdict], figures: Mapping[str, str]) -> None:
-    """Writes README.md: the question, every seed, the verdicts, and {path of a figure: its caption}."""
+def summary(
+    question: str,
+    found: Sequence[Entry],
+    verdicts: Sequence[Verdict],
+    figures: Mapping[str, str],
+    remarks: Sequence[str] = (),
+) -> None:
+    """Writes README.md: the question, every seed, the verdicts, lines of remarks, {path of a figure: its caption}."""
     out, lines = Path(OUT.value), [f"# {question}", ""]
     if SHUFFLE.value:
         lines += ["**The labels that were learnt from are permuted: whatever is found here is chance.**", ""]
@@ -86,7 +92,13 @@ def summary(question: str, found: Sequence[Entry], verdicts: Sequence[Verdict], 
         seeds = json.loads((out / "evaluations" / f"{file_name(entry.name)}.json").read_text())
         shown = [f"{name} {', '.join(f'{each[name]:.3g}' for each in seeds)}" for name in seeds[0]]
         lines.append(f"- {entry.name}: {'; '.join(shown)}")
-    lines += ["", *(f"- {verdict.text}" for verdict in verdicts), "", "All plots and tables: [index.html](index.html)."]
+    lines += [
+        "",
+        *(f"- {verdict.text}" for verdict in verdicts),
+        *remarks,
+        "",
+        "All plots and tables: [index.html](index.html).",
+    ]
     for path, caption in figures.items():
         lines += ["", f"![{path}]({path})", "", caption]
     print("\n".join([*lines, ""]), flush=True)

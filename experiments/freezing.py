@@ -1,0 +1,100 @@
+"""What should be frozen: how much of the network must train, what does it cost, and what is forgotten?
+
+The task of `experiments/secondary.py`, learnt in seven ways: from a new head alone on the frozen trunk to all arrays,
+with biases alone, LoRA of two ranks, the last block, and a learning rate that falls with depth between them. Each is
+judged by its accuracy on chains without a relative, by the parameters that train and the time of a step, and by what it
+forgot: the lDDT-CA of the structures that it still folds, against that of the network before (the new head alone leaves
+it as it was). Only the loss of the new task is trained on, so that nothing holds the structure.
+
+    python -m experiments.freezing --data DATA --out freezing_out
+
+DATA as in `experiments/secondary.py`. Hardware: 2 CPU cores, 40 minutes; expected result and last good commit:
+experiments/README.md. The labels learnt from are permuted with --shuffle; what was stopped goes on.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from absl import app, logging
+
+from af2jax import compilation
+from af2jax.finetune import Training
+from af2jax.metrics.statistics import bootstrap
+from af2jax.plots import figure
+from af2jax.report.entries import Entry
+from af2jax.report.history import history
+from experiments import secondary, walk
+
+METRIC = f"{secondary.TASK}/accuracy"
+
+
+def ways(data: Path) -> dict[str, Training]:
+    """From the head alone to everything; the first is the baseline."""
+    given = walk.training(data, **secondary.TASK_SETTINGS)
+    rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3, "last_blocks": 1e-3, "full": 1e-3}
+    kinds = {
+        "head alone": {"recipe": "heads", "cache": True, "draws": 4},
+        "biases": {"recipe": "bias_only"},
+        "LoRA, rank 2": {"recipe": "lora", "rank": 2},
+        "LoRA, rank 8": {"recipe": "lora", "rank": 8},
+        "last block": {"recipe": "last_blocks", "blocks": 1},
+        "all, slower with depth": {"recipe": "full", "layer_decay": 0.5},
+        "all": {"recipe": "full"},
+    }
+    return {
+        name: Training(**given.to_dict() | {"heads": given.heads, "learning_rate": rates[kind["recipe"]]} | kind)
+        for name, kind in kinds.items()
+    }
+
+
+def plot(found: list[Entry], out: Path) -> str:
+    """Accuracy and lDDT-CA against what trains, as freezing.png; the caption."""
+    families, first = found[0].evaluation.families, found[0].evaluation
+    trained = [history(entry.path).trained for entry in found]
+    accuracy = [bootstrap(entry.evaluation.column(METRIC), families) for entry in found]
+    kept = [bootstrap(entry.evaluation.column("lddt_ca"), families) for entry in found]
+    best = int(np.argmax([a.value for a in accuracy]))
+    caption = (
+        f"Accuracy of the new task and lDDT-CA of the structures on {len(first.targets)} chains without a relative, "
+        f"against the parameters that trained ({walk.STEPS.value} steps, mean of {walk.SEEDS.value} seeds; bars: 95 % "
+        f"of the means of families drawn again). {found[best].name} is best with {accuracy[best].value:.3f}, "
+        f"{accuracy[best].value - accuracy[0].value:+.3f} against the head alone, and folds with lDDT-CA "
+        f"{kept[best].value:.1f} where {kept[0].value:.1f} was known before: "
+        + (
+            "what it gains is paid with what it knew."
+            if kept[best].value < 0.9 * kept[0].value
+            else "little was forgotten for it."
+        )
+    )
+    drawn, axes = figure.new(9.0, 3.4, caption, panels=2)
+    for axis, values, label in zip(axes, (accuracy, kept), ("accuracy of the new task", "lDDT-CA"), strict=True):
+        for i, (entry, number, x) in enumerate(zip(found, values, trained, strict=True)):
+            error = [[x.value - x.low] for x in (number,)], [[x.high - x.value] for x in (number,)]
+            axis.errorbar(
+                x, number.value, np.concatenate(error), fmt="osD^v<>"[i], color=figure.COLOURS[i % 6], label=entry.name
+            )
+        axis.set(xscale="log", xlabel="parameters that train", ylabel=label)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=7)
+    figure.save(drawn, out / "freezing.png")
+    return caption
+
+
+def main(_) -> None:
+    """Makes the table, trains in every way, compares."""
+    logging.set_verbosity(logging.WARNING)
+    compilation.persist()
+    out = Path(walk.OUT.value).resolve()
+    found, _, verdicts = walk.compare(ways(secondary.table(Path(secondary.DATA.value).resolve(), out)))
+    caption = plot(found, out)
+    cost = [
+        f"- {entry.name}: {(course := history(entry.path)).trained:,} parameters train, "
+        f"{course.seconds / max(course.steps, 1):.2f} s a step"
+        for entry in found
+    ]
+    print("\n".join(cost))
+    walk.summary("What should be frozen?", found, verdicts, {"freezing.png": caption}, cost)
+
+
+if __name__ == "__main__":
+    app.run(main)
