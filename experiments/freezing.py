@@ -85,7 +85,8 @@ def main(_) -> None:
     logging.set_verbosity(logging.WARNING)
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
-    found, _, verdicts = walk.compare(ways(secondary.table(Path(secondary.DATA.value).resolve(), out)))
+    data = secondary.table(Path(secondary.DATA.value).resolve(), out)
+    found, _, verdicts = walk.compare(ways(data), data)
     caption = plot(found, out)
     cost = [
         f"- {entry.name}: {(course := history(entry.path)).trained:,} parameters train, "

@@ -121,7 +121,8 @@ def main(_) -> None:
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
     wild, known = variants()
-    found, _, verdicts = walk.compare(ways(*table(wild, known, out)))
+    data, *scale = table(wild, known, out)
+    found, _, verdicts = walk.compare(ways(data, *scale), data)
     untuned = f"Masked-MSA marginals, untuned: Spearman {correlation(marginals(wild, known), known)} on all variants"
     caption = f"Mean absolute error of the score on {len(found[0].evaluation.targets)} variants. {untuned}."
     figures = {"plots/means_score_error.png": caption}

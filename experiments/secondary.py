@@ -73,7 +73,7 @@ def main(_) -> None:
     logging.set_verbosity(logging.WARNING)
     compilation.persist()
     data = table(Path(DATA.value).resolve(), Path(walk.OUT.value).resolve())
-    found, _, verdicts = walk.compare(ways(data))
+    found, _, verdicts = walk.compare(ways(data), data)
     caption = (
         f"Accuracy of helix, strand or loop on {len(found[0].evaluation.targets)} chains without a relative among "
         f"those that were learnt from. {verdicts[0].text}"

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from af2jax.data.dataset import Item
+from af2jax.data.items import read
 from af2jax.files import file_name, write
 from af2jax.finetune import Training, fit
+from af2jax.pretrained.load import located
 from af2jax.report import comparison, entries
 from af2jax.report import evaluation as evaluating
 from af2jax.report.entries import Entry
-from af2jax.report.subject import open_subject
+from af2jax.report.subject import Subject, open_subject
 from af2jax.report.verdict import Verdict
 
 OUT = flags.DEFINE_string("out", None, "Folder for data, runs and results.", required=True)
@@ -33,19 +36,31 @@ def training(data: Path, **settings) -> Training:
     return Training(**common | settings)
 
 
-def judged(name: str, given: Training, targets: Path | None = None, split: str = "test") -> Entry:
-    """Trains with every seed what is not there yet, and judges it; each number of a target is the mean over seeds."""
+def judged(name: str, given: Training | None, targets: Path, split: str, folder: str = "evaluations") -> Entry:
+    """Trains with every seed what is not there yet, and judges it; each number of a target is the mean over seeds.
+
+    Args:
+        given: None: the parameters as they are.
+        folder: for what is found.
+    """
     out, found = Path(OUT.value), []
-    for seed in range(SEEDS.value):
-        run = out / "runs" / f"{file_name(name)}_{seed}"
-        place = out / "evaluations" / run.name
+    runs = [out / "runs" / f"{file_name(name)}_{seed}" for seed in range(SEEDS.value if given else 1)]
+    for seed, run in enumerate(runs):
+        place = out / folder / run.name
         if not (place / evaluating.FILE).exists():
             say = lambda line, run=run: print(f"{run.name}: {line}", flush=True)
-            fit(dataclasses.replace(given, seed=seed), run, resume=True, say=say)
-            evaluating.save(evaluating.evaluate(open_subject(run), targets or given.data, split), place)
+            if given:
+                fit(dataclasses.replace(given, seed=seed), run, resume=True, say=say)
+            subject = open_subject(run) if given else untuned()
+            evaluating.save(evaluating.evaluate(subject, targets, split), place)
         found.append(evaluating.load(place))
-    write(out / "evaluations" / f"{file_name(name)}.json", json.dumps([_means(each) for each in found]) + "\n")
-    return Entry(name, _mean(found), str(out / "runs" / f"{file_name(name)}_0"))
+    write(out / folder / f"{file_name(name)}.json", json.dumps([_means(each) for each in found]) + "\n")
+    return Entry(name, _mean(found), str(runs[0]) if given else found[0].subject["path"])
+
+
+def untuned() -> Subject:
+    """The network before any training here."""
+    return open_subject(located(Path(PARAMS.value)), PRESET.value, 0)
 
 
 def _means(found: evaluating.Evaluation) -> dict[str, float]:
@@ -63,16 +78,26 @@ def _mean(found: Sequence[evaluating.Evaluation]) -> evaluating.Evaluation:
     return dataclasses.replace(found[0], targets=targets)
 
 
-def compare(ways: Mapping[str, Training], activations: bool = True) -> tuple[list[Entry], list[Entry], list[Verdict]]:
+def compare(
+    ways: Mapping[str, Training | None], data: Path, general: Path | None = None, activations: bool = True
+) -> tuple[list[Entry], list[Entry], list[Verdict]]:
     """Trains and compares all `ways`, the first being the baseline; (networks, simple rivals, verdicts).
 
     The folder `--out` then has the page of `af2jax compare`.
+
+    Args:
+        ways: trainings by name; None: the parameters as they are.
+        data: the table that was learnt from; its test set counts.
+        general: a table or folder that no way was tuned for, to see what is forgotten.
+        activations: another rival reads the activations of the untuned network.
     """
     out = Path(OUT.value)
-    found, lost = entries.shared([judged(name, given) for name, given in ways.items()])
-    frozen = open_subject(PARAMS.value, PRESET.value, 0) if activations and PARAMS.value else None
-    rivals, notes = entries.simple(found, frozen, lambda done, total: None)
-    _, verdicts = comparison.write(found, rivals, [], lost, notes, out)
+    found, lost = entries.shared([judged(name, given, data, "test") for name, given in ways.items()])
+    rivals, notes = entries.simple(found, untuned() if activations and PARAMS.value else None, lambda done, total: None)
+    kept = []
+    if general:
+        kept, _ = entries.shared([judged(name, given, general, "all", "general") for name, given in ways.items()])
+    _, verdicts = comparison.write(found, rivals, kept, lost, notes, out)
     return found, rivals, verdicts
 
 
@@ -103,3 +128,15 @@ def summary(
         lines += ["", f"![{path}]({path})", "", caption]
     print("\n".join([*lines, ""]), flush=True)
     write(out / "README.md", "\n".join([*lines, ""]))
+
+
+def shuffled(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+    """(sequence, pairs "position:residue" that give every position the atoms of another) of an item with a structure."""
+    if item.placed:
+        pairs = [pair.split(":") for pair in item.placed.split(";")]
+        places, residues = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    else:
+        places = np.flatnonzero(read(item).observed).tolist()
+        residues = list(range(len(places)))
+    placed = ";".join(f"{i}:{j}" for i, j in zip(places, rng.permutation(residues), strict=True))
+    return evaluating.sequence_of(item), placed

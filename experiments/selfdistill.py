@@ -1,0 +1,94 @@
+"""With few known structures, do the network's own confident predictions help as further examples?
+
+Labelled against labelled plus self-distilled (Jumper et al. 2021, supplement, section 1.3): everything trains on the
+known structures of one half of the proteins; or on these and on what the untuned network predicts for the other half
+with confidence. Both take the same number of steps, and are judged on proteins that neither half is related to. Rivals:
+the untuned network, one ideal helix, the nearest training chain; and, as the best that more labels could do, the known
+structures of both halves.
+
+    python -m experiments.selfdistill --data DATA --out selfdistill_out
+
+DATA has chains.tsv and structures, as in `experiments/sides.py`: the halves are chains whose structures af2jax-mini was
+not trained on. Hardware: 2 CPU cores, 25 minutes; expected result and last good commit: experiments/README.md. With
+--shuffle the residues of every prediction change places: it may not help.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags, logging
+
+from af2jax import compilation
+from af2jax.data.dataset import Item
+from af2jax.data.structure import read_chain
+from af2jax.files import write
+from af2jax.finetune import Training, distill
+from af2jax.finetune.distill import MANIFEST
+from experiments import sides, walk
+
+DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
+CONFIDENT = flags.DEFINE_float("confident", 50.0, "pLDDT from which a predicted residue counts.")
+LONGEST = flags.DEFINE_integer("longest", 160, "Residues of a chain, at most.", lower_bound=16)
+
+STRUCTURE = {"fape": 0.5, "sidechain_fape": 0.5, "chi": 0.25, "distogram": 0.3}
+
+
+def distilled(chains: list[dict], out: Path) -> list[dict[str, str]]:
+    """Rows of the chains that the untuned network is sure of."""
+    subject = walk.untuned()
+    queries = {chain["id"]: read_chain(chain["file"]).sequence for chain in chains}
+    folder = out / "distilled"
+    if not (folder / MANIFEST).exists():
+        distill(subject.model, subject.params, queries, folder, confident=CONFIDENT.value, covered=0.3, weight=1.0)
+    with open(folder / MANIFEST, newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = [{"id": f"{row['id']}_predicted", "file": str(folder / row["file"])} for row in rows]
+    if walk.SHUFFLE.value:
+        rng = np.random.default_rng(0)
+        for row in found:
+            row["sequence"], row["placed"] = walk.shuffled(Item(row["id"], "", file=Path(row["file"])), rng)
+    return found
+
+
+def table(name: str, learn: list[dict], test: list[dict], out: Path) -> Path:
+    """What one way learns from, and the test set of all."""
+    text = io.StringIO()
+    rows = csv.DictWriter(
+        text, ("id", "file", "sequence", "placed", "split"), lineterminator="\n", extrasaction="ignore"
+    )
+    rows.writeheader()
+    rows.writerows({**row, "split": part} for part, some in (("train", learn), ("test", test)) for row in some)
+    return write(out / f"{name}.csv", text.getvalue())
+
+
+def main(_) -> None:
+    """Predicts one half, trains on what there is, compares."""
+    logging.set_verbosity(logging.ERROR)
+    compilation.persist()
+    out = Path(walk.OUT.value).resolve()
+    chains = [c for c in sides.chains(Path(DATA.value).resolve()) if c["length"] <= LONGEST.value]
+    unseen = [c for c in chains if c["side"] != "train"]
+    test = [c for c in unseen if c["side"] == "valid"][::2]
+    rest = [c for c in unseen if c not in test]
+    labelled, unlabelled = rest[::2], rest[1::2]
+    more = distilled(unlabelled, out)
+    sets = {
+        "labelled": table("labelled", labelled, test, out),
+        "labelled and self-distilled": table("distilled", [*labelled, *more], test, out),
+        "all labelled": table("all", rest, test, out),
+    }
+    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": STRUCTURE, "clamped": 0.5}
+    ways: dict[str, Training | None] = {name: walk.training(path, **tuned) for name, path in sets.items()}
+    found, _, verdicts = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
+    caption = (
+        f"lDDT-CA of {len(found[0].evaluation.targets)} proteins that no way learnt from; {len(labelled)} known "
+        f"structures, and {len(more)} of {len(unlabelled)} predictions that were sure enough (pLDDT "
+        f"{CONFIDENT.value:g})."
+    )
+    walk.summary("Does self-distillation help?", found, verdicts, {"plots/means_lddt_ca.png": caption})
+
+
+if __name__ == "__main__":
+    app.run(main)
