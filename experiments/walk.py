@@ -131,7 +131,7 @@ def summary(
 
 
 def shuffled(item: Item, rng: np.random.Generator) -> tuple[str, str]:
-    """(sequence, pairs "position:residue" that give every position the atoms of another) of an item with a structure."""
+    """(sequence, pairs "position:residue" that give each position the atoms of another) of an item with a structure."""
     if item.placed:
         pairs = [pair.split(":") for pair in item.placed.split(";")]
         places, residues = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

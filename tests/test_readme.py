@@ -1,7 +1,6 @@
 """The README's Python runs as it stands, with a tiny network of weights by rule in place of DeepMind's files."""
 
 import gzip
-import re
 import tomllib
 from pathlib import Path
 
@@ -14,24 +13,24 @@ from af2jax.config import preset
 from af2jax.data.structure import read_chain
 from af2jax.finetune.config import from_dict
 from af2jax.protein.files import Protein
-from tests import support
+from tests import snippets, support
 from tests.losses import examples
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 TINY = {'"model_1_ptm"': '"tiny"', "split=(44, 4)": "split=(1, 1)", "n=4": "n=1"}
 
 
-def blocks() -> list[str]:
+def blocks() -> list[snippets.Block]:
     """The Python of the README, for the tiny network."""
-    found = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    found = [block for block in snippets.blocks(README) if block.language == "python"]
     for old, new in TINY.items():
-        found = [block.replace(old, new) for block in found]
+        found = [block._replace(text=block.text.replace(old, new)) for block in found]
     return found
 
 
 def test_the_config_is_one():
-    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
-    training = from_dict(tomllib.loads(text), "README.md")
+    (config,) = (block for block in snippets.blocks(README) if block.language == "toml")
+    training = from_dict(tomllib.loads(config.text), "README.md")
     assert training.cache and training.heads["ss"].classes == 3
 
 
@@ -63,13 +62,11 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_every_block_runs(folder, monkeypatch, capsys):
-    monkeypatch.setattr("af2jax.losses.weighted.LOSSES", dict(af2jax.losses.LOSSES))
-    monkeypatch.setattr("af2jax.losses.LOSSES", af2jax.losses.weighted.LOSSES)
+    snippets.own_registry(monkeypatch)
     classes = np.arange(len(read_chain("a.cif").aatype)) % 3
     names = {"af2jax": af2jax, "jnp": jnp, "secondary": {"a.cif": classes, "b.cif": classes}}
     names["jax"] = __import__("jax")
-    for block in blocks():
-        exec(block, names)
+    snippets.run(blocks(), names)
     shown = capsys.readouterr().out
     assert "evoformer/blocks_1" in shown and "relative change" in shown
     assert names["metrics"]["ss"] < np.log(3) and names["metrics"]["skipped"] == 0
