@@ -85,7 +85,7 @@ def samples(model, params, sequence: str, alignment: Path | None, folder: Path) 
         for way, chosen in subsets(codes, rng).items():
             found[way] = []
             for number, rows in enumerate(chosen):
-                lines = [f">{i}\n{''.join((LETTERS + '-')[c] for c in codes[i])}" for i in (0, *rows)]
+                lines = [f">{i}\n{''.join(LETTERS[c] for c in codes[i])}" for i in (0, *rows)]
                 path = write(folder / f"{way.replace(' ', '_')}_{number}.a3m", "\n".join(lines) + "\n")
                 found[way].append(fold(path, 0))
     return found
