@@ -8,7 +8,8 @@ RELAX = ["openmm>=8.2", "pdbfixer"]
 TRAIN = ["pyarrow", "tensorboardX"]
 READERS = ["biotite", "biopython", "modelcif"]  # other programs' eyes on our files
 DOCS = ["sphinx", "myst-parser", "furo"]
-DEV = ["pytest", "pytest-xdist", "hypothesis", "beartype", "ruff", "build", *READERS, *RELAX, *TRAIN, *DOCS]
+NOTEBOOK = ["nbclient", "nbformat", "ipykernel"]
+DEV = ["pytest", "pytest-xdist", "hypothesis", "beartype", "ruff", "build", *READERS, *RELAX, *TRAIN, *DOCS, *NOTEBOOK]
 
 setup(
     name="af2jax",

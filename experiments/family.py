@@ -55,14 +55,12 @@ def table(out: Path) -> Path:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """What is compared, the untuned network first."""
-    tuned = lambda recipe, rate, **more: walk.training(
-        data, recipe=recipe, learning_rate=rate, losses=STRUCTURE, clamped=0.5, **more
-    )
+    tuned = lambda rate, **more: walk.training(data, learning_rate=rate, losses=STRUCTURE, clamped=0.5, **more)
     return {
         "untuned": None,
-        "structure module": tuned("structure_and_heads", 1e-3),
-        "LoRA": tuned("lora", 3e-3, rank=8),
-        "all": tuned("full", 5e-4),
+        "structure module": tuned(1e-3, recipe="structure_and_heads"),
+        "LoRA": tuned(3e-3, recipe="lora", rank=8),
+        "all": tuned(5e-4, rules=walk.FULL),
     }
 
 

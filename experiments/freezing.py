@@ -19,6 +19,7 @@ from absl import app, logging
 
 from af2jax import compilation
 from af2jax.finetune import Training
+from af2jax.finetune.rules import recipe
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import figure
 from af2jax.report.entries import Entry
@@ -31,18 +32,20 @@ METRIC = f"{secondary.TASK}/accuracy"
 def ways(data: Path) -> dict[str, Training]:
     """From the head alone to everything; the first is the baseline."""
     given = walk.training(data, **secondary.TASK_SETTINGS)
-    rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3, "last_blocks": 1e-3, "full": 1e-3}
+    rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3}
     kinds = {
         "head alone": {"recipe": "heads", "cache": True, "draws": 4},
-        "biases": {"recipe": "bias_only"},
+        "biases": {"recipe": "bias_only", "rules": (walk.FULL[0], *recipe("bias_only"))},
         "LoRA, rank 2": {"recipe": "lora", "rank": 2},
         "LoRA, rank 8": {"recipe": "lora", "rank": 8},
         "last block": {"recipe": "last_blocks", "blocks": 1},
-        "all, slower with depth": {"recipe": "full", "layer_decay": 0.5},
-        "all": {"recipe": "full"},
+        "all, slower with depth": {"rules": walk.FULL, "layer_decay": 0.5},
+        "all": {"rules": walk.FULL},
     }
     return {
-        name: Training(**given.to_dict() | {"heads": given.heads, "learning_rate": rates[kind["recipe"]]} | kind)
+        name: Training(
+            **given.to_dict() | {"heads": given.heads, "learning_rate": rates.get(kind.get("recipe"), 1e-3)} | kind
+        )
         for name, kind in kinds.items()
     }
 

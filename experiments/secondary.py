@@ -58,7 +58,7 @@ def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
     task = TASK_SETTINGS
     head = task | {"recipe": "heads", "cache": True, "draws": 4, "learning_rate": 1e-2}
-    full = task | {"recipe": "full", "learning_rate": 1e-3}
+    full = task | {"rules": walk.FULL, "learning_rate": 1e-3}
     return {
         "head on a random trunk": walk.training(data, **head | {"params": ""}),
         "head on the trained trunk": walk.training(data, **head),

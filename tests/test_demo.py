@@ -36,16 +36,22 @@ def test_what_needs_no_network(tmp_path):
 def test_demo(tmp_path):
     command = [sys.executable, "-m", "experiments.demo", "--out", str(tmp_path), "--num=8", "--steps=4"]
     environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-    run = lambda: subprocess.run(
-        [*command, "--task_steps=4"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
+    run = lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     said, text = run().stdout, (tmp_path / "README.md").read_text()
-    assert "synthetic" in text.splitlines()[0] and "Nothing here was measured" in text
-    for name in ("most frequent class", "letter alone", "head, random trunk", "head, trained trunk", "LoRA", "full"):
+    assert "synthetic" in text.splitlines()[0] and "Nothing below was measured" in text
+    for name in (
+        "most frequent class",
+        "letter alone",
+        "head, random trunk",
+        "head, trained trunk",
+        "LoRA",
+        "full, trained",
+    ):
         accuracy = re.search(rf"^{name} .* (\d\.\d{{3}})(  |$)", text, re.MULTILINE)
         assert accuracy and 0 <= float(accuracy[1]) <= 1, name
-    assert caption(tmp_path / "comparison.png").startswith("Synthetic proteins only: nothing here was measured.")
+    assert caption(tmp_path / "comparison.png").startswith("Synthetic proteins: nothing here was measured.")
     assert "head_trained_trunk: validation at step 4" in said and (tmp_path / "lora" / "curves.png").exists()
-    assert "from given weights" in caption(tmp_path / "full" / "curves.png")
+    assert "from given weights" in caption(tmp_path / "full_trained" / "curves.png")
+    assert "not for science" in text and list((tmp_path / "ubiquitin").glob("*.pdb"))
     again = run().stdout  # all is there: nothing is trained again, and the table is the same
     assert "validation" not in again and text.split("```")[1] in (tmp_path / "README.md").read_text()

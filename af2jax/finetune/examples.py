@@ -18,8 +18,14 @@ from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.step import TrainState
+from af2jax.pretrained.tree import flatten
 
 CACHE = "cache"
+ALONE = "extra_msa/blocks/outer/out/bias"
+MAGNIFIED = (
+    f"no item has an alignment, so that Algorithm 10 divides {ALONE} by 1e-3 and its gradient is a thousandfold: "
+    f'put the rule ("{ALONE}", "freeze") before the others, or little else may be learnt'
+)
 
 
 class Examples:
@@ -48,6 +54,8 @@ class Examples:
         used = [*self.items, *self.watched]
         templates = any(item.templates or item.aligned_templates for item in used)
         rows = any(item.msa for item in used)
+        if not rows and ALONE in flatten(state.trained):
+            logging.warning(MAGNIFIED)
         self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates)
         self.fixed = dataclasses.replace(self.loader, draws=1)
         self.cache = None

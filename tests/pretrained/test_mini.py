@@ -1,0 +1,163 @@
+"""af2jax-mini: the parameters in the package, and what a network that has learnt something does."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+import af2jax
+from af2jax.constants.atoms import CA
+from af2jax.data.batch import stack
+from af2jax.data.structure import read_chain
+from af2jax.data.transforms import padded
+from af2jax.finetune import recipe
+from af2jax.finetune.examples import ALONE
+from af2jax.finetune.heads import Head
+from af2jax.metrics import quality
+from af2jax.pretrained.load import PACKAGED, find
+from af2jax.pretrained.tree import flatten
+from af2jax.protein.secondary import secondary
+from experiments import sides
+
+WEIGHTS = PACKAGED["mini"]
+CROP = 64
+FULL = ((ALONE, "freeze"), (".*", "train"))  # no alignments
+WAYS = {"head": (recipe("heads"), 1e-2), "lora": (recipe("lora"), 5e-3), "full": (FULL, 1e-3), "scratch": (FULL, 1e-3)}
+
+
+def test_the_parameters_are_small_and_halves():
+    file = find("mini", "mini")
+    assert file.parent == WEIGHTS and sum(f.stat().st_size for f in WEIGHTS.iterdir()) < 8 * 2**20
+    with np.load(file) as arrays:
+        assert {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
+
+
+def test_by_name_or_at_random():
+    _, params = af2jax.load("mini")
+    _, same = af2jax.load("mini", "mini")
+    _, random = af2jax.load("mini", key=jax.random.key(0))
+    params, same, random = map(flatten, (params, same, random))
+    assert all(np.array_equal(params[path], same[path]) for path in params)
+    moved = [path for path in params if not np.array_equal(params[path], random[path])]
+    assert len(moved) > 0.9 * len(params) and all(array.dtype == np.float32 for array in params.values())
+
+
+def test_the_card_and_every_prediction_say_what_it_is_for():
+    text = (WEIGHTS / "README.md").read_text()
+    assert "not for science" in text and "lDDT-CA" in text
+    model, params = af2jax.load("mini")
+    prediction = af2jax.predict(model, params, af2jax.features("MKTAYIAKQRQISFVK", model.config), 0)
+    assert any("not for science" in note for note in prediction.protein.notes)
+
+
+@pytest.fixture(scope="module")
+def data(request):
+    return request.getfixturevalue("shared") / "data"
+
+
+@pytest.fixture(scope="module")
+def network():
+    return af2jax.load("mini")
+
+
+def folded(network, chain: dict, num_recycle: int):
+    """(lDDT-CA of the observed residues, their pLDDT) of a chain from its sequence."""
+    model, params = network
+    known = read_chain(chain["file"])
+    features = padded(af2jax.features(known.sequence, model.config), model.config.data)
+    found = af2jax.predict(model, params, features, num_recycle)
+    truth, mask = known.positions[:, CA], known.atom_mask[:, CA]
+    lddt = np.asarray(quality.lddt_ca(found.protein.positions[:, CA], truth, mask).per_residue)
+    return lddt[mask], found.plddt[mask]
+
+
+@pytest.mark.slow
+class TestOnRealChains:
+    @pytest.fixture(scope="class")
+    def chains(self, data):
+        found = sides.chains(data)
+        by_heart = set(sides.named(found))
+        kinds = {"named": [c for c in found if c["id"] in by_heart]}
+        return kinds | {"valid": [c for c in found if c["side"] == "valid" and c["length"] <= 128]}
+
+    @pytest.fixture(scope="class")
+    def scores(self, network, chains):
+        """(lDDT-CA, pLDDT) of each chain of a kind after 0 and 3 recycles."""
+        return {(kind, n): [folded(network, c, n) for c in some] for kind, some in chains.items() for n in (0, 3)}
+
+    def test_it_knows_the_chains_that_it_learnt_by_heart(self, scores):
+        assert np.mean([lddt.mean() for lddt, _ in scores["named", 3]]) > 80
+
+    def test_recycling_helps(self, scores):
+        before, after = (np.array([lddt.mean() for lddt, _ in scores["named", n]]) for n in (0, 3))
+        assert (after - before).mean() > 0
+
+    def test_plddt_ranks_errors(self, scores):
+        lddt, plddt = (np.concatenate(x) for x in zip(*scores["valid", 3], strict=True))
+        assert spearmanr(plddt, lddt).statistic > 0.3
+
+
+def examples(config, chains: list[dict]):
+    """One window of each chain, with its secondary structure (int [N_res], -1 unknown) as the label "ss"."""
+    found = []
+    for chain in chains:
+        known = read_chain(chain["file"])
+        letters = secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(known.aatype), np.int32))
+        labels = {"ss": np.array(["HEC-".index(letter) for letter in letters]).astype(np.int32)}
+        labels["ss"][labels["ss"] == 3] = -1
+        found.append(af2jax.example(chain["file"], config=config, crop=CROP, seed=0, labels=labels))
+    return stack(found)
+
+
+@pytest.mark.slow
+class TestFineTuning:
+    """The new head learns secondary structure from few real chains, in the ways that people use."""
+
+    @pytest.fixture(scope="class")
+    def found(self, data, network):
+        """{way: (accuracy on unseen chains, lDDT-CA of chains known by heart)}, and of the network before."""
+        model, trained = network
+        chains = [c for c in sides.chains(data) if c["length"] >= CROP]
+        learn = examples(model.config, [c for c in chains if c["side"] == "train"][:32])
+        judge = examples(model.config, [c for c in chains if c["side"] == "valid"][:24])
+        by_heart = set(sides.named(sides.chains(data)))
+        known = examples(model.config, [c for c in sides.chains(data) if c["id"] in by_heart])
+        cut = lambda batch, ids: jax.tree.map(lambda x: x[ids], batch)
+        out = {}
+        for way, (rules, rate) in WAYS.items():
+            params = af2jax.load("mini", key=jax.random.key(0))[1] if way == "scratch" else trained
+            labels = af2jax.label(params, rules)
+            adapters = None
+            if way == "lora":
+                adapters = af2jax.lora.init(params, labels, rank=4, key=jax.random.key(1))
+            state = af2jax.finetune.init(
+                model,
+                params,
+                labels,
+                af2jax.finetune.adamw(rate, 60, warmup=10),
+                {"ss": Head("residue", classes=3)},
+                adapters,
+                {"ss": 1.0},
+                clip_example=1.0,
+                dropout=False,
+            )
+            kept = lambda state: float(af2jax.finetune.eval_step(state, known, 0)[0]["lddt_ca"])
+            out.setdefault("before", (np.nan, kept(state)))
+            for step in range(60):
+                ids = np.random.default_rng([0, step]).choice(32, 4, replace=False)
+                state, metrics = af2jax.finetune.train_step(state, cut(learn, ids), jax.random.key(step), 0)
+                assert not metrics["skipped"]
+            said, label = af2jax.finetune.eval_step(state, judge, 0)[1]["ss"], judge[1].labels["ss"]
+            out[way] = float(np.mean((np.argmax(said, -1) == label)[label >= 0])), kept(state)
+        print(out)
+        return out
+
+    def test_it_beats_training_from_scratch(self, found):
+        assert found["full"][0] > found["scratch"][0] and found["lora"][0] > found["scratch"][0]
+
+    def test_lora_and_the_frozen_trunk_are_not_far_from_everything(self, found):
+        assert found["lora"][0] > found["full"][0] - 0.05 and found["head"][0] > found["full"][0] - 0.12
+
+    def test_a_frozen_trunk_forgets_nothing_and_full_training_does(self, found):
+        before = found["before"][1]
+        assert found["head"][1] == before and found["full"][1] < before - 5
