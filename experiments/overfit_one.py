@@ -4,6 +4,10 @@ A small network (100,000 parameters) sees one chain again and again: all losses 
 violations, which as published come in a later stage, a random number of recycles, backbone FAPE not clamped (its
 gradient vanishes beyond 10 angstrom, where a network that starts from the origin finds every residue). If labels,
 losses, gradients and recycling are right, it finds the structure again; if one is wrong, it does not.
+
+    python experiments/overfit_one.py --structure 5gob_A.pdb.gz
+
+Hardware: 2 CPU cores, 3 minutes; expected result and last good commit: experiments/README.md.
 """
 
 import dataclasses

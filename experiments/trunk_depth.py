@@ -9,6 +9,7 @@ paper does the same for its network of 48 blocks (Jumper et al. 2021, supplement
 
 The network is af2jax-mini, the chains and their sides are those of `experiments/sides.py`. The folder `--depth`
 then has the lDDT-CA of every chain by depth, and `depth.png`. Depths that are there already are not trained again.
+Hardware: 2 CPU cores, 10 minutes; expected result and last good commit: experiments/README.md.
 """
 
 import dataclasses
