@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import jax
 import pytest
 
 import af2jax
@@ -111,9 +112,19 @@ def logging_as_it_was():
     log.handlers, log.propagate = before
 
 
+@pytest.fixture
+def quick_to_compile():
+    """Many small programs run a few times each: XLA's optimisations cost more than they save."""
+    name = "jax_disable_most_optimizations"
+    before = jax.config.read(name)
+    jax.config.update(name, True)
+    yield
+    jax.config.update(name, before)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: page.stem)
-def test_every_block_runs(page, tmp_path, monkeypatch, logging_as_it_was):
+def test_every_block_runs(page, tmp_path, monkeypatch, logging_as_it_was, quick_to_compile):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "persist", lambda: None)  # the tests' own cache stays
     snippets.own_registry(monkeypatch)
