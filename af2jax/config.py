@@ -169,6 +169,7 @@ def _presets() -> dict[str, Config]:
         structure=replace(one.structure, layers=4, channels=96, heads=6, scalar_qk=8, scalar_v=8, torsion_channels=64),
         heads=replace(one.heads, plddt_channels=48, pae=64),
         data=Data(clusters=8, extra=16),
+        num_recycle=1,
         remark="af2jax-mini, a small network for learning, tests and demonstrations: not for science",
     )
     small = {"tiny": tiny, "mini": mini}

@@ -5,7 +5,7 @@ likeliest pairs), the secondary structure (share of residues whose class is righ
 Rivals on the chains of validation: the same network with random weights; one ideal helix, everywhere; and the chain of
 the training set whose sequence is nearest, laid over by alignment (what it does not cover is wrong).
 
-    python -m experiments.assess_mini --data DATA --params mini_out --assessed mini_assessed
+    python -m experiments.assess_mini --data DATA --params mini --assessed mini_assessed
 
 The folder then has `chains.csv`, `README.md` and `valid.png`. Intervals are 95 % of the means of clusters of relatives
 drawn again. Hardware: 2 CPU cores, 8 minutes; expected result and last good commit: experiments/README.md.
@@ -40,7 +40,7 @@ from experiments import sides
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
 PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 ASSESSED = flags.DEFINE_string("assessed", "mini_assessed", "Folder for the results.")
-RECYCLE = flags.DEFINE_integer("num_recycle", 3, "Recycles.", lower_bound=0)
+RECYCLE = flags.DEFINE_integer("num_recycle", 1, "Recycles.", lower_bound=0)
 
 RIVALS = ("random network", "helix", "nearest chain")
 

@@ -6,13 +6,16 @@ than the others, to be learnt by heart.
 
     python -m experiments.train_mini --data DATA --out mini_out
 
-Four trainings, each a run directory, and each begins where another ends; what was stopped goes on when the command is
+Six trainings, each a run directory, and each begins where another ends; what was stopped goes on when the command is
 given again:
 
     initial     crops of 48 from single sequences, the losses without violations, no recycles
-    tuned       crops of 64, a lower rate, alignments where there are any, recycles, with the loss of violations
+    tuned       crops of 128, a lower rate, alignments where there are any, recycles, with the loss of violations: a
+                network that saw 48 residues at a time alone lets longer chains collapse
+    polished    crops of 64 again, single sequences: what was known by heart, and lost, comes back
+    known       as `polished`, the named chains drawn more often still
+    confidence  pLDDT, PAE and resolved atoms alone, on the network of `known`, frozen, from the cache
     plain       as `tuned`, without that loss: what does the physics help, and what does it cost?
-    confidence  pLDDT, PAE and resolved atoms alone, on the network of `tuned`, frozen, from the cache
 
 The weights are written as `params_mini.npz` in float16; `experiments/assess_mini.py` measures them. Hardware: 2 CPU
 cores, 80 minutes; expected result and last good commit: experiments/README.md.
@@ -34,10 +37,12 @@ from experiments import sides
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv, msa_cases.tsv and MANIFEST.tsv.", required=True)
 OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run directories.")
-STEPS = flags.DEFINE_integer("steps", 16000, "Of the initial training; the others have a sixteenth.", lower_bound=160)
+STEPS = flags.DEFINE_integer(
+    "steps", 16000, "Of the initial training; the others have a thirty-second part.", lower_bound=160
+)
 SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
 
-OFTEN = 8  # how much more often the named chains are drawn
+OFTEN = {"train": 8, "alignments": 4, "known": 64, "confidence": 1}  # how much more often the named chains are drawn
 # against the published weights the distogram counts for more: the trunk must know where atoms are before FAPE falls
 LOSSES = {"fape": 0.5, "sidechain_fape": 0.25, "chi": 0.25, "angle_norm": 0.01, "distogram": 1.0, "masked_msa": 0.1}
 # of a single sequence the extra MSA is empty, and Algorithm 10 then divides this bias by its epsilon: a step of 1e-3
@@ -47,17 +52,17 @@ COMMON = {"preset": "mini", "rules": FULL, "batch_size": 2, "clip": 1.0, "clip_e
 
 
 def tables(data: Path, out: Path) -> dict[str, str]:
-    """The data sets by name, written to `out`: "train", the same with its "alignments", and "confidence"."""
+    """The data sets by name, written to `out`; "alignments" and "known" are "train" with other weights."""
     found = [*sides.chains(data), *sides.cases(data, out)]
     often = set(sides.named(found))
     paths = {}
-    for name in ("train", "alignments", "confidence"):
+    for name in OFTEN:
         learn = "confidence" if name == "confidence" else "train"
         lines = ["id,file,msa,weight,split,cluster"]
         for chain in found:
             if chain["side"] not in (learn, "valid") or (chain["msa"] and chain["side"] == "valid"):
                 continue
-            weight = 1.0 if chain["id"] in often or learn == "confidence" else 1 / OFTEN
+            weight = 1.0 if chain["id"] in often else 1 / OFTEN[name]
             split = "valid" if chain["side"] == "valid" else "train"
             msa = chain["msa"] if name == "alignments" else ""
             lines.append(f"{chain['id']},{chain['file']},{msa},{weight},{split},{chain['cluster']}")
@@ -68,22 +73,26 @@ def tables(data: Path, out: Path) -> dict[str, str]:
 
 
 def trainings(data: dict[str, str], out: Path, steps: int, seed: int) -> dict[str, Training]:
-    """The four, by the names of their folders."""
+    """The six, by the names of their folders."""
     end = lambda name, steps: str(place(out / name / "checkpoints", steps))
     common = COMMON | {"seed": seed, "validate_every": steps // 16, "save_every": steps // 160}
     first = common | {"data": data["train"], "losses": LOSSES, "crop": 48, "num_recycle": 0, "clamped": 0.5}
     initial = Training(**first | {"steps": steps, "learning_rate": 2e-3, "warmup": steps // 160, "ema": 0.998})
-    few = steps // 16
-    later = common | {"data": data["alignments"], "losses": LOSSES, "crop": 64, "params": end("initial", steps)}
-    later |= {"steps": few, "learning_rate": 5e-4, "warmup": few // 20, "ema": 0.99}
+    few = steps // 32
+    later = common | {"data": data["alignments"], "losses": LOSSES, "crop": 128, "params": end("initial", steps)}
+    later |= {"steps": few, "learning_rate": 1e-3, "warmup": few // 20, "ema": 0.98, "validate_every": few // 2}
+    last = later | {"data": data["train"], "crop": 64, "params": end("tuned", few), "learning_rate": 5e-4}
+    physics = {"losses": LOSSES | {"violation": 0.1}}
     judged = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze"))}
-    judged |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "cache": True, "draws": 4, "num_recycle": 3}
-    judged |= {"data": data["confidence"], "params": end("tuned", few), "crop": 128, "learning_rate": 1e-3}
+    judged |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "cache": True, "draws": 4, "num_recycle": 1}
+    judged |= {"data": data["confidence"], "params": end("known", few), "crop": 128, "learning_rate": 1e-3}
     return {
         "initial": initial,
-        "tuned": Training(**later | {"losses": LOSSES | {"violation": 0.1}}),
-        "plain": Training(**later),
+        "tuned": Training(**later | physics),
+        "polished": Training(**last | physics | {"steps": 2 * few}),
+        "known": Training(**last | physics | {"data": data["known"], "params": end("polished", 2 * few)}),
         "confidence": Training(**common | judged | {"steps": few}),
+        "plain": Training(**later),
     }
 
 

@@ -5,7 +5,7 @@ structure module is trained from random weights, each in the same way, and judge
 the module was trained on. Where the curve goes on rising the later blocks add to it; where it is flat they do not. The
 paper does the same for its network of 48 blocks (Jumper et al. 2021, supplement, section 1.16).
 
-    python -m experiments.trunk_depth --data DATA --params mini_out --depth trunk_depth
+    python -m experiments.trunk_depth --data DATA --params mini --depth trunk_depth
 
 The network is af2jax-mini, the chains and their sides are those of `experiments/sides.py`. The folder `--depth`
 then has the lDDT-CA of every chain by depth, and `depth.png`. Depths that are there already are not trained again.
