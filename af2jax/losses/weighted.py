@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from af2jax.errors import InputError, nearest
-from af2jax.losses import auxiliary, confidence, fape, torsion, violation
+from af2jax.losses import auxiliary, center, confidence, fape, torsion, violation
 from af2jax.schema import Outputs, Targets
 from af2jax.typing import Array, Float
 
@@ -23,9 +23,10 @@ LOSSES: dict[str, Callable[[Outputs, Targets], Array]] = {
     "chi": torsion.chi,
     "angle_norm": torsion.angle_norm,
     "violation": violation.violation,
+    "center_of_mass": center.center_of_mass,
 }
 
-# DeepMind's; a term of weight 0 is reported and does not count.
+# DeepMind's, for one chain and for complexes; a term of weight 0 is reported and does not count.
 WEIGHTS: dict[str, float] = {
     "masked_msa": 2.0,
     "distogram": 0.3,
