@@ -72,6 +72,6 @@ def test_a_comparison_over_seeds(chains, tmp_path):
     )
     said, text = run(), (tmp_path / "README.md").read_text()
     assert text.startswith("# Does the trunk know secondary structure?") and "LoRA_1: validation at step 2" in said
-    assert re.search(r"- LoRA: ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
+    assert re.search(r"- LoRA: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
     assert (tmp_path / "plots" / "means_ss_accuracy.png").exists() and (tmp_path / "index.html").exists()
     assert "validation" not in run()
