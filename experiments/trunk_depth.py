@@ -58,7 +58,8 @@ def representations(model: AlphaFold, params: dict, batch: tuple):
     """(outputs of the frozen network, targets) of all examples."""
     features, targets = batch
     one = jax.jit(lambda features: af2jax.forward(model, params, features, 0))
-    return stack([one(jax.tree.map(lambda x, i=i: x[i], features)) for i in range(len(features.aatype))]), targets
+    found = [one(jax.tree.map(lambda x, i=i: x[i], features)) for i in range(len(features.aatype))]
+    return jax.tree.map(lambda *x: jnp.stack(x), *found), targets
 
 
 def train(module: StructureModule, known, steps: int, seed: int) -> dict:
