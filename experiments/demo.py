@@ -35,6 +35,7 @@ from af2jax.files import write
 from af2jax.finetune import Training, fit
 from af2jax.finetune.heads import Head
 from af2jax.finetune.record import TRAIN, lines
+from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from af2jax.finetune.summary import table
 from af2jax.finetune.watch import validate
 from af2jax.plots.bars import bars
@@ -59,7 +60,6 @@ TASK_OF_ALL = {
     "losses": {TASK: 1.0},
     "monitor": f"{TASK}/accuracy",
 }
-ALL = (("extra_msa/blocks/outer/out/bias", "freeze"), (".*", "train"))  # without alignments, see WORKSPACE.md
 COMPARED = (
     ("head, trained trunk", "head, random trunk"),
     ("full, trained", "full, from random weights"),
@@ -147,7 +147,7 @@ def main(_) -> None:
     accuracy = without_network(manifest)
     rows = [[name, "0", "", "", f"{values.mean():.3f}"] for name, values in accuracy.items()]
     frozen = {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
-    start, full = {"params": "mini"}, {"rules": ALL, "learning_rate": 1e-3}
+    start, full = {"params": "mini"}, {"rules": WITHOUT_ALIGNMENTS, "learning_rate": 1e-3}
     ways = {
         "head, random trunk": frozen,
         "head, trained trunk": frozen | start,

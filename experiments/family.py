@@ -24,13 +24,12 @@ from af2jax import compilation
 from af2jax.data.dataset import read_dataset
 from af2jax.files import write
 from af2jax.finetune import Training
+from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from experiments import walk
 
 FAMILY = flags.DEFINE_string("family", None, "Table or folder of the family.", required=True)
 GENERAL = flags.DEFINE_string("general", None, "Table or folder of other proteins.", required=True)
 TEST = flags.DEFINE_float("test", 0.3, "Share of the members that are held out, where no column says which.")
-
-STRUCTURE = {"fape": 0.5, "sidechain_fape": 0.5, "chi": 0.25, "distogram": 0.3}
 
 
 def table(out: Path) -> Path:
@@ -55,12 +54,12 @@ def table(out: Path) -> Path:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """What is compared, the untuned network first."""
-    tuned = lambda rate, **more: walk.training(data, learning_rate=rate, losses=STRUCTURE, clamped=0.5, **more)
+    tuned = lambda rate, **more: walk.training(data, learning_rate=rate, losses=walk.STRUCTURE, clamped=0.5, **more)
     return {
         "untuned": None,
         "structure module": tuned(1e-3, recipe="structure_and_heads"),
         "LoRA": tuned(3e-3, recipe="lora", rank=8),
-        "all": tuned(5e-4, rules=walk.FULL),
+        "all": tuned(5e-4, rules=WITHOUT_ALIGNMENTS),
     }
 
 

@@ -26,13 +26,12 @@ from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training, distill
 from af2jax.finetune.distill import MANIFEST
+from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from experiments import sides, walk
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
 CONFIDENT = flags.DEFINE_float("confident", 50.0, "pLDDT from which a predicted residue counts.")
 LONGEST = flags.DEFINE_integer("longest", 160, "Residues of a chain, at most.", lower_bound=16)
-
-STRUCTURE = {"fape": 0.5, "sidechain_fape": 0.5, "chi": 0.25, "distogram": 0.3}
 
 
 def distilled(chains: list[dict], out: Path) -> list[dict[str, str]]:
@@ -79,7 +78,7 @@ def main(_) -> None:
         "labelled and self-distilled": table("distilled", [*labelled, *more], test, out),
         "all labelled": table("all", rest, test, out),
     }
-    tuned = {"rules": walk.FULL, "learning_rate": 3e-4, "losses": STRUCTURE, "clamped": 0.5}
+    tuned = {"rules": WITHOUT_ALIGNMENTS, "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamped": 0.5}
     ways: dict[str, Training | None] = {name: walk.training(path, **tuned) for name, path in sets.items()}
     found, _, verdicts = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
     caption = (

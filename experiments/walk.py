@@ -27,8 +27,7 @@ SEEDS = flags.DEFINE_integer("seeds", 2, "Trainings of each kind.", lower_bound=
 CROP = flags.DEFINE_integer("crop", 64, "Residues that are trained on at a time.", lower_bound=8)
 SHUFFLE = flags.DEFINE_bool("shuffle", False, "Permute the labels that are learnt from: no advantage may survive.")
 
-# without alignments the gradient of this bias is a thousandfold: Algorithm 10 divides it by its epsilon
-FULL = (("extra_msa/blocks/outer/out/bias", "freeze"), (".*", "train"))
+STRUCTURE = {"fape": 0.5, "sidechain_fape": 0.5, "chi": 0.25, "distogram": 0.3}  # losses
 
 
 def training(data: Path, **settings) -> Training:

@@ -17,11 +17,11 @@ from af2jax.data.loading import Loader, batches
 from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
+from af2jax.finetune.rules import ALONE
 from af2jax.finetune.step import TrainState
 from af2jax.pretrained.tree import flatten
 
 CACHE = "cache"
-ALONE = "extra_msa/blocks/outer/out/bias"
 MAGNIFIED = (
     f"no item has an alignment, so that Algorithm 10 divides {ALONE} by 1e-3 and its gradient is a thousandfold: "
     f'put the rule ("{ALONE}", "freeze") before the others, or little else may be learnt'

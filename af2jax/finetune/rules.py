@@ -49,6 +49,9 @@ def recipe(name: str, **options) -> Recipe:
         raise InputError(f'recipe "{name}": {str(error).partition("() ")[2]}') from None
 
 
+# of the outer product of the extra MSA: without alignments Algorithm 10 divides it by 1e-3, and so its gradient
+ALONE = "extra_msa/blocks/outer/out/bias"
+WITHOUT_ALIGNMENTS = ((ALONE, "freeze"), (".*", "train"))  # everything else trains
 HEADS = ("heads/.*", "train")
 STRUCTURE = ("structure/.*", "train")
 REST = (".*", "freeze")

@@ -1,4 +1,4 @@
-"""How far apart the chains of a complex are (Evans et al. 2021, section 2.5)."""
+"""How far apart the chains of a complex are (Evans et al. 2021)."""
 
 import jax.numpy as jnp
 
@@ -9,12 +9,13 @@ from af2jax.typing import Array, Bool, Float, Int
 
 
 def center_of_mass(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
-    """Evans et al. 2021, equation 1: by how much chains are nearer to each other than they should be; unitless.
+    """Evans et al. 2021: by how much chains are nearer to each other than they should be; unitless.
 
     The distance of the centres of two chains may fall short of the true one by 4 angstrom; what is beyond that counts
     squared, in units of 20 angstrom, the mean over all pairs of chains. Centres are those of the CA atoms that were
-    observed. One chain has 0, and so has every chain that is too far away. Not in DeepMind's code, and so not in the
-    default weights: with 1 it counts as written here, `default_weights(outputs) | {"center_of_mass": 1.0}`.
+    observed. One chain has 0, and so has every chain that is too far away. The paper's text was not at hand: the form
+    is as others describe it. Not in DeepMind's code, and so not in the default weights: with 1 it counts as written
+    here, `default_weights(outputs) | {"center_of_mass": 1.0}`.
     """
     seen = targets.atom_mask[:, CA] & targets.seq_mask
     predicted, true = (centers(x[:, CA], targets.asym_id, seen) for x in (outputs.structure.atom37, targets.positions))

@@ -21,6 +21,18 @@ def pae(logits: Float[Array, "N_res N_res 64"]) -> Float[Array, "N_res N_res"]:
     return jnp.sum(jax.nn.softmax(logits, axis=-1) * jnp.asarray(PAE_CENTERS, logits.dtype)[None, None], axis=-1)
 
 
+def closeness(
+    logits: Float[Array, "N_res N_res 64"], length: Float[Array, "#N_res #N_res"]
+) -> Float[Array, "N_res N_res"]:
+    """Section 1.9.7: what residue j aligned on residue i is expected to add to the TM-score of `length` residues.
+
+    Fewer than 19 count as so many, as in DeepMind's code.
+    """
+    d0 = 1.24 * jnp.cbrt(jnp.maximum(length, 19) - 15) - 1.8
+    per_bin = 1 / (1 + (jnp.asarray(PAE_CENTERS, logits.dtype)[None, None] / d0[..., None]) ** 2)
+    return jnp.sum(jax.nn.softmax(logits, axis=-1) * per_bin, axis=-1)
+
+
 def ptm(
     logits: Float[Array, "N_res N_res 64"],
     mask: Bool[Array, " N_res"],
@@ -28,9 +40,7 @@ def ptm(
 ) -> Float[Array, ""]:
     """Section 1.9.7: the predicted TM-score of the residues in `mask`; with `asym_id` that of the interfaces, ipTM."""
     weight = mask.astype(logits.dtype)
-    d0 = 1.24 * jnp.cbrt(jnp.maximum(jnp.sum(weight), 19) - 15) - 1.8
-    per_bin = 1 / (1 + (jnp.asarray(PAE_CENTERS, logits.dtype) / d0) ** 2)
-    expected = jnp.sum(jax.nn.softmax(logits, axis=-1) * per_bin[None, None], axis=-1)
+    expected = closeness(logits, jnp.sum(weight)[None, None])
     pairs = weight[:, None] * weight[None]
     if asym_id is not None:
         pairs = jnp.where(asym_id[:, None] != asym_id[None], pairs, 0)

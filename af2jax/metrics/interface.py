@@ -16,11 +16,10 @@ import numpy as np
 
 from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import CODES
-from af2jax.metrics.confidence import PAE_CENTERS
+from af2jax.metrics.confidence import closeness
 from af2jax.metrics.distogram import CONTACT
 from af2jax.typing import Array, Bool, Float, Int
 
-SHORTEST = 19  # residues: fewer count as so many in d0, as in DeepMind's code
 LIMIT, SLOPE, MIDDLE, FLOOR = 0.724, 0.052, 152.611, 0.018  # pDockQ's sigmoid, as published
 
 
@@ -52,9 +51,7 @@ def expected_tm(
     same = asym_id[:, None] == asym_id[None]
     length = jnp.sum(jnp.where(same, weight[None], 0), axis=-1)  # of its chain, for each residue
     length = jnp.where(same, length[:, None], length[:, None] + length[None])
-    d0 = 1.24 * jnp.cbrt(jnp.maximum(length, SHORTEST) - 15) - 1.8
-    per_bin = 1 / (1 + (jnp.asarray(PAE_CENTERS, logits.dtype)[None, None] / d0[..., None]) ** 2)
-    return jnp.sum(jax.nn.softmax(logits, axis=-1) * per_bin, axis=-1)
+    return closeness(logits, length)
 
 
 def chain_tm(

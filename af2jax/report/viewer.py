@@ -205,10 +205,10 @@ SCRIPT = r"""
       return;
     }
     const controls = make('p', '', place), legend = make('p', '', place);
-    const choice = (label, options) => {
+    const choice = (label, options, changed = load) => {
       const box = make('label', label + ' ', controls), select = make('select', '', box);
       options.forEach(([value, text]) => { make('option', text, select).value = value; });
-      select.addEventListener('change', load);
+      select.addEventListener('change', changed);
       return select;
     };
     const pace = make('label', '', controls), slider = make('input', '', pace), said = make('span', '', pace);
@@ -220,7 +220,8 @@ SCRIPT = r"""
       slider.value = slider.max;
       pace.hidden = steps.length < 2;
     };
-    const which = choice('structure', structures.map((s, i) => [String(i), s.name]));
+    const which = choice('structure', structures.map((s, i) => [String(i), s.name]),
+      () => { rewind(); load(); });
     const erring = structures.some((s) => s.traces.some((t) => t.error)) ? [['error', 'error']] : [];
     const by = choice(' colour by', [['plddt', 'pLDDT'], ...erring, ['chain', 'chain']]);
     const box = make('label', ' ', controls), known = make('input', '', box);
@@ -229,7 +230,6 @@ SCRIPT = r"""
     box.hidden = !structures.some((s) => s.traces.length > 1);
     make('span', ' known structure (grey, thin)', box);
     known.addEventListener('change', load);
-    which.addEventListener('change', () => { rewind(); load(); });
     slider.addEventListener('input', load);
     rewind();
 

@@ -62,6 +62,11 @@ def test_absent(tmp_path, file):
     expect(tmp_path, r"has no params_model_1\.npz; it has params_tiny\.npz", "model_1")
 
 
+def test_a_training_without_a_checkpoint(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    expect(tmp_path, "is a training that ended before its first checkpoint")
+
+
 @pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
 def test_truncated(file, keep):
     data = file.read_bytes()

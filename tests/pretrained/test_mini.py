@@ -13,9 +13,8 @@ from af2jax.constants.atoms import CA
 from af2jax.data.batch import stack
 from af2jax.data.structure import read_chain
 from af2jax.data.transforms import padded
-from af2jax.finetune.examples import ALONE
 from af2jax.finetune.heads import Head
-from af2jax.finetune.rules import recipe
+from af2jax.finetune.rules import WITHOUT_ALIGNMENTS, recipe
 from af2jax.metrics import quality
 from af2jax.pretrained.load import PACKAGED, find
 from af2jax.pretrained.tree import flatten
@@ -24,8 +23,12 @@ from experiments import sides
 
 WEIGHTS = PACKAGED["mini"]
 CROP = 64
-FULL = ((ALONE, "freeze"), (".*", "train"))  # no alignments
-WAYS = {"head": (recipe("heads"), 1e-2), "lora": (recipe("lora"), 5e-3), "full": (FULL, 1e-3), "scratch": (FULL, 1e-3)}
+WAYS = {
+    "head": (recipe("heads"), 1e-2),
+    "lora": (recipe("lora"), 5e-3),
+    "full": (WITHOUT_ALIGNMENTS, 1e-3),
+    "scratch": (WITHOUT_ALIGNMENTS, 1e-3),
+}
 
 
 def test_the_parameters_are_small_and_halves():

@@ -1,0 +1,26 @@
+"""What a training is told of its data before it begins."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from af2jax.config import preset
+from af2jax.data import synthetic
+from af2jax.finetune import Training
+from af2jax.finetune.examples import Examples
+from af2jax.finetune.rules import ALONE
+from af2jax.finetune.step import Setup, TrainState
+from af2jax.model.alphafold import AlphaFold
+from af2jax.nn.runtime import Runtime
+from af2jax.pretrained.tree import unflatten
+
+
+@pytest.mark.parametrize("path, warned", [(ALONE, True), ("extra_msa/blocks/outer/out/kernel", False)])
+def test_the_bias_that_no_alignment_magnifies_is_named_where_it_trains(tmp_path, caplog, path, warned):
+    training = Training(str(synthetic.make(tmp_path / "data", 8)), preset="tiny", crop=16)
+    setup = Setup(AlphaFold(preset("tiny"), Runtime()), None, (), None, None, None, None)
+    state = TrainState(0, 0, unflatten({path: np.zeros(1)}), {}, (), None, setup)
+    with caplog.at_level(logging.WARNING):
+        Examples(training, state, tmp_path / "run")
+    assert any(ALONE in record.getMessage() for record in caplog.records) == warned
