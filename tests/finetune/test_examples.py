@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+import optax
 import pytest
 
 from af2jax.config import preset
@@ -19,7 +20,7 @@ from af2jax.pretrained.tree import unflatten
 @pytest.mark.parametrize("path, warned", [(ALONE, True), ("extra_msa/blocks/outer/out/kernel", False)])
 def test_the_bias_that_no_alignment_magnifies_is_named_where_it_trains(tmp_path, caplog, path, warned):
     training = Training(str(synthetic.make(tmp_path / "data", 8)), preset="tiny", crop=16)
-    setup = Setup(AlphaFold(preset("tiny"), Runtime()), None, (), None, None, None, None)
+    setup = Setup(AlphaFold(preset("tiny"), Runtime()), optax.identity(), (), None, None, None, None)
     state = TrainState(0, 0, unflatten({path: np.zeros(1)}), {}, (), None, setup)
     with caplog.at_level(logging.WARNING):
         Examples(training, state, tmp_path / "run")
