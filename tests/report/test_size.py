@@ -17,22 +17,22 @@ from af2jax.schema import Features, Targets
 from tests.report import made
 
 LARGE, PASSES, LAYERS = 500, 2, 2
-RNG = np.random.default_rng(0)
 
 
 def shown(target, num: int = LARGE) -> Shown:
     """A target of so many residues; its maps are those of a chain that a random walk makes."""
-    aatype, every, one = RNG.integers(0, 20, num), np.ones(num, bool), np.ones(num, int)
+    rng = np.random.default_rng(0)
+    aatype, every, one = rng.integers(0, 20, num), np.ones(num, bool), np.ones(num, int)
     target = dataclasses.replace(target, sequence="".join(RESTYPES[code] for code in aatype))
     atoms = ATOM37_MASK[aatype]
-    walk = np.cumsum(RNG.normal(0, 2.2, (num, 1, 3)), axis=0) + RNG.normal(0, 1, (num, 37, 3))
-    layers = (walk + RNG.normal(0, 3, (PASSES, LAYERS, num, 37, 3))).astype(np.float32)
+    walk = np.cumsum(rng.normal(0, 2.2, (num, 1, 3)), axis=0) + rng.normal(0, 1, (num, 37, 3))
+    layers = (walk + rng.normal(0, 3, (PASSES, LAYERS, num, 37, 3))).astype(np.float32)
     apart = np.linalg.norm(walk[:, None, 1] - walk[None, :, 1], axis=-1).astype(np.float32)
-    plddt, ids = RNG.uniform(0, 100, (PASSES, num)), {"asym_id": one, "residue_index": np.arange(num)}
+    plddt, ids = rng.uniform(0, 100, (PASSES, num)), {"asym_id": one, "residue_index": np.arange(num)}
     features = Features(aatype, seq_mask=every, entity_id=one, sym_id=one, target_feat=0, msa=0, templates=0, **ids)
     rest = dict.fromkeys(("resolution", "true_msa", "bert_mask", "use_clamped_fape"), 0) | {"labels": {}}
     targets = Targets(aatype, seq_mask=every, positions=walk.astype(np.float32), atom_mask=atoms, **ids, **rest)
-    error = np.minimum(0.3 * apart + RNG.normal(0, 0.5, apart.shape) ** 2, 31)
+    error = np.minimum(0.3 * apart + rng.normal(0, 0.5, apart.shape) ** 2, 31)
     maps = {
         "pae": error,
         "ptm": 0.5,
@@ -41,11 +41,11 @@ def shown(target, num: int = LARGE) -> Shown:
     }
     unread = dict.fromkeys(("rot", "torsions", "single", "residues"), np.zeros(0)) | {"heads": {}}
     seen = Observed(layers=layers, atom_mask=atoms, plddt=plddt, **maps, **unread)
-    residues = {"plddt": plddt[-1], "error": RNG.uniform(0, 20, num)}
+    residues = {"plddt": plddt[-1], "error": rng.uniform(0, 20, num)}
     scores = Scores(
         {}, residues, np.zeros((PASSES, LAYERS)), np.zeros((PAE_BINS, 2)), layers[-1, -1, :, 1], 1.2 * error
     )
-    rows = np.where(RNG.uniform(size=(500, num)) < 0.5, aatype, 21)
+    rows = np.where(rng.uniform(size=(500, num)) < 0.5, aatype, 21)
     return Shown(target, features, targets, seen, scores, np.concatenate([aatype[None], rows]))
 
 
