@@ -134,11 +134,11 @@ def _presets() -> dict[str, Config]:
         template=replace(one.template, fusion="mean", torsion_features=34),
         structure=replace(one.structure, qkv_bias=False, position_scale=20.0),
         heads=replace(one.heads, masked_msa=22, pae=64),
-        data=Data(clusters=252, extra=1152),
+        data=Data(clusters=252, extra=1152, clamped=1.0),
     )
     v3 = replace(
         v1,
-        data=Data(clusters=508, extra=2048),
+        data=Data(clusters=508, extra=2048, clamped=1.0),
         num_recycle=20,
         recycle_tolerance=0.5,
         triangle_layout="fused",

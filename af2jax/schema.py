@@ -61,6 +61,18 @@ class Features:
 
 
 @struct.dataclass
+class Whole:
+    """A known complex in full, where what is learnt from may be a part of it."""
+
+    positions: Any  # float [N_all 37 3] angstrom
+    atom_mask: Any  # bool [N_all 37]
+    seq_mask: Any  # bool [N_all] False: padding
+    residue_index: Any  # int [N_all]
+    asym_id: Any  # int [N_all]
+    entity_id: Any  # int [N_all] as in the features
+
+
+@struct.dataclass
 class Targets:
     """What the losses compare outputs with: a known structure, and the MSA of the last draw before it was masked."""
 
@@ -75,6 +87,7 @@ class Targets:
     bert_mask: Any  # bool [N_seq N_res] True: replaced in the features, to be predicted
     use_clamped_fape: Any  # float [] 1: backbone FAPE is clamped, 0: it is not
     labels: Any  # dict of what heads of the user's own predict
+    whole: Any = None  # Whole, where identical chains may change places; None: the order of chains is right
 
 
 @struct.dataclass

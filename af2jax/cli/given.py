@@ -20,6 +20,7 @@ class Given(NamedTuple):
     templates: tuple[str, ...] | None
     template_dir: Path | None
     max_template_date: str | None
+    pairing: str
 
 
 def given(job: Job, inputs: Inputs) -> Given:
@@ -30,7 +31,7 @@ def given(job: Job, inputs: Inputs) -> Given:
     msa = None if folders_alone and isinstance(job.query, Path) else _named(inputs.msa, job, ALIGNMENTS) or None
     hits = _named([inputs.template_hits] if inputs.template_hits else [], job, (".hhr", HITS, ".m8"))
     templates = (*inputs.templates, *map(str, hits)) or None
-    return Given(job.query, msa, templates, inputs.custom_template_path, inputs.max_template_date)
+    return Given(job.query, msa, templates, inputs.custom_template_path, inputs.max_template_date, inputs.pairing)
 
 
 def searched(

@@ -84,9 +84,11 @@ class Inputs:
     """What is known of the queries; in a folder, files that are named as each of them are looked for."""
 
     msa: Annotated[tuple[Path, ...], UseAppendAction] = ()
-    """Alignment of a query that is a sequence (A3M, Stockholm, .aln), or a folder of NAME.a3m; may be given again."""
+    """Alignment of a query that is a sequence (A3M, Stockholm, .aln), or a folder of NAME.a3m; may be given again. Of a
+    complex an alignment for each chain, which its first row tells, or ColabFold's one of all."""
     templates: Annotated[tuple[str, ...], UseAppendAction] = ()
-    """Structure (mmCIF, PDB) that is laid over each query by sequence, FILE or FILE:CHAIN; may be given again."""
+    """Structure (mmCIF, PDB) that is laid over each query by sequence, FILE or FILE:CHAIN, in a complex over the chain
+    that it is most like; may be given again."""
     template_hits: Path | None = None
     """Hits among known structures (.hhr, .m8, hmmsearch's .sto), or a folder of NAME.hhr or NAME.hits.sto."""
     seqres: Path | None = None
@@ -95,6 +97,11 @@ class Inputs:
     """Folder of the mmCIF files that hits name."""
     max_template_date: str | None = None
     """Leave out hits that were released later: 2021-09-30."""
+    one_complex: bool = False
+    """The records of each FASTA file are the chains of one complex; else each is a query, and ":" joins chains."""
+    pairing: Literal["auto", "species", "greedy", "complete", "none"] = "auto"
+    """How rows of the chains of a complex are joined: by the species that they name (as AlphaFold does), or as one
+    search has joined them, of some chains (greedy) or of all (complete); auto: the latter where there are such rows."""
 
     def check(self) -> None:
         """Raises InputError where something is missing, so that no query waits for nothing."""
@@ -127,8 +134,8 @@ def structure_file(item: str) -> Path:
 class Results:
     """What is written."""
 
-    rank: Literal["auto", "plddt", "ptm"] = "auto"
-    """What predictions are ranked by; auto: mean pLDDT."""
+    rank: Literal["auto", "plddt", "ptm", "iptm"] = "auto"
+    """What predictions are ranked by; auto: mean pLDDT, of complexes 0.8 ipTM + 0.2 pTM."""
     amber: bool = False
     """Relax structures with AMBER; needs `pip install "af2jax[relax]"`."""
     num_relax: int | None = None

@@ -68,7 +68,7 @@ class Predict:
             raise InputError(f"--out {self.out} is a file, not a folder")
         names, networks = presets(self.network), Networks(self.network, self.sampling)
         check_rank(self.results.rank, names)
-        jobs, unread = read_queries(self.query)
+        jobs, unread = read_queries(self.query, self.inputs.one_complex)
         jobs, unread = batch.shard(jobs, self.shard), batch.shard(unread, self.shard)
         if not jobs and len(unread) == 1:
             raise InputError(unread[0][1])
@@ -119,7 +119,7 @@ class Predict:
         """A query with all that decides its results.
 
         Raises:
-            InputError: it cannot be read, or has several chains.
+            InputError: it cannot be read.
         """
         found, known = content(job), given(job, self.inputs)
         sources = dataclasses.asdict(self.sources) | {"cpus": None}
@@ -132,6 +132,7 @@ class Predict:
             "templates": known.templates,
             "template_dir": str(known.template_dir),
             "max_template_date": known.max_template_date,
+            "pairing": known.pairing,
             "sources": {name: str(value) for name, value in sources.items()},
             "files": [batch.identity(path) for path in files if path is not None],
             "results": dataclasses.asdict(self.results),
@@ -203,7 +204,7 @@ class Predict:
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
-        alignment = load_alignment(known.query, known.msa).codes
+        alignment = load_alignment(known.query, known.msa, known.pairing).codes
         batch.clear(self.out, task.job.name)
         files = save_job(
             found,
@@ -219,6 +220,7 @@ class Predict:
         batch.finish(self.out, task.job.name, task.settings, files)
         best = order[0][0]
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
+        ptm += "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
         remark = "".join(f" ({note})" for note in notes)
         return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{remark}"
 
@@ -228,8 +230,8 @@ def check_rank(rank: str, names: list[str]) -> None:
     from af2jax.config import preset
 
     for name in names:
-        if rank == "ptm" and not preset(name).heads.pae:
-            raise InputError(f"--rank ptm: {name} predicts no pTM; choose presets that end in _ptm")
+        if rank in ("ptm", "iptm") and not preset(name).heads.pae:
+            raise InputError(f"--rank {rank}: {name} predicts no pTM; choose presets that end in _ptm")
 
 
 def _reason(error: Exception) -> str:

@@ -29,13 +29,14 @@ class Job(NamedTuple):
 class Content(NamedTuple):
     """What is in a query."""
 
-    sequence: str
+    sequence: str  # of all chains
     sha256: str  # of the sequence, or of the alignment's file as it is when unpacked
 
 
-def read_queries(paths: Sequence[Path]) -> tuple[list[Job], list[tuple[str, str]]]:
+def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list[Job], list[tuple[str, str]]]:
     """Every query, and (file, reason) of what cannot be read. Each record of a FASTA or of a table is a query, and each
-    alignment; these are not looked into yet (`content`).
+    alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are the chains
+    of one complex, called as the file.
 
     Raises:
         InputError: there is no query at all, or two would write the same files.
@@ -53,7 +54,7 @@ def read_queries(paths: Sequence[Path]) -> tuple[list[Job], list[tuple[str, str]
     jobs, failures = [], []
     for file in files:
         try:
-            jobs += _jobs(file)
+            jobs += _jobs(file, whole_files)
         except InputError as error:
             failures.append((printable(str(file)), str(error)))
     taken: dict[str, Job] = {}
@@ -92,19 +93,19 @@ def content(job: Job) -> Content:
     """What is in a query, all of which is read.
 
     Raises:
-        InputError: it cannot be read, or has several chains.
+        InputError: it cannot be read, or a chain of it is empty.
     """
     from af2jax.data.parse import read_bytes, split_chains
-    from af2jax.data.pipeline import read_alignment
+    from af2jax.data.pipeline import read_query
 
     if isinstance(job.query, Path):
-        return Content(read_alignment(job.query).query, hashlib.sha256(read_bytes(job.query)).hexdigest())
-    if (count := len(split_chains(job.query, job.source or job.name))) > 1:
-        raise InputError(f"{job.source or job.name}: {count} chains; complexes cannot be predicted yet, give one chain")
-    return Content(job.query, hashlib.sha256(job.query.encode()).hexdigest())
+        chains = read_query(job.query).chains
+        return Content("".join(chains), hashlib.sha256(read_bytes(job.query)).hexdigest())
+    chains = split_chains(job.query, job.source or job.name)
+    return Content("".join(chains), hashlib.sha256(job.query.encode()).hexdigest())
 
 
-def _jobs(file: Path) -> list[Job]:
+def _jobs(file: Path, whole_files: bool) -> list[Job]:
     """The queries in one file."""
     from af2jax.data.parse import parse_fasta, printable, read_text
     from af2jax.data.pipeline import ALIGNMENTS
@@ -116,8 +117,17 @@ def _jobs(file: Path) -> list[Job]:
         return [Job(printable(file.name[: len(_plain(file)) - len(suffix)]), file, source)]
     if suffix in TABLES:
         return parse_table(read_text(file), source, TABLES[suffix])
+    records = parse_fasta(read_text(file), source)
+    if whole_files:
+        return [
+            Job(
+                printable(file.name[: len(_plain(file)) - len(suffix)]),
+                ":".join(record.sequence for record in records),
+                source,
+            )
+        ]
     name = lambda record: printable((record.name.split() or ["query"])[0])
-    return [Job(name(r), r.sequence, f"{source}, line {r.line}") for r in parse_fasta(read_text(file), source)]
+    return [Job(name(record), record.sequence, f"{source}, line {record.line}") for record in records]
 
 
 def parse_table(text: str, source: str, delimiter: str) -> list[Job]:

@@ -1,9 +1,61 @@
-"""Fixed numbers of residues: a window of a long chain, padding of a short one (supplement, section 1.2.8)."""
+"""Fixed numbers of residues: a part of a long chain or of a large complex, padding of a small one.
+
+One chain is cut to a window (supplement, section 1.2.8). Of a complex, in one half of the draws, a window of each of
+some chains is taken, and in the other half what lies around a residue of an interface (Evans et al. 2021, Algorithms 1
+and 2).
+"""
 
 import jax
 import numpy as np
 
 from af2jax import schema
+from af2jax.constants.atoms import CA
+from af2jax.data.structure import Chain
+from af2jax.typing import Int
+
+INTERFACE = 15.0  # angstrom between CA atoms of two chains
+
+
+def choose(rng: np.random.Generator, known: Chain, size: int, clamped: bool) -> Int[np.ndarray, " N"]:
+    """At most `size` residues of one chain or of a complex, in their order; `clamped` counts for one chain."""
+    num = len(known.aatype)
+    if not known.lengths:
+        first = start(rng, num, size, clamped)
+        return np.arange(first, min(first + size, num))
+    around = rng.random() < 0.5
+    if num <= size:
+        return np.arange(num)
+    near = interface(known) if around else np.zeros(0, int)
+    return spatial(rng, known, near, size) if len(near) else contiguous(rng, known, size)
+
+
+def interface(known: Chain) -> Int[np.ndarray, " N"]:
+    """The residues whose CA atom is within 15 angstrom of one of another chain."""
+    seen, chain = known.atom_mask[:, CA], known.ids.asym_id
+    apart = np.linalg.norm(known.positions[:, None, CA] - known.positions[None, :, CA], axis=-1)
+    pairs = (apart < INTERFACE) & (chain[:, None] != chain[None]) & seen[:, None] & seen[None]
+    return np.flatnonzero(pairs.any(axis=1))
+
+
+def spatial(rng: np.random.Generator, known: Chain, near: np.ndarray, size: int) -> Int[np.ndarray, " N"]:
+    """Evans et al. 2021, Algorithm 2: the residues around one of `near`, which is drawn; without a CA atom the last."""
+    center = known.positions[rng.choice(near), CA]
+    apart = np.linalg.norm(known.positions[:, CA] - center, axis=-1)
+    apart = np.where(known.atom_mask[:, CA], apart, np.inf)
+    return np.sort(np.argsort(apart, kind="stable")[:size])
+
+
+def contiguous(rng: np.random.Generator, known: Chain, size: int) -> Int[np.ndarray, " N"]:
+    """Evans et al. 2021, Algorithm 1: a window of each chain, in an order that is drawn, `size` residues in all."""
+    parts, found, left = known.parts, [], len(known.aatype)
+    for place in rng.permutation(len(parts)):
+        part = parts[place]
+        num, room = part.stop - part.start, size - sum(map(len, found))
+        left -= num
+        length = int(rng.integers(min(num, max(0, room - left)), min(num, room) + 1))
+        first = part.start + int(rng.integers(num - length + 1))
+        found.append(np.arange(first, first + length))
+    return np.sort(np.concatenate(found))
 
 
 def start(rng: np.random.Generator, n_res: int, size: int, clamped: bool) -> int:
@@ -19,10 +71,9 @@ def start(rng: np.random.Generator, n_res: int, size: int, clamped: bool) -> int
 
 
 def cut(
-    features: schema.Features, targets: schema.Targets, start: int, size: int
+    features: schema.Features, targets: schema.Targets, residues: Int[np.ndarray, " N"]
 ) -> tuple[schema.Features, schema.Targets]:
-    """The residues `start` to `start + size`, or to the end of the chain."""
-    residues = slice(start, start + size)
+    """These residues alone; `targets.whole` stays as it is."""
     chain = ("aatype", "residue_index", "seq_mask", "asym_id")
     known, templates = ("positions", "atom_mask"), features.templates
     features = features.replace(
@@ -38,6 +89,17 @@ def cut(
         labels={name: value[residues] if value.ndim else value for name, value in targets.labels.items()},
     )
     return features, targets
+
+
+def itself(features: schema.Features, targets: schema.Targets) -> schema.Whole:
+    """Targets that are whole already, as what chains may change places in."""
+    names = ("positions", "atom_mask", "seq_mask", "residue_index", "asym_id")
+    return schema.Whole(**{name: getattr(targets, name) for name in names}, entity_id=features.entity_id)
+
+
+def pad_whole(whole: schema.Whole, n_all: int) -> schema.Whole:
+    """`whole` enlarged to so many residues with zeros and False masks."""
+    return jax.tree.map(lambda x: np.pad(x, [(0, n_all - len(x)), *[(0, 0)] * (x.ndim - 1)]), whole)
 
 
 def pad_targets(targets: schema.Targets, n_res: int, n_seq: int) -> schema.Targets:

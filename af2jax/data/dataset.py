@@ -2,7 +2,8 @@
 
 A table (CSV or TSV, .gz too, or Parquet) has the columns `id`, `file` and `chain` (a structure) or `sequence`, `msa`
 and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or test); every other column may be
-a label. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
+a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the
+table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
 """
 
 import csv
@@ -48,7 +49,7 @@ class Item:
         folder: that paths are relative to.
         sequence: "" where the structure has it; "/" joins chains.
         file: the structure; None: only the sequence is known.
-        chain: author's identifier; "": the only one.
+        chain: author's identifier; "": the only one; of a complex several joined by ",", or "*": all.
         msa: paths.
         templates: paths, each of a structure or "path:chain".
         aligned_templates: alphafold_finetune's table of templates.

@@ -10,13 +10,13 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import UNKNOWN, encode
 from af2jax.data import motmaen
+from af2jax.data.assembly import number
 from af2jax.data.dataset import Item, locate
 from af2jax.data.labels import example_of
-from af2jax.data.structure import Chain, read_chain
+from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import load_templates
 from af2jax.errors import InputError
 
-GAP = 200  # residue numbers between two chains that are written as one, as alphafold_finetune has it
 MISSING = ("", ".", "na", "n/a", "nan", "none", "null", "?")
 
 
@@ -42,8 +42,8 @@ def read(item: Item) -> Chain:
         InputError: as in `read_chain`; or the structure is of another sequence.
     """
     if item.file is not None and not item.placed:
-        known = read_chain(item.file, item.chain or None)
-        if item.sequence and not _same(item.sequence, known):
+        known = read_complex(item.file, item.chain or None)
+        if item.sequence and not _same(item.sequence.replace("/", ""), known):
             raise InputError(
                 f"{item.where}: the sequence ({len(item.sequence)} residues) is neither the full one of chain "
                 f"{known.name} of {known.source} ({len(known.aatype)}), nor its observed residues; correct or delete it"
@@ -52,13 +52,13 @@ def read(item: Item) -> Chain:
     chains = item.sequence.split("/")
     if "" in chains:
         raise InputError(f"{item.where}: chain {chains.index('') + 1} of the sequence is empty")
-    aatype = encode("".join(chains)).astype(np.int32)
-    jumps = np.repeat(GAP * np.arange(len(chains)), [len(chain) for chain in chains])
+    aatype, lengths = encode("".join(chains)).astype(np.int32), tuple(map(len, chains))
     positions, mask = np.zeros((len(aatype), 37, 3), np.float32), np.zeros((len(aatype), 37), bool)
     if item.file is not None:
         positions, mask = motmaen.placed(item.file, item.placed, aatype, item.where)
-    index = (np.arange(len(aatype)) + jumps).astype(np.int32)
-    return Chain(item.where, item.chain or "A", aatype, index, positions, mask, 0.0, "")
+    index = number(chains).residue_index
+    lengths = lengths if len(lengths) > 1 else ()
+    return Chain(item.where, item.chain or "A", aatype, index, positions, mask, 0.0, "", lengths)
 
 
 def load(
@@ -73,7 +73,7 @@ def load(
     own = {name: label(item, name, what, known) for name, what in labels.items()}
     templates = None
     if item.templates:
-        templates = load_templates(item.templates, known.sequence, config)
+        templates = load_templates(item.templates, known.chains, config)
     elif item.aligned_templates and config.template is not None:
         templates = motmaen.templates(item.aligned_templates, known, config)
     return example_of(known, item.msa or None, config, crop, seed, own, templates)

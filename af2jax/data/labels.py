@@ -12,9 +12,11 @@ from af2jax.constants.residues import GAP, LETTERS, UNKNOWN, encode
 from af2jax.data import crop as window
 from af2jax.data import msa as msa_ops
 from af2jax.data import transforms
+from af2jax.data.assembly import Assembly, assemble
+from af2jax.data.pairing import take
 from af2jax.data.parse import Alignment, printable
 from af2jax.data.pipeline import join_alignments
-from af2jax.data.structure import Chain, read_chain
+from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import Paths, load_templates
 from af2jax.errors import InputError
 
@@ -32,7 +34,7 @@ def example(
     template_dir: str | os.PathLike | None = None,
     max_template_date: str | None = None,
 ) -> tuple[schema.Features, schema.Targets]:
-    """One protein chain of known structure as the pair (features, targets).
+    """One protein chain of known structure, or a complex, as the pair (features, targets).
 
     All that is random follows from `seed`: the draws of the MSA, one for each recycling pass; the blocks of rows that
     are deleted from an alignment (Algorithm 1), the same in every draw; the window of `crop` residues; and whether
@@ -41,12 +43,13 @@ def example(
 
     Args:
         path: mmCIF or PDB file (.gz too); `af2jax.data.structure` says what becomes of its contents.
-        chain: author's chain identifier; None: the only protein chain.
+        chain: author's chain identifier; None: the only protein chain. Of a complex several, "H,L", or "*": all.
         msa: one alignment or several (see `af2jax.features`) whose first row is the chain's full sequence or its
             observed residues (X matches any letter; the other rows have gaps where a residue is not observed); None:
-            the sequence alone.
+            the sequence alone. Of a complex each file is of one chain, and rows are paired by species.
         config: of the preset that will read the features.
-        crop: number of residues; a longer chain is cut to a window, a shorter one padded. None: the whole chain.
+        crop: number of residues; a longer chain is cut to a window, a shorter one padded; see `data.crop` for
+            complexes. None: everything.
         seed: 0 or more.
         labels: by name, a number or an array whose first axis is the residues of the full sequence, which is cut and
             padded (with 0) as the residues are; they end up in `targets.labels`.
@@ -60,10 +63,10 @@ def example(
         raise InputError(f"seed={seed} is negative; give 0 or more")
     if crop is not None and crop < 1:
         raise InputError(f"crop={crop}: give a positive number of residues, or None for the whole chain")
-    known = read_chain(path, chain)
+    known = read_complex(path, chain)
     laid = None
     if templates is not None:
-        laid = load_templates(templates, known.sequence, config, template_dir, max_template_date)
+        laid = load_templates(templates, known.chains, config, template_dir, max_template_date)
     return example_of(known, msa, config, crop, seed, labels, laid)
 
 
@@ -79,8 +82,8 @@ def example_of(
     """The example of a chain that is read already, with templates laid over it; see `example`."""
     num = len(known.aatype)
     own = _own_labels(labels or {}, known)
-    alignment = None if msa is None else join_alignments(msa)
-    codes, deletions = _sequence_alone(known) if alignment is None else _over_chain(known, alignment, msa)
+    whole = over_structure(known, msa)
+    codes, deletions, own_cells = whole.alignment.codes, whole.alignment.deletions, whole.own
     n_seq = _bucket(len(codes), config.data.clusters)
     n_extra = _bucket(len(codes) - config.data.clusters, config.data.extra)
 
@@ -88,19 +91,19 @@ def example_of(
     clamped = rng.random() < config.data.clamped
     kept = msa_ops.block_delete(rng, len(codes))
     size = crop or num
-    start = window.start(rng, num, size, clamped)  # the last to be drawn: a window changes nothing else
-    codes, deletions = codes[kept], deletions[kept]
+    residues = window.choose(rng, known, size, clamped)  # the last to be drawn: a window changes nothing else
+    codes, deletions, own_cells = codes[kept], deletions[kept], own_cells[kept]
     profile = msa_ops.profile(codes)
     draws = [
-        transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data)
+        transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data, own_cells)
         for cycle in range(config.num_recycle + 1)
     ]
-    features = transforms.single_chain(known.aatype, transforms.stack_draws([draw.msa for draw in draws]), config)
-    features = features.replace(residue_index=known.residue_index)
+    stacked = transforms.stack_draws([draw.msa for draw in draws])
+    features = transforms.assembled(known.aatype, known.ids, stacked, config)
     if templates is not None:
         features = features.replace(templates=templates)
     targets = _targets(known, features, draws[-1], clamped, own)
-    features, targets = window.cut(features, targets, start, size)
+    features, targets = window.cut(features, targets, residues)
     features = transforms.pad(features, n_res=size, n_seq=n_seq, n_extra=n_extra)
     return schema.check(features), window.pad_targets(targets, n_res=size, n_seq=n_seq)
 
@@ -120,6 +123,20 @@ def _targets(
         bert_mask=draw.bert_mask,
         use_clamped_fape=np.float32(clamped),
         labels=own,
+        whole=whole(known) if known.ids.sym_id.max() > 1 else None,
+    )
+
+
+def whole(known: Chain) -> schema.Whole:
+    """All that is known of a structure, for chains that may change places."""
+    ids = known.ids
+    return schema.Whole(
+        positions=known.positions,
+        atom_mask=known.atom_mask,
+        seq_mask=np.ones(len(known.aatype), bool),
+        residue_index=ids.residue_index,
+        asym_id=ids.asym_id,
+        entity_id=ids.entity_id,
     )
 
 
@@ -128,21 +145,54 @@ def _bucket(rows: int, most: int) -> int:
     return min(1 << (max(rows, 1) - 1).bit_length(), most)
 
 
-def _sequence_alone(known: Chain) -> tuple[np.ndarray, np.ndarray]:
-    return known.aatype[None].astype(np.int8), np.zeros((1, len(known.aatype)), np.int32)
+def over_structure(known: Chain, msa: Paths | None) -> Assembly:
+    """The alignments of the chains of a structure, side by side over their full sequences; None: the sequences alone.
+
+    Raises:
+        InputError: an alignment is damaged, or of no chain.
+    """
+    files = [] if msa is None else [msa] if isinstance(msa, str | os.PathLike) else list(msa)
+    if not known.lengths:
+        alignment = join_alignments(files)
+        return assemble(known.chains, [alignment and _over_chain(known, alignment, files)])
+    unpaired: dict[str, Alignment] = {}
+    for file in files:
+        if (alignment := join_alignments(file)) is not None:
+            sequence, over = _over_some_chain(known, alignment, file)
+            if sequence in unpaired:
+                raise InputError(f"{printable(str(file))}: its chain has an alignment already; join the files")
+            unpaired[sequence] = over
+    first = lambda place, chain: unpaired.get(chain) if known.chains.index(chain) == place else None
+    return assemble(known.chains, [first(place, chain) for place, chain in enumerate(known.chains)])
 
 
-def _over_chain(known: Chain, alignment: Alignment, msa: Paths) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of an alignment over the full sequence: codes int8 and deletions int32 [N_row N_res]."""
-    source = str(msa) if isinstance(msa, str | os.PathLike) else ", ".join(map(str, msa))
-    kept = msa_ops.deduplicate(alignment.codes)
-    place = _columns(known, encode(alignment.query), printable(source))
-    codes = np.full((len(kept), len(known.aatype)), GAP, np.int8)
-    codes[:, place] = alignment.codes[kept]
+def _over_some_chain(known: Chain, alignment: Alignment, file: str | os.PathLike) -> tuple[str, Alignment]:
+    """The sequence of the chain that an alignment is of, and the alignment over it."""
+    for part, sequence in zip(known.parts, known.chains, strict=True):
+        chain = Chain(
+            *(known.source, known.name, known.aatype[part], known.residue_index[part]),
+            *(known.positions[part], known.atom_mask[part], known.resolution, known.method),
+        )
+        try:
+            return sequence, _over_chain(chain, alignment, [file])
+        except InputError:
+            continue
+    raise InputError(
+        f"{printable(str(file))}: its first row ({alignment.codes.shape[1]} residues) is none of the chains "
+        f"{known.name} of {known.source}, neither in full nor as observed; give alignments of chains that are there"
+    )
+
+
+def _over_chain(known: Chain, alignment: Alignment, files: list) -> Alignment:
+    """The distinct rows of an alignment over the full sequence."""
+    place = _columns(known, encode(alignment.query), printable(", ".join(map(str, files))))
+    distinct = take(alignment, msa_ops.deduplicate(alignment.codes))
+    codes = np.full((len(distinct.codes), len(known.aatype)), GAP, np.int8)
+    codes[:, place] = distinct.codes
     codes[0] = known.aatype
     deletions = np.zeros(codes.shape, np.int32)
-    deletions[:, place] = alignment.deletions[kept]
-    return codes, deletions
+    deletions[:, place] = distinct.deletions
+    return Alignment(distinct.names, codes, deletions, known.sequence)
 
 
 def _columns(known: Chain, first: np.ndarray, source: str) -> np.ndarray:

@@ -33,6 +33,7 @@ class Loader:
         draws: of crop and MSA for each item, taken in turns; 0: always new ones.
         rows: whether any item has an alignment; if so all are padded to the numbers of the preset.
         templates: whether any item has templates; likewise.
+        whole: residues of the largest complex with identical chains, which all are padded to; 0: there is none.
     """
 
     config: Config
@@ -42,6 +43,7 @@ class Loader:
     draws: int
     rows: bool
     templates: bool
+    whole: int = 0
 
     def example(self, item: Item, visit: int) -> tuple[schema.Features, schema.Targets]:
         """The example of an item when it is visited for the `visit`-th time."""
@@ -54,6 +56,9 @@ class Loader:
         data = config.data
         places = data.max_templates if self.templates and config.template else 1
         features = pad(features, n_seq=data.clusters, n_extra=data.extra, n_templ=places)
+        if self.whole:
+            whole = targets.whole or window.itself(features, targets)
+            targets = targets.replace(whole=window.pad_whole(whole, max(self.whole, self.crop)))
         return features, window.pad_targets(targets, n_res=self.crop, n_seq=data.clusters)
 
 

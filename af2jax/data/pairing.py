@@ -85,10 +85,10 @@ def pair(
     others = _of_entities("unpaired", unpaired, sequences, distinct)
     joined = _of_entities("paired", paired, sequences, distinct)
 
-    alone = [_alone(*parts) for parts in zip(distinct, joined, others, strict=True)]
+    bare = [alone(*parts) for parts in zip(distinct, joined, others, strict=True)]
     column = entity[order] - 1  # of each chain, the place of its sequence in these lists
-    sources, kept, pairs = _pairs(alone, others, joined, column, mode)
-    blocks = [_distinct(other or one)[0] for other, one in zip(others, alone, strict=True)]
+    sources, kept, pairs = _pairs(bare, others, joined, column, mode)
+    blocks = [_distinct(other or one)[0] for other, one in zip(others, bare, strict=True)]
     taken = [pairs[:, list(column).index(place)] for place in range(len(distinct))]
     blocks = [_fresh(*parts, rows) for parts in zip(blocks, sources, taken, strict=True)]
     pairs = pairs[: rows // 2]
@@ -143,8 +143,8 @@ def separate(
         own, both = present[place] & ~several, several.copy()
         own[0] = both[0] = True
         sequences += [part.query] * count
-        unpaired += [_take(part, np.flatnonzero(own))] * count
-        paired += [_take(part, np.flatnonzero(both))] * count
+        unpaired += [take(part, np.flatnonzero(own))] * count
+        paired += [take(part, np.flatnonzero(both))] * count
     return sequences, unpaired, paired
 
 
@@ -268,12 +268,12 @@ def _of_entities(
 
 
 def _check_query(what: str, chain: int, alignment: Alignment, sequences: list[str]) -> None:
-    wrong = _difference(alignment, sequences[chain])
+    wrong = difference(alignment, sequences[chain])
     if wrong is None:
         return
     letters = "".join(LETTERS[code] for code in alignment.codes[0])
     row, sequence = (part[wrong : wrong + 1] or "nothing" for part in (letters, sequences[chain]))
-    owners = [str(i) for i, other in enumerate(sequences, start=1) if _difference(alignment, other) is None]
+    owners = [str(i) for i, other in enumerate(sequences, start=1) if difference(alignment, other) is None]
     cure = f"it is that of chain {owners[0]}" if owners else "give the chain's own alignment"
     raise InputError(
         f"{what}: the first row ({quote(alignment.names[0])}, {alignment.codes.shape[1]} residues) of the alignment "
@@ -282,7 +282,7 @@ def _check_query(what: str, chain: int, alignment: Alignment, sequences: list[st
     )
 
 
-def _difference(alignment: Alignment, sequence: str) -> int | None:
+def difference(alignment: Alignment, sequence: str) -> int | None:
     """The first position at which row 0 is not the sequence; not at U, O, J, ..., which MMseqs2 renames."""
     first, wanted = alignment.codes[0], _encoded(sequence)
     common = min(len(first), len(wanted))
@@ -301,14 +301,15 @@ def _with_query(alignment: Alignment, sequence: str) -> Alignment:
     return alignment._replace(codes=codes, deletions=deletions, query=sequence)
 
 
-def _alone(sequence: str, *given: Alignment | None) -> Alignment:
+def alone(sequence: str, *given: Alignment | None) -> Alignment:
     """The sequence without hits, under the name that an alignment has for it."""
     name = next((alignment.names[0] for alignment in given if alignment), "query")
     codes = _encoded(sequence)[None]
     return Alignment((name,), codes, np.zeros(codes.shape, np.int32), sequence)
 
 
-def _take(alignment: Alignment, index: np.ndarray) -> Alignment:
+def take(alignment: Alignment, index: np.ndarray) -> Alignment:
+    """The rows `index` of an alignment."""
     names = tuple(alignment.names[i] for i in index)
     return Alignment(names, alignment.codes[index], alignment.deletions[index], alignment.query)
 
@@ -316,7 +317,7 @@ def _take(alignment: Alignment, index: np.ndarray) -> Alignment:
 def _distinct(alignment: Alignment) -> tuple[Alignment, np.ndarray]:
     """The first row of each kind, and which they are."""
     kept = deduplicate(alignment.codes)
-    return _take(alignment, kept), kept
+    return take(alignment, kept), kept
 
 
 def _with_gaps(alignment: Alignment, count: int = 1) -> Alignment:
@@ -327,7 +328,7 @@ def _with_gaps(alignment: Alignment, count: int = 1) -> Alignment:
 
 
 def _pairs(
-    alone: list[Alignment],
+    bare: list[Alignment],
     others: list[Alignment | None],
     joined: list[Alignment | None],
     column: np.ndarray,
@@ -335,14 +336,14 @@ def _pairs(
 ) -> tuple[list[Alignment], list[np.ndarray], np.ndarray]:
     """For each sequence the alignment to join rows of, a row of gaps at its end, and which of the given rows those are;
     and the rows that are joined, [N_pair N_chain]."""
-    if mode == "none" or len(alone) == 1:
+    if mode == "none" or len(bare) == 1:
         pairs = np.zeros((1, len(column)), int)
-        return list(map(_with_gaps, alone)), [np.zeros(1, int)] * len(alone), pairs
+        return list(map(_with_gaps, bare)), [np.zeros(1, int)] * len(bare), pairs
     if mode == "species":
         found = []
-        for choice in zip(joined, others, alone, strict=True):
+        for choice in zip(joined, others, bare, strict=True):
             given = next(alignment for alignment in choice if alignment)
-            found.append(_distinct(_take(given, np.arange(min(HITS, len(given.codes))))))
+            found.append(_distinct(take(given, np.arange(min(HITS, len(given.codes))))))
         kinds = [["", *map(species, source.names[1:])] for source, _ in found]
         likeness = [similarity(source.codes) for source, _ in found]
         pairs = by_species([kinds[place] for place in column], [likeness[place] for place in column])
@@ -356,7 +357,7 @@ def _pairs(
             'give its files, or use "species"'
         )
     (count,) = counts
-    sources = [source or _with_gaps(one, count - 1) for source, one in zip(joined, alone, strict=True)]
+    sources = [source or _with_gaps(one, count - 1) for source, one in zip(joined, bare, strict=True)]
     present = np.stack([(source.codes != GAP).any(axis=1) for source in sources])
     pairs = by_row(present, len(sources) if mode == "complete" else 2)
     return list(map(_with_gaps, sources)), [np.arange(count)] * len(sources), pairs[:, column]
@@ -367,14 +368,14 @@ def _fresh(block: Alignment, source: Alignment, taken: np.ndarray, rows: int) ->
     paired = source.codes[taken]
     known = {row.tobytes() for row in paired}
     fresh = np.array([i for i, row in enumerate(block.codes) if row.tobytes() not in known], int)
-    return _take(block, fresh[: rows - (paired[: rows // 2] != GAP).any(axis=1).sum()])
+    return take(block, fresh[: rows - (paired[: rows // 2] != GAP).any(axis=1).sum()])
 
 
 def _joint(
     sources: list[Alignment], taken: list[np.ndarray], blocks: list[Alignment], copies: list[int]
 ) -> tuple[Alignment, np.ndarray]:
     """The alignment over all chains, and where its cells belong to the rows."""
-    heads = [_take(source, rows) for source, rows in zip(sources, taken, strict=True)]
+    heads = [take(source, rows) for source, rows in zip(sources, taken, strict=True)]
     n_pair = len(taken[0])
     n_row = n_pair + sum(len(block.names) for block in blocks)
     n_res = sum(len(head.query) * count for head, count in zip(heads, copies, strict=True))

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -10,7 +12,9 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import LETTERS, encode
 from af2jax.data import msa as msa_ops
+from af2jax.data import pairing as joint
 from af2jax.data import stockholm
+from af2jax.data.assembly import Assembly, assemble
 from af2jax.data.parse import (
     Alignment,
     complex_header,
@@ -22,12 +26,20 @@ from af2jax.data.parse import (
     split_chains,
 )
 from af2jax.data.templates import Paths, load_templates
-from af2jax.data.transforms import draw_msa, single_chain, stack_draws
+from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
 
 NO_ALIGNMENT = "single sequence without an alignment: AlphaFold is poor without one"
 ALIGNMENTS = (".a3m", ".a2m", ".aln", *stockholm.SUFFIXES)  # suffixes; .gz may follow
-_COMPLEX = "complexes are not supported by this function yet; give one chain"
+
+
+class Query(NamedTuple):
+    """What is to be folded: its chains, in the order in which they were given, and what is known of them."""
+
+    name: str
+    chains: tuple[str, ...]  # sequences
+    unpaired: tuple[Alignment | None, ...]  # of each chain
+    paired: tuple[Alignment | None, ...] = ()  # of each chain, where one file joins rows of several
 
 
 def features(
@@ -40,60 +52,144 @@ def features(
     templates: Paths | None = None,
     template_dir: str | os.PathLike | None = None,
     max_template_date: str | None = None,
+    pairing: str = "auto",
 ) -> schema.Features:
-    """What the network reads about one chain, with one draw of the MSA per recycling pass.
+    """What the network reads about one chain or a complex, with one draw of the MSA per recycling pass.
 
     Args:
-        query: path of a FASTA file or of an alignment (.gz too), or the sequence itself.
+        query: path of a FASTA file or of an alignment (.gz too), or the sequence itself. ":" joins the chains of a
+            complex, and so do the records of a FASTA file, and ColabFold's first line "#lengths<TAB>copies" of an A3M.
         config: of the preset that will read the features.
         seed: the same seed makes the same features, bit for bit; draw k does not depend on the number of draws.
         cycles: number of draws; `config.num_recycle + 1` if None.
         msa: one alignment or several, where `query` is a FASTA or a sequence: A3M, Stockholm or PSICOV's .aln, in each
-            of which the first row is the query. Their rows follow one another. Without an alignment, or where none has
-            a row, the query stands alone.
-        templates: known structures ("1abc.cif:A") and hits of a search; see `templates.load_templates`. None: none.
+            of which the first row is the query; of a complex, one of its chains, or all of them in ColabFold's form.
+            Rows of one chain follow one another. Without an alignment, or where none has a row, the query stands alone.
+        templates: known structures ("1abc.cif:A") and hits of a search; see `templates.load_templates`. Each is laid
+            over the chain that it is most like, and over its copies. None: none.
         template_dir: folder of the mmCIF files that hits name.
         max_template_date: hits that were released later are left out: "2021-09-30".
+        pairing: how rows of the chains of a complex are joined, see `assembly.assemble`; of no meaning for one chain.
 
     Rows that repeat an earlier row are dropped, as AlphaFold does with the hits of its data bases. If the query is all
     that is left, a warning says so. With `templates` there are as many places as the preset takes, some of them empty;
     without, one empty place.
 
     Raises:
-        InputError: a file is missing, no text, or not well-formed; there are several chains; an alignment or hits
-            belong to another query; `seed` is negative or `cycles` not positive.
+        InputError: a file is missing, no text, or not well-formed; a chain is empty; an alignment or hits belong to
+            another query; `seed` is negative or `cycles` not positive; `pairing` is unknown.
     """
     cycles = config.num_recycle + 1 if cycles is None else cycles
     if cycles < 1:
         raise InputError(f"cycles={cycles}: at least one draw of the MSA is needed")
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
-    alignment = load_alignment(query, msa)
-    kept = msa_ops.deduplicate(alignment.codes)
-    if len(kept) == 1:
+    known = read_query(query, msa)
+    found = put_together(known, pairing)
+    codes, deletions = found.alignment.codes, found.alignment.deletions
+    if len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any():
         logging.warning(NO_ALIGNMENT)
-    codes, deletions = alignment.codes[kept], alignment.deletions[kept]
     profile = msa_ops.profile(codes)
     draws = [
-        draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data).msa
+        draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data, found.own).msa
         for cycle in range(cycles)
     ]
-    found = single_chain(encode(alignment.query), stack_draws(draws), config)
+    out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config)
     if templates is not None:
-        laid = load_templates(templates, alignment.query, config, template_dir, max_template_date)
-        found = found.replace(templates=laid)
-    return schema.check(found)
+        laid = load_templates(templates, known.chains, config, template_dir, max_template_date)
+        out = out.replace(templates=laid)
+    return schema.check(out)
 
 
-def load_alignment(query: str | os.PathLike, msa: Paths | None = None) -> Alignment:
-    """The alignment that `query` and `msa` stand for, `Alignment.query` in the letters of `query`; see `features`."""
+def put_together(query: Query, pairing: str = "auto") -> Assembly:
+    """All chains of a query side by side; see `assembly.assemble`."""
+    return assemble(query.chains, query.unpaired, query.paired, pairing)
+
+
+def load_alignment(query: str | os.PathLike, msa: Paths | None = None, pairing: str = "auto") -> Alignment:
+    """The alignment that `query` and `msa` stand for, `Alignment.query` in the letters of `query`; see `features`.
+
+    That of one chain has all rows, those too that repeat others.
+    """
+    known = read_query(query, msa)
+    return known.unpaired[0] if len(known.chains) == 1 else put_together(known, pairing).alignment
+
+
+def read_query(query: str | os.PathLike, msa: Paths | None = None) -> Query:
+    """What `features` is given; the one chain of a query without an alignment is an alignment of its own.
+
+    Raises:
+        InputError: as in `features`.
+    """
     if _is_alignment(query):
         if msa is not None:
             raise InputError(f"{str(query)!r} is an alignment already; give either it or msa={str(msa)!r}, not both")
-        return read_alignment(query)
-    name, sequence = _read_query(query)
-    alone = parse_a3m(f">{name}\n{sequence}", printable(str(query)))
-    return alone if msa is None else join_alignments(msa, alone)
+        text, source = read_text(query), printable(str(query))
+        if found := _separated(text, source):
+            return found
+        alignment = _parse(text, source)
+        return Query(alignment.names[0], (alignment.query,), (alignment,))
+    name, chains = _read_chains(query)
+    if len(chains) > 1:
+        return Query(name, chains, *by_chain(() if msa is None else msa, chains))
+    alone = parse_a3m(f">{name}\n{chains[0]}", printable(str(query)))
+    return Query(name, chains, (alone if msa is None else join_alignments(msa, alone),))
+
+
+def by_chain(msa: Paths, chains: Sequence[str]) -> tuple[tuple[Alignment | None, ...], tuple[Alignment | None, ...]]:
+    """For each chain of a complex its unpaired and its paired rows, out of files of single chains and of complexes.
+
+    A file of one chain is that of the chain that its first row is. What belongs to several chains of one sequence
+    stands with the first of them.
+
+    Raises:
+        InputError: a file cannot be read, or is of no chain of these; two have paired rows.
+    """
+    own: list[list[Alignment]] = [[] for _ in chains]
+    paired: list[Alignment | None] = [None] * len(chains)
+    for path in [msa] if isinstance(msa, str | os.PathLike) else msa:
+        text, source = read_text(path), printable(str(path))
+        if _empty(text, source):
+            continue
+        if found := _separated(text, source):
+            if found.chains != tuple(chains):
+                raise InputError(
+                    f"{source}: an alignment of {_lengths(found.chains)}, the query has {_lengths(chains)}, or the "
+                    "sequences differ; give the complex's own alignment"
+                )
+            for place, chain in enumerate(chains):
+                if chains.index(chain) == place:
+                    own[place].append(found.unpaired[place])
+            if any(len(rows.codes) > 1 for rows in found.paired):
+                if any(rows is not None for rows in paired):
+                    raise InputError(f"{source}: paired rows were given before; give one file that has them")
+                paired = list(found.paired)
+            continue
+        alignment = _parse(text, source)
+        places = [place for place, chain in enumerate(chains) if joint.difference(alignment, chain) is None]
+        if not places:
+            raise InputError(
+                f"{source}: its first row ({quote(alignment.names[0])}, {alignment.codes.shape[1]} residues) is none "
+                f"of the query's {_lengths(chains)}; give alignments of chains that are there"
+            )
+        own[places[0]].append(alignment)
+    return tuple(_stacked(rows, rows[0].query) if rows else None for rows in own), tuple(paired)
+
+
+def _lengths(chains: Sequence[str]) -> str:
+    return f"{len(chains)} chains of {', '.join(str(len(chain)) for chain in chains)} residues"
+
+
+def _separated(text: str, source: str) -> Query | None:
+    """The chains of ColabFold's one alignment of a complex; None: the text is none."""
+    header = complex_header(text)
+    if not header or (len(header[0]) == 1 and max(header[1]) == 1):
+        return None
+    alignment = parse_a3m(text, source)
+    try:
+        return Query(source, *map(tuple, joint.separate(alignment, *header)))
+    except InputError as error:
+        raise InputError(f"{source}, line 1: {error}") from None
 
 
 def join_alignments(msa: Paths, alone: Alignment | None = None) -> Alignment | None:
@@ -111,18 +207,30 @@ def join_alignments(msa: Paths, alone: Alignment | None = None) -> Alignment | N
     found: list[Alignment] = []
     for path in [msa] if isinstance(msa, str | os.PathLike) else msa:
         text, source = read_text(path), printable(str(path))
-        if all(not line.strip() or line.startswith(("#", "//")) for line in text.split("\n")):
-            logging.warning("%s has no row: it adds nothing to the query", source)
+        if _empty(text, source):
             continue
         found.append(_parse(text, source))
         _check_first_row(found[-1], source, alone or found[0])
     if not found:
         return alone
+    return _stacked(found, (alone or found[0]).query)
+
+
+def _empty(text: str, source: str) -> bool:
+    """Whether a file has no row; a warning says so."""
+    empty = all(not line.strip() or line.startswith(("#", "//")) for line in text.split("\n"))
+    if empty:
+        logging.warning("%s has no row: it adds nothing to the query", source)
+    return empty
+
+
+def _stacked(found: Sequence[Alignment], query: str) -> Alignment:
+    """The rows of several alignments of one query."""
     return Alignment(
         names=sum((one.names for one in found), ()),
         codes=np.concatenate([one.codes for one in found]),
         deletions=np.concatenate([one.deletions for one in found]),
-        query=(alone or found[0]).query,
+        query=query,
     )
 
 
@@ -144,7 +252,7 @@ def _parse(text: str, source: str) -> Alignment:
         return stockholm.parse_psicov(text, source)
     header = complex_header(text)
     if header and (len(header[0]) > 1 or max(header[1]) > 1):
-        raise InputError(f"{source}, line 1: an alignment of several chains; {_COMPLEX}")
+        raise InputError(f"{source}, line 1: an alignment of several chains, where one chain is asked for")
     return parse_a3m(text, source)
 
 
@@ -152,8 +260,8 @@ def _is_alignment(query: str | os.PathLike) -> bool:
     return os.fspath(query).lower().removesuffix(".gz").endswith(ALIGNMENTS)
 
 
-def _read_query(query: str | os.PathLike) -> tuple[str, str]:
-    """The name and the letters of the one chain in a FASTA file or in a plain sequence."""
+def _read_chains(query: str | os.PathLike) -> tuple[str, tuple[str, ...]]:
+    """The name and the chains in a FASTA file or in a plain sequence."""
     if isinstance(query, str) and not os.path.exists(query):
         name, source, sequence = "query", "the query sequence", "".join(query.split()).rstrip("*").upper()
         if not sequence:
@@ -163,17 +271,11 @@ def _read_query(query: str | os.PathLike) -> tuple[str, str]:
             raise InputError(
                 f"{quote(query, 200)}: no such file, and no sequence of amino-acid letters either ({where})"
             )
-    else:
-        source = printable(str(query))
-        records = parse_fasta(read_text(query), source)
-        if len(records) > 1:
-            raise InputError(f"{source} has {len(records)} records; {_COMPLEX}")
-        name, sequence, line = records[0]
-        source = f"{source}, line {line}"
-    chains = split_chains(sequence, source)
-    if len(chains) > 1:
-        raise InputError(f'{source}: {len(chains)} chains joined by ":"; {_COMPLEX}')
-    return name, sequence
+        return name, tuple(split_chains(sequence, source))
+    source = printable(str(query))
+    records = parse_fasta(read_text(query), source)
+    chains = [chain for r in records for chain in split_chains(r.sequence, f"{source}, line {r.line}")]
+    return records[0].name, tuple(chains)
 
 
 def _check_first_row(alignment: Alignment, source: str, alone: Alignment) -> None:

@@ -28,6 +28,7 @@ class _Seen(NamedTuple):
     item: Item
     sequence: str
     labels: dict[str, np.ndarray]
+    whole: int  # residues, where chains may change places; else 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Report:
         problems: what cannot, with the reason.
         notes: lines that a user should read.
         hash: SHA-256 of everything that is used: files, cells and splits.
+        whole: residues of the largest complex with identical chains; 0: there is none.
     """
 
     items: tuple[Item, ...]
@@ -47,6 +49,7 @@ class Report:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     hash: str
+    whole: int
 
     def part(self, split: str) -> list[Item]:
         """The items of one split."""
@@ -98,7 +101,8 @@ def check(
         item, reason = problems[0]
         raise InputError(f"{len(problems)} of {len(items)} items cannot be used, {item.id} first: {reason}")
     used = tuple(seen.item for seen in kept)
-    return Report(used, tuple(seen.sequence for seen in kept), tuple(problems), tuple(notes), _hash(used))
+    sequences, whole = tuple(seen.sequence for seen in kept), max(seen.whole for seen in kept)
+    return Report(used, sequences, tuple(problems), tuple(notes), _hash(used), whole)
 
 
 def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | str:
@@ -114,7 +118,7 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
     if not labels and not targets.atom_mask.any():
         return f"{item.where}: no atom and no label is known; there is nothing to learn from"
     text = item.sequence or "".join(LETTERS[code] for code in features.aatype)
-    return _Seen(item, text, targets.labels)
+    return _Seen(item, text, targets.labels, 0 if targets.whole is None else len(targets.whole.seq_mask))
 
 
 def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:

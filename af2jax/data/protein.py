@@ -1,6 +1,7 @@
 """All protein chains of a structure file as one `Protein`: to relax it, to compare it, to write it again."""
 
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,16 +19,17 @@ from af2jax.protein.files import Protein, chain_name
 
 TITLE, KEYWORDS = "af2jax prediction of ", "PREDICTED STRUCTURE"  # what files of our own predictions say
 LISTED = 5  # names in a note
+NAME = r"(?![.?]$)[!-~]+"  # what may be an identifier in a file
 
 
 def read_protein(path: str | os.PathLike) -> Protein:
     """The residues of every protein chain in an mmCIF or PDB file (.gz too), as they stand there; its first model.
 
-    Chains keep the author's identifiers and residues their numbers, less one. `plddt` is the mean B factor of each
-    residue's atoms, whatever the file means by it. Hydrogens, water and all that is no protein are left out; what
-    becomes of alternate locations and modified residues is in `af2jax.data.monomer`. Where numbers do not rise
-    (insertion codes) residues are numbered on, and where an identifier is taken or longer than two letters the chain
-    gets the next free one. Notes say so, and name what was left out; those of a prediction of our own are kept.
+    Chains keep the author's identifiers (`chain_names`) and residues their numbers, less one. `plddt` is the mean B
+    factor of each residue's atoms, whatever the file means by it. Hydrogens, water and all that is no protein are left
+    out; what becomes of alternate locations and modified residues is in `af2jax.data.monomer`. Where numbers do not
+    rise (insertion codes) residues are numbered on, and where an identifier is taken or none that a file can hold the
+    chain gets the next free one. Notes say so, and name what was left out; those of a prediction of our own are kept.
 
     Raises:
         InputError: the file is missing, damaged or contradicts itself, has no protein chain, or no atom of one.
@@ -38,13 +40,14 @@ def read_protein(path: str | os.PathLike) -> Protein:
         raise InputError(f"{source} has no protein chain; give a structure of a protein")
     predicted, notes = _own(structure)
     chains = _indices([polymer.author for polymer in found])
+    names = _names([polymer.author for polymer in found], chains)
     aatype, residue_index, chain_index, plddt, positions, atom_mask = ([] for _ in range(6))
-    for chain, polymer in zip(chains, found, strict=True):
+    for chain, polymer, name in zip(chains, found, names, strict=True):
         where = f"{source}, chain {polymer.name}"
         own = sites(polymer.residues, where)
         numbers, rising = _numbers(own)
-        notes += [] if rising else [f"chain {chain_name(chain)}: numbers do not rise, so residues are numbered on"]
-        notes += [] if polymer.author == chain_name(chain) else [f"chain {polymer.name} is {chain_name(chain)} here"]
+        notes += [] if rising else [f"chain {name}: numbers do not rise, so residues are numbered on"]
+        notes += [] if polymer.author == name else [f"chain {polymer.name} is {name} here"]
         residue_index += numbers
         for site in own:
             aatype.append(code(site.residue.name))
@@ -69,6 +72,7 @@ def read_protein(path: str | os.PathLike) -> Protein:
         name=printable(stem),
         notes=tuple(notes),
         predicted=predicted,
+        chain_names=tuple(name for _, name in sorted(zip(chains, names, strict=True))),
     )
 
 
@@ -84,7 +88,7 @@ def _own(structure: gemmi.Structure) -> tuple[bool, list[str]]:
 
 
 def _indices(authors: list[str]) -> list[int]:
-    """The index of each chain under whose name it is written: the author's own, or the next free one."""
+    """The index of each chain: that which the author's identifier has in `chain_name`, or the next free one."""
     index_of = {chain_name(i): i for i in range(62 * 63)}  # names of one and two letters
     indices: list[int] = []
     for author in authors:
@@ -94,6 +98,12 @@ def _indices(authors: list[str]) -> list[int]:
             index = next(i for i in range(len(authors) + len(kept) + 1) if i not in indices and i not in kept)
         indices.append(index)
     return indices
+
+
+def _names(authors: list[str], indices: list[int]) -> list[str]:
+    """The identifier of each chain: the author's own, or where that is taken or none that of the chain's index."""
+    fits = lambda i: re.fullmatch(NAME, authors[i]) and authors[i] not in authors[:i]
+    return [authors[i] if fits(i) else chain_name(index) for i, index in enumerate(indices)]
 
 
 def _numbers(found: list[Site]) -> tuple[list[int], bool]:

@@ -1,4 +1,4 @@
-"""One protein chain of an mmCIF or PDB file as arrays over its full sequence.
+"""Protein chains of an mmCIF or PDB file as arrays over their full sequences.
 
 What a file can hold, and what becomes of it:
 
@@ -12,7 +12,7 @@ What a file can hold, and what becomes of it:
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from af2jax.constants.atoms import ATOM37, CA, C, N
 from af2jax.constants.residues import LETTERS, UNKNOWN
+from af2jax.data.assembly import Ids, number
 from af2jax.data.coordinates import read_structure
 from af2jax.data.monomer import atoms, code
 from af2jax.data.parse import printable
@@ -45,18 +46,19 @@ BLANK = "(blank)"  # how a chain without identifier is called
 
 @dataclass(frozen=True)
 class Chain:
-    """One protein chain; positions in angstrom, 0 where absent.
+    """One protein chain, or several side by side (`joined`); positions in angstrom, 0 where absent.
 
     Attributes:
         source: the file, for messages.
-        name: the author's chain identifier.
+        name: the author's chain identifier; of several chains theirs, joined by ",".
         aatype: int32 [N_res] codes 0 to 20, of the full sequence where the file has one.
         residue_index: int32 [N_res] counts the full sequence from 0. Without one the residues in the file are the
-            sequence and gaps in their numbers are gaps here.
+            sequence and gaps in their numbers are gaps here. Each chain counts for itself.
         positions: float32 [N_res 37 3].
         atom_mask: bool [N_res 37] the atom was observed.
         resolution: angstrom; 0: none stated.
         method: of the experiment, in the file's words; "" where not stated.
+        lengths: residues of each of several chains; (): one chain.
     """
 
     source: str
@@ -67,11 +69,28 @@ class Chain:
     atom_mask: np.ndarray
     resolution: float
     method: str
+    lengths: tuple[int, ...] = ()
 
     @property
     def sequence(self) -> str:
         """One letter for each residue."""
         return "".join(LETTERS[code] for code in self.aatype)
+
+    @property
+    def parts(self) -> list[slice]:
+        """The residues of each chain."""
+        ends = np.cumsum(self.lengths or (len(self.aatype),)).tolist()
+        return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+    @property
+    def chains(self) -> tuple[str, ...]:
+        """The sequence of each chain."""
+        return tuple(self.sequence[part] for part in self.parts)
+
+    @property
+    def ids(self) -> Ids:
+        """What tells the residues of several chains apart; chains of one sequence are copies."""
+        return number(self.chains)._replace(residue_index=self.residue_index)
 
     @property
     def observed(self) -> np.ndarray:
@@ -116,6 +135,44 @@ def read_chain(path: str | os.PathLike, chain: str | None = None) -> Chain:
     source = printable(str(path))
     structure = read_structure(path)
     return _chain(structure, _pick(polymers(structure), chain, source), source)
+
+
+def read_complex(path: str | os.PathLike, chains: str | None = None) -> Chain:
+    """One chain of a file or several, side by side.
+
+    Args:
+        path: as in `read_chain`.
+        chains: as `chain` in `read_chain`; several joined by ",", such as "H,L"; "*": every protein chain.
+
+    Raises:
+        InputError: as in `read_chain`; or a chain is named twice.
+    """
+    if chains is not None and chains.strip() == "*":
+        structure, source = read_structure(path), printable(str(path))
+        found = [_chain(structure, polymer, source) for polymer in polymers(structure) if polymer.protein]
+        return joined(found) if found else read_chain(path)
+    names = (chains or "").split(",")
+    if len(names) == 1:
+        return read_chain(path, chains)
+    if len(set(names)) < len(names):
+        raise InputError(f'{printable(str(path))}: chains "{printable(chains)}" name a chain twice; name each once')
+    return joined([read_chain(path, name) for name in names])
+
+
+def joined(chains: Sequence[Chain]) -> Chain:
+    """Chains of one structure side by side."""
+    if len(chains) == 1:
+        return chains[0]
+    beside = lambda name: np.concatenate([getattr(chain, name) for chain in chains])
+    first = chains[0]
+    return Chain(
+        source=first.source,
+        name=",".join(chain.name for chain in chains),
+        **{name: beside(name) for name in ("aatype", "residue_index", "positions", "atom_mask")},
+        resolution=first.resolution,
+        method=first.method,
+        lengths=tuple(len(chain.aatype) for chain in chains),
+    )
 
 
 def read_chains(path: str | os.PathLike, first: str | None = None) -> Iterator[Chain]:

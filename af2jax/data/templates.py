@@ -49,17 +49,22 @@ class _LeftOut(Exception):
 
 def load_templates(
     items: Paths,
-    query: str,
+    chains: str | Sequence[str],
     config: Config,
     folder: str | os.PathLike | None = None,
     before: str | None = None,
 ) -> schema.Templates:
     """As many templates as the preset takes, empty ones in the places that are left.
 
+    Of a complex each chain has templates. AlphaFold-Multimer looks at each within its chain, so that as many of every
+    chain stand side by side; the other networks do not tell chains apart, so that each has a place for itself, those of
+    the chains in turns.
+
     Args:
         items: files, or one file. A structure, mmCIF or PDB ("1abc.cif", or "1abc.cif:A" for one of its chains), is
-            aligned with the query by sequence. Files of hits (`hits.SUFFIXES`) bring their alignments with them.
-        query: the sequence, one letter for each residue.
+            aligned with the query by sequence; of several chains with the one that it is most like, and with its
+            copies. Files of hits (`hits.SUFFIXES`) bring their alignments with them; they are of one chain.
+        chains: the sequence, one letter for each residue; of a complex that of each chain.
         config: of the preset that will read the features.
         folder: of the structures that hits name: 1abc.cif or 1abc.cif.gz, in small letters or capitals.
         before: "2021-09-30": hits that were released later, or whose file states no date, are left out. A user's own
@@ -75,12 +80,76 @@ def load_templates(
             and none is named, or no atom of it aligns; there are hits and no `folder`; `before` is no date.
     """
     items = [items] if isinstance(items, str | os.PathLike) else list(items)
+    chains = [chains] if isinstance(chains, str) else chains
     limit = _date(before)
     if config.template is None:
         if items:
             logging.warning("%s reads no templates: those that were given are not used", config.name)
-        return no_template(len(query))
-    searched = [item for item in items if str(item).lower().removesuffix(".gz").endswith(hits.SUFFIXES)]
+        return no_template(sum(map(len, chains)))
+    own: dict[str, list] = {chain: [] for chain in chains}
+    for item in items:
+        own[_owner(item, list(own))].append(item)
+    laid = {chain: _of_chain(some, chain, config, folder, limit) for chain, some in own.items()}
+    parts = [laid[chain] for chain in chains]
+    if len(parts) > 1 and config.template.fusion == "attention":
+        parts = _one_at_a_time(parts)
+    beside = lambda name: np.concatenate([getattr(part, name) for part in parts], axis=1)
+    return schema.Templates(
+        **{name: beside(name) for name in ("aatype", "positions", "atom_mask")},
+        mask=np.any([part.mask for part in parts], axis=0),
+    )
+
+
+def _one_at_a_time(parts: list[schema.Templates]) -> list[schema.Templates]:
+    """Templates of the chains in turns, each in a place in which the other chains have none; the first places count."""
+    most = len(parts[0].mask)
+    turns = [(place, chain) for place in range(most) for chain, part in enumerate(parts) if part.mask[place]]
+    if len(turns) > most:
+        logging.warning("%d templates of all chains were given, the preset takes %d", len(turns), most)
+    out = [jax.tree.map(lambda x: np.repeat(x, most, axis=0), no_template(part.aatype.shape[1])) for part in parts]
+    for to, (place, chain) in enumerate(turns[:most]):
+        jax.tree.map(lambda new, old, to=to, place=place: new.__setitem__(to, old[place]), out[chain], parts[chain])
+        for other in range(len(parts)):
+            if other != chain:
+                out[other].aatype[to] = GAP
+    return out
+
+
+def _owner(item: str | os.PathLike, chains: Sequence[str]) -> str:
+    """The sequence that a template is for."""
+    if len(chains) == 1:
+        return chains[0]
+    if _is_hits(item):
+        for chain in chains:
+            try:
+                hits.read_hits(item, chain)
+            except InputError as error:
+                reason = error
+            else:
+                return chain
+        raise reason
+    known = read_chain(*_path_and_chain(item)).sequence
+
+    def same(chain: str) -> int:
+        i, j = align(chain, known)
+        return sum(chain[a] == known[b] for a, b in zip(i, j, strict=True))
+
+    return max(chains, key=same)
+
+
+def _is_hits(item: str | os.PathLike) -> bool:
+    return str(item).lower().removesuffix(".gz").endswith(hits.SUFFIXES)
+
+
+def _of_chain(
+    items: Sequence[str | os.PathLike],
+    query: str,
+    config: Config,
+    folder: str | os.PathLike | None,
+    limit: datetime.date | None,
+) -> schema.Templates:
+    """The templates of one chain; see `load_templates`."""
+    searched = [item for item in items if _is_hits(item)]
     own = [item for item in items if item not in searched]
     if searched and folder is None:
         raise InputError(f"{printable(str(searched[0]))}: hits need template_dir, the folder of their mmCIF files")
@@ -100,10 +169,7 @@ def from_structure(item: str | os.PathLike, query: str) -> Template:
     Raises:
         InputError: see `structure.read_chain`; or no atom of the chain aligns with the query.
     """
-    path, chain = os.fspath(item), None
-    if ":" in path and not os.path.exists(path):
-        path, _, chain = path.rpartition(":")
-    known = read_chain(path, chain)
+    known = read_chain(*_path_and_chain(item))
     i, j = align(query, known.sequence)
     template = lay(len(query), i, known.aatype[j], known, j)
     where = f"template {known.source}, chain {known.name}"
@@ -115,6 +181,13 @@ def from_structure(item: str | os.PathLike, query: str) -> Template:
             "%s: of %d aligned residues %d %% are the query's; is it a homologue?", where, len(i), 100 * same
         )
     return template
+
+
+def _path_and_chain(item: str | os.PathLike) -> tuple[str, str | None]:
+    path, chain = os.fspath(item), None
+    if ":" in path and not os.path.exists(path):
+        path, _, chain = path.rpartition(":")
+    return path, chain
 
 
 def from_hits(

@@ -1,4 +1,4 @@
-"""From an alignment to what the network reads: draws of the MSA, features of one chain, padding. Host side, NumPy."""
+"""From an alignment to what the network reads: draws of the MSA, features of chains, padding. Host side, NumPy."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,9 @@ import numpy as np
 from af2jax import schema
 from af2jax.config import Config, Data
 from af2jax.data import msa
+from af2jax.data.assembly import Ids
 from af2jax.errors import InputError
-from af2jax.typing import Float, Int
+from af2jax.typing import Bool, Float, Int
 
 
 class Draw(NamedTuple):
@@ -26,11 +27,15 @@ def draw_msa(
     deletions: Int[np.ndarray, "N_row N_res"],
     profile: Float[np.ndarray, "N_res 22"],
     data: Data,
+    own: Bool[np.ndarray, "N_row N_res"] | None = None,
 ) -> Draw:
     """One random draw: cluster centres, masked; clusters over all other rows; a random part of those as extra rows.
 
     N_seq is the smaller of the rows and `data.clusters`; N_extra the smaller of the rest and `data.extra`, or one
     masked row where nothing is left.
+
+    Args:
+        own: where rows are no filling (`assembly.Assembly`): no loss asks for what is; None: everywhere.
     """
     selected, rest = msa.sample(rng, len(codes), data.clusters)
     masked, bert_mask = msa.mask_bert(rng, codes[selected], profile, data.mask_fraction)
@@ -43,6 +48,8 @@ def draw_msa(
     if not len(kept):
         fields = [np.zeros((1, codes.shape[1]), field.dtype) for field in fields]
     feat = msa.msa_feat(masked, deletions[selected], *summary)
+    if own is not None:
+        bert_mask &= own[selected]
     return Draw(schema.Msa(feat, msa_mask, *fields), codes[selected], bert_mask)
 
 
@@ -51,16 +58,13 @@ def stack_draws(draws: list[schema.Msa]) -> schema.Msa:
     return jax.tree.map(lambda *fields: np.stack(fields), *draws)
 
 
-def single_chain(aatype: Int[np.ndarray, "N_res"], alignment: schema.Msa, config: Config) -> schema.Features:
-    """The features of one chain without templates; residues count from 0, and all are present."""
+def assembled(aatype: Int[np.ndarray, "N_res"], ids: Ids, alignment: schema.Msa, config: Config) -> schema.Features:
+    """The features of one chain or several without templates; all residues are present."""
     n_res = len(aatype)
     return schema.Features(
         aatype=aatype.astype(np.int32),
-        residue_index=np.arange(n_res, dtype=np.int32),
         seq_mask=np.ones(n_res, bool),
-        asym_id=np.ones(n_res, np.int32),
-        entity_id=np.ones(n_res, np.int32),
-        sym_id=np.ones(n_res, np.int32),
+        **ids._asdict(),
         target_feat=target_feat(aatype, config.target_features),
         msa=alignment,
         templates=no_template(n_res),

@@ -48,7 +48,7 @@ class Training:
         num_recycle: in training; None: drawn from 0 to the preset's. Validation uses it too, or the preset's.
         crop: residues.
         clusters, extra: rows of the MSA; 0: the preset's.
-        clamped: share of the examples whose backbone FAPE is clamped.
+        clamped: share of the examples whose backbone FAPE is clamped; None: the preset's.
         dtype: of the trunk, "float32" or "bfloat16".
         seed: of everything that is drawn.
         draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
@@ -91,7 +91,7 @@ class Training:
     crop: int = 256
     clusters: int = 0
     extra: int = 0
-    clamped: float = 0.9
+    clamped: float | None = None
     dtype: str = "float32"
     seed: int = 0
     cache: bool = False

@@ -56,7 +56,7 @@ class Examples:
         rows = any(item.msa for item in used)
         if not rows and ALONE in flatten(state.trained):
             logging.warning(MAGNIFIED)
-        self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates)
+        self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates, found.whole)
         self.fixed = dataclasses.replace(self.loader, draws=1)
         self.cache = None
         if training.cache:

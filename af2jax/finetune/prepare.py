@@ -90,5 +90,6 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
     params = {name: tree for name, tree in params.items() if name != SCOPE}
     data = preset(training.preset).data
     rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
-    sizes = dataclasses.replace(data, clamped=training.clamped, **rows)
+    clamped = data.clamped if training.clamped is None else training.clamped
+    sizes = dataclasses.replace(data, clamped=clamped, **rows)
     return AlphaFold(dataclasses.replace(model.config, data=sizes), model.runtime), params

@@ -25,6 +25,7 @@ from af2jax.finetune.heads import SCOPE, TAKEN, Head
 from af2jax.finetune.optimizer import masked
 from af2jax.finetune.rules import join, paired, split, trains
 from af2jax.geometry.lddt import lddt
+from af2jax.losses.symmetry import permute
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.heads import HEADS as LOGITS
 from af2jax.model.heads import logits
@@ -257,7 +258,8 @@ def _whole(trained: dict, frozen: dict) -> dict:
 
 
 def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
-    """(total, (metrics, what new heads say, CA atoms)) of one example, which may bring the trunk's outputs."""
+    """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example, which may bring the
+    trunk's outputs. Copies of a known chain change places to suit the prediction."""
     features, targets, *known = example
     params, heads = _whole(trained, frozen), dict(setup.heads)
     if known:
@@ -268,12 +270,15 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
         outputs = forward(setup.model, {n: x for n, x in params.items() if n != SCOPE}, features, num_recycle, key)
     weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
     own = {name: weights.pop(name) for name in heads if name in weights}
+    if targets.whole is not None:
+        targets = permute(outputs, targets, features.entity_id, targets.whole, targets.whole.entity_id)
     total, metrics = all_losses.total(outputs, targets, weights)
     said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
     for name, weight in own.items():
         metrics[name] = task_loss.loss(heads[name], params[SCOPE][name], said[name], targets.labels[name], targets)
         total += weight * metrics[name]
-    return total, (metrics | {"loss": total}, said, outputs.structure.atom37[:, CA])
+    ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
+    return total, (metrics | {"loss": total}, said, ca)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)
@@ -317,8 +322,7 @@ def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
 @partial(jax.jit, static_argnums=0)
 def _evaluate(setup: Setup, trained: dict, frozen: dict, batch, num_recycle):
     def one(example):
-        metrics, said, ca = _loss(setup, trained, frozen, example, num_recycle, None)[1]
-        true, observed = example[1].positions[:, CA], example[1].atom_mask[:, CA]
+        metrics, said, (ca, true, observed) = _loss(setup, trained, frozen, example, num_recycle, None)[1]
         return metrics | {"lddt_ca": 100 * jnp.mean(lddt(ca, true, observed), where=observed)}, said
 
     metrics, said = jax.lax.map(one, batch)

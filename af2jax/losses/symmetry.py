@@ -11,7 +11,7 @@ from af2jax.geometry.lddt import distances
 from af2jax.geometry.rigid import Rigid
 from af2jax.losses.assignment import Chains, assign
 from af2jax.protein.truth import Truth, truth
-from af2jax.schema import Outputs, Targets
+from af2jax.schema import Outputs, Targets, Whole
 from af2jax.typing import Array, Bool, Float, Int
 
 
@@ -55,7 +55,7 @@ def matching(
     outputs: Outputs,
     targets: Targets,
     entity_id: Int[Array, " N_res"],
-    whole: Targets,
+    whole: Targets | Whole,
     whole_entity_id: Int[Array, " N_all"],
 ) -> Int[Array, " N_res"]:
     """Evans et al. 2021, section 7.3: for each residue its row in `whole`, -1 where it has none; see `permute`."""
@@ -71,7 +71,7 @@ def permute(
     outputs: Outputs,
     targets: Targets,
     entity_id: Int[Array, " N_res"],
-    whole: Targets,
+    whole: Targets | Whole,
     whole_entity_id: Int[Array, " N_all"],
 ) -> Targets:
     """Evans et al. 2021, section 7.3: `targets` with the known chains in the order that suits the prediction.

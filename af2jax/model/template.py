@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from af2jax.config import Template
+from af2jax.constants.atoms import CA, C, N
 from af2jax.model.embed import distogram
 from af2jax.model.triangle import pair_updates
 from af2jax.nn.attention import Attention
@@ -37,19 +38,41 @@ class TemplateBlock(nn.Module):
 def geometry(template: Templates) -> dict[str, Array]:
     """What both embeddings read of one template, [N_res N_res ...]: distances, directions, residue types, masks."""
     aatype, x = template.aatype, template.positions
-    frames, frame_mask = backbone_frames(x, template.atom_mask)
+    _, frame_mask = backbone_frames(x, template.atom_mask)
     num = len(aatype)
     types = jax.nn.one_hot(aatype, AATYPES)
-    towards = frames[:, None].inverse_apply(frames.trans[None])
-    length = jnp.sqrt(jnp.maximum(jnp.sum(towards**2, axis=-1, keepdims=True), 1e-12))
     return {
         "distogram": distogram(pseudo_beta(aatype, x), 3.25, 50.75, 39),
         "beta_mask": pair(pseudo_beta_mask(aatype, template.atom_mask))[..., None],
         "aatype_j": jnp.broadcast_to(types[None], (num, num, AATYPES)),
         "aatype_i": jnp.broadcast_to(types[:, None], (num, num, AATYPES)),
-        "direction": towards / length,
+        "direction": directions(x),
         "frame_mask": pair(frame_mask)[..., None],
     }
+
+
+def directions(positions: Float[Array, "N_res 37 3"]) -> Float[Array, "N_res N_res 3"]:
+    """In the backbone frame of residue i the direction towards the CA atom of residue j, of unit length.
+
+    Of a residue towards itself this is a unit vector made of rounding errors, on which AlphaFold-Multimer was trained.
+    So that the same errors come out, every product and sum stands here in the order of DeepMind's code, by coordinate.
+    """
+    n, ca, c = ([positions[:, atom, axis] for axis in range(3)] for atom in (N, CA, C))
+    dot = lambda a, b: a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    less = lambda a, b: [x - y for x, y in zip(a, b, strict=True)]
+
+    def unit(a):
+        length = jnp.sqrt(jnp.maximum(dot(a, a), 1e-12))
+        return [x / length for x in a]
+
+    first, other = unit(less(c, ca)), less(n, ca)
+    along = dot(other, first)
+    second = unit(less(other, [along * x for x in first]))
+    (a, b, c), (d, e, f) = first, second
+    axes = (first, second, (b * f - c * e, c * d - a * f, a * e - b * d))
+    rows = [[x[:, None] for x in axis] for axis in axes]
+    points, origins = [x[None] for x in ca], [-x[:, None] for x in ca]
+    return jnp.stack(unit([dot(row, points) + dot(row, origins) for row in rows]), axis=-1)
 
 
 def embed_jointly(template: Templates, z: Array, channels: int) -> Array:

@@ -54,12 +54,12 @@ def test_t02_small_letters_and_a_trailing_star(fold, tmp_path):
     assert len(json.loads(next((tmp_path / "out").glob("*_scores_*")).read_text())["plddt"]) == 6
 
 
-def test_t28_complexes_fail_and_the_others_are_done(fold, tmp_path, capsys):
-    assert fold(f">c\n{SHORT}:{SHORT}\n>e\n{SHORT}:::\n>q\n{SHORT}\n") == 3
+def test_t28_complexes_with_an_empty_chain_fail_and_the_others_are_done(fold, tmp_path, capsys):
+    assert fold(f">c\n{SHORT}::{SHORT}\n>e\n{SHORT}:::\n>q\n{SHORT}:{SHORT}\n") == 3
     err = capsys.readouterr().err
-    assert "q.fasta, line 1: 2 chains; complexes cannot be" in err and "q.fasta, line 3: chain 2 is empty" in err
+    assert "q.fasta, line 1: chain 2 is empty" in err and "q.fasta, line 3: chain 2 is empty" in err
     assert set(failed(tmp_path / "out")) == {"c", "e"} and (tmp_path / "out" / "q.done.txt").exists()
-    assert fold(f">c\n{SHORT}\n>e\n{SHORT}V\n>q\n{SHORT}\n") == 0  # mended: nothing is failed now
+    assert fold(f">c\n{SHORT}\n>e\n{SHORT}V\n>q\n{SHORT}:{SHORT}\n") == 0  # mended: nothing is failed now
     assert not (tmp_path / "out" / "failures.jsonl").exists()
 
 
@@ -68,10 +68,10 @@ def test_what_could_not_be_read_and_now_can_is_no_failure_any_more(fold, tmp_pat
     run = lambda: main(["predict", str(tmp_path), "--out", str(tmp_path / "out"), "--random-weights", "--shard", "2/2"])
     (tmp_path / "b.fasta").write_text(">b\nMK T2\n")
     assert run() == 2  # its part is one file, which cannot be read
-    (tmp_path / "c.fasta").write_text(">c\nMKT:MKT\n")
-    (tmp_path / "d.fasta").write_text(">d\nMKT:MKT\n")
+    (tmp_path / "c.fasta").write_text(">c\nMKT::MKT\n")
+    (tmp_path / "d.fasta").write_text(">d\nMKT::MKT\n")
     assert run() == 4 and len(failed(tmp_path / "out")) == 2
-    (tmp_path / "b.fasta").write_text(">b\nMKT:MKT\n")
+    (tmp_path / "b.fasta").write_text(">b\nMKT::MKT\n")
     assert run() == 4 and str(tmp_path / "b.fasta") not in failed(tmp_path / "out")
 
 

@@ -120,24 +120,23 @@ def test_a_table_of_mutations_raises_nothing_but_bad_input(tmp_path):
     assert 200 < raised < 1800
 
 
-@pytest.mark.parametrize(
-    "sequence, message",
-    [("MKT:MKV", "q.fasta, line 1: 2 chains; complexes cannot be"), ("MKT::MKV", "q.fasta, line 1: chain 2 is empty")],
-)
-def test_t28_complexes_and_empty_chains_fail_with_one_line(sequence, message):
-    with pytest.raises(InputError, match=message):
-        content(Job("q", sequence, "q.fasta, line 1"))
+def test_t28_complexes_are_queries_and_empty_chains_fail_with_one_line():
+    assert content(Job("q", "MKT:MKV")).sequence == "MKTMKV"
+    assert content(Job("q", "MKT:MKV")).sha256 != content(Job("q", "MKTM:KV")).sha256
+    with pytest.raises(InputError, match=r"q\.fasta, line 1: chain 2 is empty"):
+        content(Job("q", "MKT::MKV", "q.fasta, line 1"))
 
 
 def test_alignments_of_complexes_too(tmp_path):
-    for header, fine in (("#4\t1", True), ("#2,2\t1,1", False), ("#4\t2", False)):
+    for header, sequence in (("#4\t1", "MKTA"), ("#2,2\t1,1", "MKTA"), ("#4\t2", "MKTAMKTA")):
         (tmp_path / "q.a3m").write_text(f"{header}\n>101\nMKTA\n")
-        job = Job("q", tmp_path / "q.a3m")
-        if fine:
-            assert content(job).sequence == "MKTA"
-        else:
-            with pytest.raises(InputError, match="line 1: an alignment of several chains"):
-                content(job)
+        assert content(Job("q", tmp_path / "q.a3m")).sequence == sequence
+
+
+def test_the_records_of_a_file_may_be_one_complex(tmp_path):
+    (tmp_path / "Dimer.fasta.gz").write_bytes(gzip.compress(b">a\nMKT\n>b\nGG\n"))
+    assert read_queries([tmp_path], whole_files=True)[0][0][:2] == ("Dimer", "MKT:GG")
+    assert [job.name for job in read_queries([tmp_path])[0]] == ["a", "b"]
 
 
 def test_the_content_decides_not_the_compression(tmp_path):
@@ -153,5 +152,4 @@ def test_real_inputs_of_colabfold(shared):
     other = shared / "data" / "formats" / "other"
     jobs, failures = read_queries([other / "colabfold__input.csv", other / "colabfold__P54025.fasta"])
     assert [job.name for job in jobs] == ["5AWL_1", "3G5O_A_3G5O_B", "sp|P54025|RL41_METJA"] and not failures
-    with pytest.raises(InputError, match="line 3: 2 chains"):
-        content(jobs[1])
+    assert jobs[1].query.count(":") == 1 and ":" not in content(jobs[1]).sequence

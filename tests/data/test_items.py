@@ -112,10 +112,11 @@ class TestChains:
             with pytest.raises(InputError, match=r"line 2: the sequence .* is neither the full one of chain A"):
                 read(dataclasses.replace(items["one"], sequence=sequence))
 
-    def test_several_chains_are_one_with_a_gap(self):
+    def test_several_chains_are_a_complex(self):
         known = read(Item("x", "x", sequence="MKT/AY/W"))
         assert known.sequence == "MKTAYW" and not known.atom_mask.any() and known.resolution == 0
-        assert known.residue_index.tolist() == [0, 1, 2, 203, 204, 405]
+        assert known.residue_index.tolist() == [0, 1, 2, 0, 1, 0] and known.chains == ("MKT", "AY", "W")
+        assert known.ids.asym_id.tolist() == [1, 1, 1, 2, 2, 3]
         with pytest.raises(InputError, match="chain 2 of the sequence is empty"):
             read(Item("x", "x", sequence="MKT//A"))
 

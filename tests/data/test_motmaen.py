@@ -46,7 +46,7 @@ def item(folder):
 
 def test_the_structure_is_laid_over_both_chains(item):
     known = read(item)
-    assert known.sequence == FIRST + SECOND and known.residue_index.tolist() == [*range(10), *range(210, 214)]
+    assert known.sequence == FIRST + SECOND and known.residue_index.tolist() == [*range(10), *range(4)]
     assert np.flatnonzero(known.observed).tolist() == [*range(2, 8), *range(10, 14)]
     expected = backbone(40)
     for position, residue in [(2, 0), (7, 5), (10, 0), (13, 3)]:
@@ -113,7 +113,7 @@ def test_the_published_example(shared):
         assert len(items) == number and all(item.file.is_file() and item.aligned_templates for item in items)
         known = read(items[0])
         protein, peptide_ = items[0].sequence.split("/")
-        assert known.residue_index[len(protein)] == len(protein) + 200
+        assert known.chains == (protein, peptide_) and known.residue_index[len(protein)] == 0
         assert known.observed[: len(protein)].all() and not known.observed[len(protein) :].any()  # no peptide there
         named = json.loads(f"[{items[0].values['peptide_positions'].replace(';', ',')}]")
         assert sorted(named) == list(range(len(protein), len(protein) + len(peptide_)))

@@ -10,9 +10,10 @@ from af2jax.config import Data, preset
 from af2jax.constants.residues import GAP, LETTERS, encode
 from af2jax.data import msa, pairing
 from af2jax.data.a3m import join_chains
+from af2jax.data.assembly import Ids
 from af2jax.data.pairing import Joint, by_row, by_species, pair, separate, species
 from af2jax.data.parse import Alignment, complex_header, parse_a3m
-from af2jax.data.transforms import draw_msa, single_chain, stack_draws
+from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
 
 
@@ -333,12 +334,11 @@ def test_the_monomers_functions_take_it_as_it_is():
     joint, config = pair(["ACDE", "KLM"], [A, B]), preset("tiny")
     codes, deletions = joint.alignment.codes, joint.alignment.deletions
     data = Data(clusters=3, extra=2)
-    draw = draw_msa(np.random.default_rng(0), codes, deletions, msa.profile(codes), data)
+    draw = draw_msa(np.random.default_rng(0), codes, deletions, msa.profile(codes), data, joint.bert_mask)
     assert draw.true_msa.shape == (3, 7) and draw.msa.extra.shape == (2, 7)
     np.testing.assert_array_equal(draw.true_msa[0], codes[0])
-    features = single_chain(encode(joint.alignment.query), stack_draws([draw.msa]), config)
-    names = ("asym_id", "entity_id", "sym_id", "residue_index")
-    schema.check(features.replace(**{name: getattr(joint, name) for name in names}))
+    ids = Ids(joint.residue_index, joint.asym_id, joint.entity_id, joint.sym_id)
+    schema.check(assembled(encode(joint.alignment.query), ids, stack_draws([draw.msa]), config))
 
 
 # What is wrong is said

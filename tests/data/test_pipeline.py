@@ -193,9 +193,6 @@ def test_a_share_of_the_clustered_rows_is_masked(write):
 # Faults
 
 
-COMPLEX = "complexes are not supported by this function yet; give one chain"
-
-
 @pytest.mark.parametrize(
     "query, message",
     [
@@ -215,7 +212,6 @@ COMPLEX = "complexes are not supported by this function yet; give one chain"
             "amino-acid letters either ('/' at position 1)",
         ),
         ("AC::DE", 'the query sequence: chain 2 is empty; put one ":" between two chains, none else'),
-        ("AC:DE", f'the query sequence: 2 chains joined by ":"; {COMPLEX}'),
         ("none.a3m", "none.a3m: no such file; check the path"),
         (Path("none.fasta"), "none.fasta: no such file; check the path"),
         (Path("."), ". is a folder; give one file in it"),
@@ -231,14 +227,16 @@ def test_queries_that_cannot_be_read(query, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("a.fasta", ">a\nAC\n>b\nDE", f"{{}} has 2 records; {COMPLEX}"),
-        ("a.fasta", "\n>a\nAC:DE", f'{{}}, line 2: 2 chains joined by ":"; {COMPLEX}'),
         ("a.fasta", ">a\nAC::DE", '{}, line 1: chain 2 is empty; put one ":" between two chains, none else'),
         ("a.fasta", ">a\nAC-D", "{}, line 2, column 3: '-' is not an amino-acid letter"),
         ("a.fasta", "", "{} is empty: it has no record; give a header line and a sequence"),
         ("a.a3m", "", "{} is empty: it has no record; give a header line and a sequence"),
-        ("a.a3m", "#2,3\t1,1\n>a\nACDEF", f"{{}}, line 1: an alignment of several chains; {COMPLEX}"),
-        ("a.a3m", "#5\t2\n>a\nACDEF", f"{{}}, line 1: an alignment of several chains; {COMPLEX}"),
+        (
+            "a.a3m",
+            "#2,4\t1,1\n>a\nACDEF",
+            "{}, line 1: the first line of the complex speaks of chains of 2, 4 residues in 1, 1 copies, the first row "
+            "has 5 residues; correct one of them",
+        ),
         (
             "a.a3m",
             ">a\nACD\n>b\nAC",

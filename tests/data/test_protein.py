@@ -64,6 +64,7 @@ def test_chains_numbers_and_what_is_no_protein(form, read):
     found = read(form([*change(atoms, occupancy=0.5), *others]))
     assert found.sequence == "MKTAGG" and found.residue_index.tolist() == [-2, -1, 0, 1, 6, 7]
     assert found.chain_index.tolist() == [7] * 4 + [1] * 2 and not found.predicted
+    assert found.names == {1: "B", 7: "H"}
     assert found.notes == (("left out, as no protein: ACT",) if others else ())
     assert found.plddt.tolist() == [20.0] * 6 and found.atom_mask.sum() == 4 * 5 + 2 * 4
     np.testing.assert_allclose(found.positions[0, 1], atoms[1].position, atol=1e-3)
@@ -78,14 +79,23 @@ def test_insertion_codes_are_numbered_on(read):
     assert found.notes == ("chain A: numbers do not rise, so residues are numbered on",)
 
 
-def test_chains_of_long_or_taken_names_get_free_letters(read):
+def test_chains_of_long_names_keep_them(read):
     chains = ["long", "A", "AB", "longer"]
     atoms = [
         atom for i, chain in enumerate(chains) for atom in peptide("GG", chain=chain, entity=i + 1, label_chain=f"L{i}")
     ]
     found = read(cif(atoms))
     assert found.chain_index[::2].tolist() == [1, 0, 63, 2]
-    assert found.notes == ("chain long is B here", "chain longer is C here")
+    assert found.names == {0: "A", 1: "long", 2: "longer", 63: "AB"} and found.notes == ()
+    assert "chain long, a longer name" in found.beyond_pdb()
+    again = read(found.to_mmcif())
+    assert list(again.names.values()) == list(found.names.values()) and again.sequence == found.sequence
+
+
+def test_chains_without_a_name_get_free_letters(read):
+    found = read(pdb(peptide("GG", chain=" ") + peptide("GG", chain="A", entity=2)))
+    assert found.names == {0: "A", 1: "B"} and found.chain_index.tolist() == [1, 1, 0, 0]
+    assert found.notes == ("chain (blank) is B here",)
 
 
 def test_hydrogens_and_unknown_atoms_are_left_out(read):

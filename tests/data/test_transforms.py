@@ -8,14 +8,15 @@ from af2jax import schema
 from af2jax.config import Data, preset
 from af2jax.constants.residues import encode
 from af2jax.data import msa
+from af2jax.data.assembly import number
 from af2jax.data.transforms import (
+    assembled,
     bucket,
     bucket_rows,
     draw_msa,
     no_template,
     pad,
     padded,
-    single_chain,
     stack_draws,
     target_feat,
 )
@@ -144,7 +145,7 @@ def test_target_features(width):
 
 def test_features_of_one_chain():
     config = preset("tiny")
-    found = schema.check(single_chain(encode("ACDEFGHIK"), stack_draws([draw().msa]), config))
+    found = schema.check(assembled(encode("ACDEFGHIK"), number(["ACDEFGHIK"]), stack_draws([draw().msa]), config))
     np.testing.assert_array_equal(found.residue_index, np.arange(9))
     assert found.seq_mask.all() and not found.templates.mask.any() and not found.templates.atom_mask.any()
     assert {x.dtype.name for x in leaves(found)} == {"int32", "bool", "float32"}
@@ -192,7 +193,9 @@ def test_padding_changes_nothing_that_was_there_and_masks_what_it_adds(sizes):
 
 def test_padding_of_a_draw_of_every_cycle():
     config = preset("tiny")
-    features = single_chain(encode("ACDEFGHIK"), stack_draws([draw(seed).msa for seed in range(4)]), config)
+    features = assembled(
+        encode("ACDEFGHIK"), number(["ACDEFGHIK"]), stack_draws([draw(seed).msa for seed in range(4)]), config
+    )
     found = schema.check(pad(features, n_res=12, n_seq=7, n_extra=40))
     assert found.msa.feat.shape == (4, 7, 12, 49) and found.msa.mask.sum() == 4 * 6 * 9
     np.testing.assert_array_equal(found.msa.feat[:, :6, :9], features.msa.feat)
@@ -246,7 +249,9 @@ def test_padded_features_have_few_shapes():
     for n_res, rows in ((3, 1), (9, 5), (9, 12), (9, 20), (9, 25)):
         codes, deletions = alike(2, rows, n_res)
         one = draw_msa(np.random.default_rng(0), codes, deletions, msa.profile(codes), config.data)
-        found = padded(single_chain(codes[0].clip(0, 20), stack_draws([one.msa]), config), config.data)
+        found = padded(
+            assembled(codes[0].clip(0, 20), number(["A" * len(codes[0])]), stack_draws([one.msa]), config), config.data
+        )
         schema.check(found)
         shapes.add((found.msa.feat.shape, found.msa.extra.shape, found.templates.mask.shape))
     assert shapes == {((1, 12, 16, 49), (1, 16, 16), (1,))}
