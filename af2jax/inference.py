@@ -8,7 +8,7 @@ import numpy as np
 
 from af2jax.data.pipeline import NO_ALIGNMENT
 from af2jax.errors import InputError
-from af2jax.metrics import confidence, distogram
+from af2jax.metrics import confidence, distogram, interface
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle
 from af2jax.protein.files import Protein
@@ -18,18 +18,20 @@ from af2jax.schema import Features, check
 KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _pass(model, logits, params, features, left, prev, key):
+@functools.partial(jax.jit, static_argnums=(0, 1, 7))
+def _pass(model, logits, params, features, left, prev, key, several):
     """One recycling pass, what it says of itself, and how far it moved; compiled once for each shape.
 
-    `logits`: the distogram's too. A `key` means dropout.
+    `logits`: the distogram's too. A `key` means dropout. `several`: what is known of interfaces too.
     """
     out = cycle(model, params, features, left, prev, key)
     scores = {"plddt": confidence.plddt(out.logits["plddt"]), "single": out.single}
     if "pae" in out.logits:
         scores["pae"] = confidence.pae(out.logits["pae"])
         scores["ptm"] = confidence.ptm(out.logits["pae"], features.seq_mask)
+    if "pae" in out.logits and several:
         scores["iptm"] = confidence.ptm(out.logits["pae"], features.seq_mask, features.asym_id)
+        scores["expected_tm"] = interface.expected_tm(out.logits["pae"], features.seq_mask, features.asym_id)
     if "distogram" in out.logits:
         scores["distances"] = distogram.distances(out.logits["distogram"])
         scores["contacts"] = distogram.contacts(out.logits["distogram"])
@@ -76,10 +78,11 @@ def predict(
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
     notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
+    several = _several(features)
     prev, changes, passes = initial(features, model.config), [], []
     for index in range(num_recycle + 1):
         prev, atom_mask, scores, moved = _pass(
-            model, "distogram" in keep, params, features, num_recycle - index, prev, key
+            model, "distogram" in keep, params, features, num_recycle - index, prev, key, several
         )
         changes.append(float(moved))
         if "passes" in keep:
@@ -90,8 +93,9 @@ def predict(
 
     protein = _protein(features, prev.positions, atom_mask, scores["plddt"], name, notes)
     fields = {n: _cut(n, x, rows) for n, x in (scores | {"pair": prev.pair}).items() if n not in KEPT or n in keep}
-    if protein.chain_index.max() == 0:
-        fields.pop("iptm", None)
+    if "expected_tm" in fields:
+        here = np.ones(rows.sum(), bool)
+        fields["chain_tm"] = interface.chain_tm(fields.pop("expected_tm"), protein.chain_index, here)
     if not all(np.isfinite(x).all() for x in (protein.positions[protein.atom_mask], *fields.values())):
         raise InputError(f"{name}: the network's answer is not finite; check the parameters and the precision")
     fields = dict.fromkeys(("pae", "ptm", "iptm")) | fields
@@ -101,7 +105,13 @@ def predict(
 def lower(model: AlphaFold, params: dict, features: Features):
     """One pass, traced and not compiled yet, to see what it needs."""
     features = jax.tree.map(np.asarray, check(features))
-    return _pass.lower(model, False, params, features, 0, initial(features, model.config), None)
+    prev = initial(features, model.config)
+    return _pass.lower(model, False, params, features, 0, prev, None, _several(features))
+
+
+def _several(features: Features) -> bool:
+    """Whether there are several chains, padding aside."""
+    return len(np.unique(features.asym_id[features.seq_mask])) > 1
 
 
 def _protein(features: Features, positions, atom_mask, plddt, name: str, notes: tuple[str, ...]) -> Protein:

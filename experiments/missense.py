@@ -1,10 +1,11 @@
 """Can a network that folds be tuned to say what a mutation does, and does it know anything of it untuned?
 
 A mutation scan: every variant is a sequence with a measured score. First a classification (is the score above the
-median of what is learnt from?), then a regression (the score), from one new head each, on the mean of the single
-representation; of a random trunk, the trained trunk, frozen, and LoRA. Rivals: the commonest class or the mean, the
-nearest variant, regression on the letters and on activations of the frozen trunk. Positions that are tested are not
-learnt from (--by position), or variants are drawn at random (--by variant), which is easier and often reported.
+median of what is learnt from?), then a regression (the score), from one new head each, which reads the single
+representation of the residue that is another; of a random trunk, the trained trunk, frozen, and LoRA. Rivals: the
+commonest class or the mean, the nearest variant by the letters around, regression on these letters and on activations
+of the frozen trunk. Positions that are tested are not learnt from (--by position), or variants are drawn at random
+(--by variant), which is easier and often reported.
 
 Beside it, without any labels: masked-MSA marginals, the log probability of the new letter minus that of the old one
 where the position is hidden from the network (Spearman with the score; a rank correlation of 0 is chance).
@@ -74,19 +75,21 @@ def table(wild: str, found: list[Variant], out: Path) -> tuple[Path, float, floa
     lines = ["id,sequence,split,high,score"]
     for (old, i, new, _), part, score, held in zip(found, parts, scores, valid, strict=True):
         part = "valid" if part == "train" and held else part
-        lines.append(f"{old}{i + 1}{new},{wild[:i]}{new}{wild[i + 1 :]},{part},{int(score > middle)},{score:.6g}")
+        there = lambda value, i=i: " ".join(["nan"] * i + [value] + ["nan"] * (len(wild) - i - 1))  # of one residue
+        labels = there(str(int(score > middle))), there(f"{score:.6g}")
+        lines.append(",".join((f"{old}{i + 1}{new}", f"{wild[:i]}{new}{wild[i + 1 :]}", part, *labels)))
     return write(out / "data.csv", "\n".join(lines) + "\n"), mean, spread
 
 
 def ways(data: Path, mean: float, spread: float) -> dict[str, Training]:
     """What is compared, the baseline first."""
-    heads = {"high": Head("chain", classes=2), "score": Head("chain", outputs=1, mean=mean, std=spread)}
+    heads = {"high": Head("residue", classes=2), "score": Head("residue", outputs=1, mean=mean, std=spread)}
     task = {"heads": heads, "losses": {"high": 1.0, "score": 1.0}, "batch_size": 4}
     head = task | {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
     return {
         "heads on a random trunk": walk.training(data, **head | {"params": ""}),
         "heads on the trained trunk": walk.training(data, **head),
-        "LoRA": walk.training(data, **task | {"recipe": "lora", "rank": 4, "learning_rate": 3e-3}),
+        "LoRA": walk.training(data, **task | {"recipe": "lora", "rank": 4, "learning_rate": 1e-3}),
     }
 
 

@@ -1,5 +1,6 @@
 """Predict: recycling that stops, confidences, padding that is cut, files that stay in their folder."""
 
+import dataclasses
 import json
 
 import jax
@@ -11,7 +12,7 @@ import af2jax
 from af2jax.config import preset
 from af2jax.errors import InputError
 from af2jax.inference import predict
-from af2jax.metrics import distogram
+from af2jax.metrics import distogram, interface
 from af2jax.model.alphafold import AlphaFold
 from tests import support
 
@@ -88,6 +89,25 @@ def test_several_chains_have_an_iptm():
     found = predict(MODEL, PARAMS, two, num_recycle=0)
     assert 0 < found.iptm < 1 and found.protein.chain_index.tolist() == [0] * 5 + [1] * 3
     assert found.ranking == pytest.approx(80 * found.iptm + 20 * found.ptm)
+
+
+def test_chains_have_scores_of_their_own():
+    two = FEATURES.replace(asym_id=np.array([4] * 4 + [7] * 4), seq_mask=np.arange(8) < 7)
+    found = predict(MODEL, PARAMS, two, num_recycle=0)
+    logits = jax.jit(lambda p, f: af2jax.forward(MODEL, p, f, 0).logits["pae"])(PARAMS, two)
+    expected = interface.chain_scores(logits, jnp.asarray(two.seq_mask), jnp.asarray(two.asym_id))
+    np.testing.assert_allclose(found.chain_tm, expected, atol=1e-5)
+    assert found.chain_tm[0, 1] == pytest.approx(found.iptm, abs=1e-5)  # of two chains that of the complex
+    assert found.interfaces.contacts.shape == (2, 2) and list(found.pairs) == ["A-B"]
+    assert predict(MODEL, PARAMS, FEATURES, num_recycle=0).chain_tm is None
+
+
+def test_a_complex_without_pae():
+    blind = AlphaFold(dataclasses.replace(CONFIG, heads=dataclasses.replace(CONFIG.heads, pae=0)))
+    two = FEATURES.replace(asym_id=np.repeat([1, 2], [5, 3]))
+    found = predict(blind, PARAMS, two, num_recycle=0)
+    assert found.pae is found.iptm is found.chain_tm is None and found.interfaces.pae is None
+    assert found.ranking == pytest.approx(found.plddt.mean()) and "interface_contacts" in found.scores()
 
 
 def test_the_files(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from af2jax.plots import figure
 from af2jax.plots.residues import mark, remarks
-from af2jax.protein.files import Protein, chain_name
+from af2jax.protein.files import Protein
 
 PANELS = 5  # ranks shown, as many as ColabFold shows
 NEAR, FAR = 5, 15  # angstrom: below, a placement is to be trusted; above, it says nothing
@@ -37,7 +37,7 @@ def pae(path: str | os.PathLike, protein: Protein, tables: Sequence[np.ndarray])
 
 def _follows(protein: Protein, table: np.ndarray) -> str:
     """What the table of rank 1 means: between chains where there are several, else within the chain."""
-    chains = np.unique(protein.chain_index).tolist()
+    chains = protein.names
     if len(chains) == 1:
         median = np.median(table)
         text = f"In rank 1 {(table < NEAR).mean():.0%} of the pairs are below {NEAR} angstrom and the median is "
@@ -48,7 +48,7 @@ def _follows(protein: Protein, table: np.ndarray) -> str:
     means = {}
     for a, b in ((a, b) for a in chains for b in chains if a < b):
         across = np.ix_(protein.chain_index == a, protein.chain_index == b)
-        means[f"{chain_name(a)} and {chain_name(b)}"] = (table[across].mean() + table.T[across].mean()) / 2
+        means[f"{chains[a]} and {chains[b]}"] = (table[across].mean() + table.T[across].mean()) / 2
     best = sorted(means, key=means.get)
     text = ", ".join(f"{pair} {means[pair]:.1f}" for pair in best[:PAIRS])
     more = f", and {len(means) - PAIRS} more pairs" if len(means) > PAIRS else ""

@@ -5,22 +5,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from af2jax.protein.files import Protein, chain_name
+from af2jax.plots.render import plain
+from af2jax.protein.files import Protein
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 RANGES = 6  # named in a caption
 NAMED = 0.035  # part of all residues, below which there is no room for the name of a chain
+NAME = 8  # letters of one
 
 
 def ranges(protein: Protein, chosen: np.ndarray) -> str:
     """The chosen residues (bool [N_res]) as "10-31, 45", with the chain where there are several: "A10-31, B5"."""
     rows = np.flatnonzero(chosen)
-    number, chain = protein.residue_index + 1, protein.chain_index
+    number, chain, names = protein.residue_index + 1, protein.chain_index, protein.names
     new = (np.diff(rows) > 1) | (np.diff(number[rows]) != 1) | (np.diff(chain[rows]) != 0)
     runs = np.split(rows, np.flatnonzero(new) + 1) if len(rows) else []
-    letter = lambda i: chain_name(int(chain[i])) if np.ptp(chain) else ""
+    letter = lambda i: names[int(chain[i])] if len(names) > 1 else ""
     texts = [f"{letter(r[0])}{number[r[0]]}" + (f"-{number[r[-1]]}" if len(r) > 1 else "") for r in runs]
     more = f" and {len(texts) - RANGES} more stretches" if len(texts) > RANGES else ""
     return ", ".join(texts[:RANGES]) + more
@@ -36,7 +38,7 @@ def mark(axis: "Axes", protein: Protein, square: bool = False) -> None:
 
     `square`: the y axis too.
     """
-    edges = bounds(protein)
+    edges, names = bounds(protein), protein.names
     axis.set_xlabel("residue" if len(edges) == 2 else "residue, chains joined")
     if len(edges) == 2:
         return
@@ -46,7 +48,8 @@ def mark(axis: "Axes", protein: Protein, square: bool = False) -> None:
             axis.axhline(edge + 0.5, color="black", linewidth=0.7)
     large = [(a, b) for a, b in itertools.pairwise(edges) if b - a >= NAMED * edges[-1]]
     top = axis.secondary_xaxis("top")
-    top.set_xticks([(a + b + 1) / 2 for a, b in large], [chain_name(int(protein.chain_index[a])) for a, _ in large])
+    names = [plain(names[int(protein.chain_index[a])], NAME) for a, _ in large]
+    top.set_xticks([(a + b + 1) / 2 for a, b in large], names)
     top.tick_params(length=0, labelsize=8)
 
 

@@ -39,6 +39,7 @@ class Protein:
         name: of the query.
         notes: remarks that every file carries.
         predicted: by this package; else files do not say so, and call nothing pLDDT.
+        chain_names: identifiers of the chains in files, in rising order of `chain_index`; (): A, B and so on.
     """
 
     aatype: np.ndarray
@@ -50,6 +51,13 @@ class Protein:
     name: str = "query"
     notes: tuple[str, ...] = ()
     predicted: bool = True
+    chain_names: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The identifier of each chain by its `chain_index`, which rises."""
+        chains = np.unique(self.chain_index).tolist()
+        return dict(zip(chains, self.chain_names or map(chain_name, chains), strict=True))
 
     @property
     def sequence(self) -> str:
@@ -57,11 +65,14 @@ class Protein:
         return "".join((*RESTYPES, "X")[a] for a in self.aatype)
 
     def check(self) -> None:
-        """Passes if there are atoms and every number is finite.
+        """Passes if there are atoms, every number is finite, and each chain has a name of its own.
 
         Raises:
-            InputError: there are none, or one is not.
+            InputError: there are none, one is not, or names are too few, too many or the same.
         """
+        if (names := self.chain_names) and not len(names) == len({*names}) == len(np.unique(self.chain_index)):
+            chains = len(np.unique(self.chain_index))
+            raise InputError(f"{self.name}: {chains} chains cannot be called {', '.join(names)}; nothing is written")
         if not self.atom_mask.any():
             raise InputError(f"{self.name}: no residue is of a known type, so there are no atoms; nothing is written")
         if not np.isfinite(self.positions[self.atom_mask]).all() or not np.isfinite(self.plddt).all():
@@ -79,8 +90,8 @@ class Protein:
 
         self.check()
         out, model, entities = gemmi.Structure(), gemmi.Model(1), {}
-        for chain in map(int, np.unique(self.chain_index)):
-            name, rows = chain_name(chain), np.flatnonzero(self.chain_index == chain)
+        for chain, name in self.names.items():
+            rows = np.flatnonzero(self.chain_index == chain)
             part = gemmi.Chain(name)
             for label, i in enumerate(map(int, rows), 1):
                 if self.atom_mask[i].any():  # X has no atoms
@@ -111,10 +122,12 @@ class Protein:
 
     def beyond_pdb(self) -> str:
         """Why the PDB format cannot hold this structure, or nothing."""
-        chains, atoms, number = self.chain_index.max() + 1, int(self.atom_mask.sum()), self.residue_index.max() + 1
-        if chains > len(CHAINS):
-            return f"{chains} chains, more than the {len(CHAINS)} that the PDB format can name"
-        if atoms + len(np.unique(self.chain_index)) > MAX_ATOMS:  # each chain has a TER record with a number too
+        names, atoms, number = self.names.values(), int(self.atom_mask.sum()), self.residue_index.max() + 1
+        if len(names) > len(CHAINS):
+            return f"{len(names)} chains, more than the {len(CHAINS)} that the PDB format can name"
+        if long := [name for name in names if len(name) > 1]:
+            return f"chain {long[0]}, a longer name than the one letter that the PDB format has for it"
+        if atoms + len(names) > MAX_ATOMS:  # each chain has a TER record with a number too
             return f"{atoms} atoms, more than the PDB format can number"
         if number > MAX_NUMBER:
             return f"residue {number}, above the {MAX_NUMBER} that the PDB format can number"

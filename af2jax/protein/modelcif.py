@@ -5,7 +5,7 @@ import re
 import gemmi
 import numpy as np
 
-from af2jax.protein.files import THREE, Protein, chain_name, plain
+from af2jax.protein.files import THREE, Protein, plain
 
 PREDICTED = ("ma_", "audit_conform", "software")  # categories that predictions alone have
 DICTIONARY = "https://raw.githubusercontent.com/ihmwg/ModelCIF/master/dist/mmcif_ma.dic"
@@ -72,8 +72,7 @@ def _model(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]
 def _residues(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]:
     """pLDDT and the numbers of each residue; mkdssp finds no chain without the latter."""
     confidence, scheme = [], []
-    for chain in map(int, np.unique(protein.chain_index)):
-        asym = chain_name(chain)
+    for chain, asym in protein.names.items():
         for seq, i in enumerate(np.flatnonzero(protein.chain_index == chain), 1):
             name, number = THREE[protein.aatype[i]], int(protein.residue_index[i]) + 1
             there = protein.atom_mask[i].any()

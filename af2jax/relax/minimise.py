@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from af2jax.errors import InputError
-from af2jax.protein.files import THREE, Protein, chain_name
+from af2jax.protein.files import THREE, Protein
 from af2jax.relax.system import available, build, failures, segments
 from af2jax.relax.violations import mirrored, violating
 
@@ -174,6 +174,7 @@ def _shaken(protein: Protein, near: np.ndarray, attempt: int) -> np.ndarray:
 
 def named(protein: Protein, rows: np.ndarray) -> str:
     """Residues by chain, number and type, the first few of them."""
-    name = lambda i: f"{chain_name(int(protein.chain_index[i]))}{protein.residue_index[i] + 1}"
+    chains = protein.names
+    name = lambda i: f"{chains[int(protein.chain_index[i])]}{protein.residue_index[i] + 1}"
     shown = ", ".join(f"{name(i)} {THREE[protein.aatype[i]]}" for i in rows[:LISTED])
     return shown + (f" and {len(rows) - LISTED} more" if len(rows) > LISTED else "")

@@ -17,6 +17,7 @@ from af2jax.constants.residues import LETTERS
 from af2jax.data import items as reading
 from af2jax.data import splits
 from af2jax.data.dataset import SPLITS, Item, read_dataset
+from af2jax.data.labels import over_structure
 from af2jax.data.loading import Loader
 from af2jax.data.parse import printable, read_text
 from af2jax.data.pipeline import join_alignments
@@ -25,6 +26,7 @@ from af2jax.errors import InputError
 from af2jax.files import write
 from af2jax.finetune.heads import Head
 from af2jax.metrics.classification import log_loss
+from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe
 from af2jax.report.page import plain
 from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
@@ -61,6 +63,8 @@ class Target:
     passes: list[list[float]]
     answers: dict[str, Answers]
     values: dict[str, str] = field(default_factory=dict)  # other cells of its row, for groups
+    chains: list[str] = field(default_factory=list)  # names, where there are several
+    interfaces: list[dict] = field(default_factory=list)  # those of the known structure, as `docking.interfaces`
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,9 @@ def evaluate(
         except InputError as error:
             problems.append((item.id, str(error)))
             continue
+        targets = matched(seen, features, targets)
         scores = score(seen, features, targets)
+        chains = names(item, features)
         answers = {name: answered(subject.heads[name], seen.heads[name], targets, name) for name in labels}
         numbers = scores.numbers | head_numbers(answers)
         target = Target(
@@ -186,6 +192,8 @@ def evaluate(
             scores.passes.tolist(),
             answers,
             dict(item.values),
+            chains,
+            interfaces(scores.docked, chains, seen.chain_tm),
         )
         found.append(target)
         pae += scores.pae
@@ -203,17 +211,19 @@ def evaluate(
 
 
 def _alignment(item: Item) -> np.ndarray | None:
+    if item.msa and (known := reading.read(item)).lengths:
+        return over_structure(known, item.msa).alignment.codes
     rows = join_alignments(item.msa) if item.msa else None
     return None if rows is None else rows.codes
 
 
 def sequence_of(item: Item) -> str:
-    """The full sequence of an item, "/" between chains where its row has it so.
+    """The full sequence of an item, "/" between chains.
 
     Raises:
         InputError: its structure cannot be read.
     """
-    return item.sequence or "".join(LETTERS[code] for code in reading.read(item).aatype)
+    return item.sequence or "/".join(reading.read(item).chains)
 
 
 def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:

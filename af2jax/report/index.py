@@ -15,7 +15,7 @@ from af2jax.report import markup
 from af2jax.report.page import Page
 
 NAME, DONE = "index.html", ".done.txt"
-HEADINGS = ("query", "residues", "mean pLDDT", "pTM", "remarks")
+COLUMNS = {"residues": "residues", "plddt": "mean pLDDT", "ptm": "pTM", "iptm": "ipTM", "notes": "remarks"}
 PAE = re.compile(r'"pae": \[[^"]*(?=")')  # nearly all of a file of scores, and slow to parse
 SURE = 70  # pLDDT from which the backbone is mostly right
 
@@ -50,13 +50,14 @@ def save_index(out: Path, failures: Path) -> Path | None:
 
 
 def _table(done: list[dict]) -> str:
-    """All rows, the names as links to the pages that are there."""
-    head = "".join(f"<th scope=col>{name}</th>" for name in HEADINGS)
+    """All rows, the names as links to the pages that are there; ipTM where a query has one."""
+    kept = [name for name in COLUMNS if name != "iptm" or any(row["iptm"] is not None for row in done)]
+    head = "".join(f"<th scope=col>{name}</th>" for name in ("query", *(COLUMNS[name] for name in kept)))
     rows = []
     for row in done:
         name = escape(row["name"])
         link = f'<a href="{escape(quote(row["page"]))}">{name}</a>' if row["page"] else name
-        cells = map(markup.cell, (row["residues"], row["plddt"], row["ptm"], row["notes"]))
+        cells = [markup.cell(row[name]) for name in kept]
         rows.append(f"<tr><td>{link}</td>{''.join(cells)}</tr>")
     return f'<div class="box"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
@@ -74,7 +75,7 @@ def _row(out: Path, marker: Path) -> dict | None:
             "page": pages[0] if pages else "",
             "residues": len(plddt),
             "plddt": float(plddt.mean()),
-            "ptm": None if numbers.get("ptm") is None else float(numbers["ptm"]),
+            **{name: None if numbers.get(name) is None else float(numbers[name]) for name in ("ptm", "iptm")},
             "notes": printable("; ".join(map(str, numbers.get("notes", ())))),
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
@@ -82,15 +83,15 @@ def _row(out: Path, marker: Path) -> dict | None:
 
 
 def _scores(out: Path, files: list[str]) -> dict:
-    """{"plddt": of each residue, "ptm", "notes"} of rank 1, under either naming."""
+    """{"plddt": of each residue, "ptm", "iptm", "notes"} of rank 1, under either naming."""
     found = next(file for file in files if "_scores_rank_001_" in file or file.endswith("/ranking_debug.json"))
     numbers = json.loads(PAE.sub("", (out / found).read_text(), count=1))
     if "_scores_rank_001_" in found:
         return numbers
     best = numbers["order"][0]
     confidence = json.loads((out / found).with_name(f"confidence_{best}.json").read_text())
-    ptm = numbers.get("ptm", {}).get(best)
-    return {"plddt": confidence["confidenceScore"], "ptm": ptm, "notes": numbers.get("notes", ())}
+    scores = {name: numbers.get(name, {}).get(best) for name in ("ptm", "iptm")}
+    return {"plddt": confidence["confidenceScore"], **scores, "notes": numbers.get("notes", ())}
 
 
 def _lines(path: Path) -> Iterator[dict]:

@@ -13,6 +13,7 @@ from af2jax.constants.residues import GAP, UNKNOWN
 from af2jax.data.coordinates import read_structure
 from af2jax.data.dataset import Item
 from af2jax.data.items import read
+from af2jax.data.labels import over_structure
 from af2jax.data.msa import deduplicate
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
@@ -36,12 +37,12 @@ class Structure(NamedTuple):
     resolution: float  # NaN: not stated
     method: str
     observed: float
-    inner: int  # residues missing between observed ones
+    inner: int  # residues missing between observed ones of a chain
     atoms: float  # of the heavy atoms of observed residues, those observed
     helix: float
     strand: float
     coil: float
-    rg: float
+    rg: float  # of all chains together
 
 
 class Rows(NamedTuple):
@@ -86,12 +87,13 @@ def _look(item: Item) -> Seen:
         known = read(item)
     except InputError as error:
         return Seen(item, item.sequence, str(error), _date(item, with_file=False))
-    found = Seen(item, item.sequence or known.sequence, "", _date(item), own_template=_own_template(item))
+    sequence = item.sequence or "/".join(known.chains)
+    found = Seen(item, sequence, "", _date(item), own_template=_own_template(item))
     if known.atom_mask.any():
         found = dataclasses.replace(found, structure=_structure(known, item))
     if item.msa:
         try:
-            found = dataclasses.replace(found, rows=_rows(item))
+            found = dataclasses.replace(found, rows=_rows(item, known))
         except InputError as error:
             found = dataclasses.replace(found, problem=str(error))
     return found
@@ -99,18 +101,17 @@ def _look(item: Item) -> Seen:
 
 def _structure(known: Chain, item: Item) -> Structure:
     seen = known.observed
-    places = np.flatnonzero(seen)
     expected = ATOM37_MASK[known.aatype].copy()
     expected[:, ATOM37_INDEX["OXT"]] = False
     expected &= (seen & (known.aatype != UNKNOWN))[:, None]
-    letters = secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(seen), np.int32))
+    letters = secondary(known.aatype, known.positions, known.atom_mask, known.ids.asym_id)
     count = max(len(letters) - letters.count("-"), 1)
-    span = known.residue_index[places[-1]] - known.residue_index[places[0]] + 1
+    numbers = [known.residue_index[part][seen[part]] for part in known.parts]
     return Structure(
         resolution=known.resolution or _stated(item),
         method=printable(known.method or item.values.get("method", "")).lower(),
         observed=float(seen.mean()),
-        inner=int(span - len(places)),
+        inner=int(sum(own[-1] - own[0] + 1 - len(own) for own in numbers if len(own))),
         atoms=float((known.atom_mask & expected).sum() / max(expected.sum(), 1)),
         helix=letters.count("H") / count,
         strand=letters.count("E") / count,
@@ -128,8 +129,8 @@ def _stated(item: Item) -> float:
     return value if value > 0 else np.nan
 
 
-def _rows(item: Item) -> Rows:
-    alignment = join_alignments(item.msa)
+def _rows(item: Item, known: Chain) -> Rows:
+    alignment = over_structure(known, item.msa).alignment if known.lengths else join_alignments(item.msa)
     if alignment is None:
         return Rows(1, 1.0, False, 0.0, 1.0, np.ones(BINS))
     codes = alignment.codes[deduplicate(alignment.codes)]

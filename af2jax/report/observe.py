@@ -9,7 +9,7 @@ import numpy as np
 from af2jax.errors import InputError
 from af2jax.finetune import heads as task_heads
 from af2jax.finetune.heads import SCOPE
-from af2jax.metrics import confidence, distogram
+from af2jax.metrics import confidence, distogram, interface
 from af2jax.model.alphafold import initial
 from af2jax.model.recycle import cycle
 from af2jax.protein import atoms
@@ -33,6 +33,8 @@ class Observed:
         single: float [c_s], the mean of the single representation over the residues.
         residues: float [N_res c_s], the single representation.
         heads: what each new head says: logits or numbers.
+        iptm: of several chains, or None.
+        chain_tm: float [N_chain N_chain] pTM of each chain and ipTM of each pair (`interface.chain_tm`), or None.
     """
 
     layers: np.ndarray
@@ -47,6 +49,8 @@ class Observed:
     single: np.ndarray
     residues: np.ndarray
     heads: dict[str, np.ndarray]
+    iptm: float | None = None
+    chain_tm: np.ndarray | None = None
 
     @property
     def positions(self) -> np.ndarray:
@@ -54,9 +58,9 @@ class Observed:
         return self.layers[-1, -1]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _pass(model, heads, params: dict, features: Features, left, prev):
-    """One pass and what is read of it; compiled once for each shape. `heads`: pairs (name, Head)."""
+@functools.partial(jax.jit, static_argnums=(0, 1, 6))
+def _pass(model, heads, params: dict, features: Features, left, prev, several):
+    """One pass and what is read of it; compiled once for each shape. `heads`: pairs (name, Head); `several`: chains."""
     out = cycle(model, network_of(params), features, left, prev)
     aatype, structure = features.aatype, out.structure
     build = lambda frames, torsions: atoms.atom14(aatype, atoms.groups(aatype, frames, torsions))
@@ -73,6 +77,9 @@ def _pass(model, heads, params: dict, features: Features, left, prev):
     if "pae" in out.logits:
         said["pae"] = confidence.pae(out.logits["pae"])
         said["ptm"] = confidence.ptm(out.logits["pae"], features.seq_mask)
+    if "pae" in out.logits and several:
+        said["iptm"] = confidence.ptm(out.logits["pae"], features.seq_mask, features.asym_id)
+        said["expected_tm"] = interface.expected_tm(out.logits["pae"], features.seq_mask, features.asym_id)
     if "distogram" in out.logits:
         said["distances"] = distogram.distances(out.logits["distogram"])
         said["contacts"] = distogram.contacts(out.logits["distogram"])
@@ -86,12 +93,14 @@ def observe(subject: Subject, features: Features, name: str) -> Observed:
         InputError: something is not finite; the message has `name` and what it is.
     """
     prev, layers, plddt, said = initial(features, subject.model.config), [], [], {}
-    heads = tuple(subject.heads.items())
+    heads, mask = tuple(subject.heads.items()), np.asarray(features.seq_mask)
+    asym_id = np.asarray(features.asym_id)
+    several = len(np.unique(asym_id[mask])) > 1
     for left in range(subject.recycles, -1, -1):
-        prev, said = _pass(subject.model, heads, subject.params, features, np.int32(left), prev)
+        prev, said = _pass(subject.model, heads, subject.params, features, np.int32(left), prev, several)
         layers.append(np.asarray(said.pop("layers")))
         plddt.append(np.asarray(said.pop("plddt")))
-    mask, atom_mask = np.asarray(features.seq_mask), np.asarray(said["atom_mask"])
+    atom_mask = np.asarray(said["atom_mask"])
     heads = {head: np.asarray(value) for head, value in said.pop("heads").items()}
     residues = np.asarray(said["residues"])
     said = {key: np.asarray(value) for key, value in said.items()}
@@ -106,12 +115,15 @@ def observe(subject: Subject, features: Features, name: str) -> Observed:
         if not np.isfinite(values).all():
             raise InputError(f"{name}: the network's {what} are not finite; check the parameters and the precision")
     optional = {key: said.get(key) for key in ("pae", "distances", "contacts")}
+    expected = said.get("expected_tm")
     return Observed(
         layers=np.stack(layers),
         plddt=np.stack(plddt),
         heads=heads,
         single=residues[mask].mean(0),
         ptm=float(said["ptm"]) if "ptm" in said else None,
+        iptm=float(said["iptm"]) if "iptm" in said else None,
+        chain_tm=None if expected is None else interface.chain_tm(expected, asym_id, mask),
         **{key: said[key] for key in ("atom_mask", "rot", "torsions", "residues")},
         **optional,
     )

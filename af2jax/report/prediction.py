@@ -16,8 +16,8 @@ from af2jax.plots.confidence import LEVELS
 from af2jax.plots.coverage import ENOUGH
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
-from af2jax.protein.files import Protein, chain_name
-from af2jax.report import markup
+from af2jax.protein.files import Protein
+from af2jax.report import interfaces, markup
 from af2jax.report.page import MOST, SHOWN, Page
 from af2jax.report.viewer import trace, viewer
 from af2jax.results import Prediction
@@ -75,7 +75,8 @@ def page(predictions: Ranked, plots: dict[str, Path], alignment: np.ndarray | No
     _ranks(out, predictions)
     out.section("Confidence at each residue")
     sure = int((best.plddt >= SURE).sum())
-    advice = "the whole chain may be read" if sure == len(best.plddt) else "read the structure there alone"
+    whole = "the whole chain" if len(best.protein.names) == 1 else "every chain"
+    advice = f"{whole} may be read" if sure == len(best.plddt) else "read the structure there alone"
     figure(
         "plddt",
         f"pLDDT, 0 to 100, at each residue of {_several(predictions)}.",
@@ -97,6 +98,8 @@ def page(predictions: Ranked, plots: dict[str, Path], alignment: np.ndarray | No
             f"The median depth is {np.median(depth):.0f}; "
             + (f"where it is below {ENOUGH}, expect low confidence." if depth.min() < ENOUGH else "that is enough."),
         )
+    if len(best.protein.names) > 1:
+        interfaces.predicted(out, best)
     out.section("How the parts lie to each other")
     if best.pae is None:
         out.text(f"{best.preset} predicts no aligned error: how domains or chains lie to each other is not known.")
@@ -129,9 +132,9 @@ def letters(prediction: Prediction) -> str:
     protein, lines = prediction.protein, []
     tens = "".join(str(min(int(v // 10), 9)) for v in prediction.plddt)
     groups = lambda text: " ".join(text[i : i + GROUP] for i in range(0, len(text), GROUP))
-    edges = bounds(protein)
+    edges, names = bounds(protein), protein.names
     for start, end in itertools.pairwise(edges):
-        chain = chain_name(int(protein.chain_index[start])) if len(edges) > 2 else ""
+        chain = names[int(protein.chain_index[start])] if len(edges) > 2 else ""
         for i in range(start, end, LINE):
             stop = min(i + LINE, end)
             first = f"{chain}{protein.residue_index[i] + 1}"

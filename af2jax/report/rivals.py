@@ -76,9 +76,11 @@ def _probabilities(label: np.ndarray, classes: int) -> np.ndarray:
 
 def _windows(known: Known) -> np.ndarray:
     """[n window * 21]: the letters around each labelled residue, one-hot; one more letter stands for beyond the end."""
-    codes = np.minimum(encode(known.sequence.replace("/", "")), len(RESTYPES))
-    codes = np.pad(codes, WINDOW, constant_values=len(RESTYPES))
-    seen = codes[known.answers.place[:, None] + np.arange(2 * WINDOW + 1)]
+    beyond = "/" * WINDOW
+    letters = beyond + known.sequence.replace("/", beyond) + beyond
+    codes = np.minimum(encode(letters), len(RESTYPES))  # "/" is none of the types
+    place = np.flatnonzero(np.array(list(letters)) != "/")[known.answers.place]
+    seen = codes[place[:, None] + np.arange(-WINDOW, WINDOW + 1)]
     return np.eye(len(RESTYPES) + 1, dtype=np.float32)[seen].reshape(len(seen), -1)
 
 

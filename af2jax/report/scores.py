@@ -11,7 +11,9 @@ import numpy as np
 from af2jax.constants.atoms import CA
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics import quality, stereochemistry, superposition
+from af2jax.metrics.dockq import DockQ
 from af2jax.protein.truth import truth
+from af2jax.report.docking import docked
 from af2jax.report.observe import Observed
 from af2jax.schema import Features, Targets
 
@@ -42,6 +44,7 @@ METRICS = {
     "chi": Metric("all chi within 40 degrees", True),
     "plddt_gap": Metric("|pLDDT - lDDT-CA|", False),
     "pae_gap": Metric("|PAE - true error|", False, "angstrom"),
+    "dockq": Metric("DockQ", True),
 }
 
 
@@ -50,13 +53,14 @@ class Scores:
     """Of one target.
 
     Attributes:
-        numbers: by name of `METRICS`, "plddt", "ptm", "length", "observed", and "helix_lddt_ca" and so on: those of
-            one long alpha helix.
+        numbers: by name of `METRICS`, "plddt", "ptm", "iptm", "length", "observed", and "helix_lddt_ca" and so on:
+            those of one long alpha helix.
         residues: by name, float [N_res]: lddt_ca, lddt, plddt, error (angstrom after superposition), clashes.
         passes: float [N_pass N_layer], lDDT-CA by layer and pass.
         pae: float [PAE_BINS 2], pairs whose predicted error falls in a bin, and the sum of their true errors.
         moved: float [N_res 3], the CA of the prediction laid over the known structure.
         aligned: float [N_res N_res], the true aligned error in angstrom.
+        docked: DockQ of each native interface; None for one chain.
     """
 
     numbers: dict[str, float]
@@ -65,6 +69,7 @@ class Scores:
     pae: np.ndarray
     moved: np.ndarray
     aligned: np.ndarray
+    docked: DockQ | None
 
 
 _truth, _backbone = jax.jit(truth), jax.jit(quality.lddt_ca)
@@ -72,7 +77,7 @@ _by_layer = jax.jit(jax.vmap(quality.lddt_ca, (0, None, None)))
 
 
 def score(seen: Observed, features: Features, targets: Targets) -> Scores:
-    """All scores of one target; arrays of the result are without padding."""
+    """All scores of one target; arrays of the result are without padding. Copies are matched (`docking.matched`)."""
     rows = np.asarray(features.seq_mask)
     known = _truth(targets.aatype, targets.positions, targets.atom_mask & rows[:, None])
     both = np.asarray(targets.atom_mask) & seen.atom_mask & rows[:, None]
@@ -97,7 +102,7 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
     aligned, aligned_mask = _aligned(seen, known)
     moved = _moved(points, true_points, observed)
     error = np.where(observed, np.linalg.norm(moved - true_points, axis=-1), np.nan)
-    plddt = seen.plddt[-1]
+    plddt, interfaces = seen.plddt[-1], docked(seen, features, targets)
     numbers = {
         "length": float(rows.sum()),
         "observed": float(observed.sum()),
@@ -113,6 +118,8 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
         "chi": _mean(chi[chi_mask]),
         "plddt": float(plddt[rows].mean()),
         "ptm": np.nan if seen.ptm is None else seen.ptm,
+        "iptm": np.nan if seen.iptm is None else seen.iptm,
+        "dockq": np.nan if interfaces is None else interfaces.mean,
         **_helix(true_points, observed),
         "plddt_gap": _mean(np.abs(plddt - per_residue)[~np.isnan(per_residue)]),
         "pae_gap": np.nan,
@@ -128,7 +135,7 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
     residues = {name: values[rows] for name, values in residues.items()} | {"clashes": real.per_residue}
     passes = np.asarray(backbone.overall).reshape(num_pass, num_layer)
     aligned = np.where(aligned_mask, aligned, np.nan)[rows][:, rows]
-    return Scores(numbers, residues, passes, table, moved[rows], aligned)
+    return Scores(numbers, residues, passes, table, moved[rows], aligned, interfaces)
 
 
 def helix(num: int) -> np.ndarray:

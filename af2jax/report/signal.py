@@ -108,8 +108,9 @@ def _features(sequences: Sequence[str]) -> np.ndarray:
 
 def _windows(sequence: str) -> np.ndarray:
     """One-hot letters of each residue and its neighbours: [N_res 5 x 22], the last a place beyond the chain."""
-    codes = np.pad(encode(sequence.replace("/", "")), AROUND, constant_values=UNKNOWN + 1)
-    around = np.lib.stride_tricks.sliding_window_view(codes, 2 * AROUND + 1)
+    codes = [np.pad(encode(chain), AROUND, constant_values=UNKNOWN + 1) for chain in sequence.split("/")]
+    views = [np.lib.stride_tricks.sliding_window_view(code, 2 * AROUND + 1) for code in codes]
+    around = np.concatenate(views)
     return np.eye(UNKNOWN + 2)[around].reshape(len(around), -1)
 
 

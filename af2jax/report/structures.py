@@ -14,6 +14,7 @@ from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import assess, panels
 from af2jax.plots.coverage import ENOUGH, coverage
 from af2jax.protein.files import Protein
+from af2jax.report import interfaces
 from af2jax.report.evaluation import Evaluation, Shown
 from af2jax.report.page import Caption, Page
 from af2jax.report.scores import METRICS, PAE_WIDTH
@@ -24,6 +25,8 @@ ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and 
 MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
 FAR, CONTACT, APART = 5.0, 8.0, 6  # angstrom of aligned errors and contacts; residues along the chain
 TABLE = ("lddt_ca", "lddt", "gdt_ts", "tm", "rmsd", "clashes", "chi1", "plddt")
+COMPLEX = ("dockq", "iptm")  # where there are several chains
+SAID = {"plddt": "pLDDT", "iptm": "ipTM"}
 
 
 def part(page: Page, evaluation: Evaluation, out: Path) -> None:
@@ -31,6 +34,7 @@ def part(page: Page, evaluation: Evaluation, out: Path) -> None:
     order = np.argsort(np.nan_to_num(evaluation.column("lddt_ca"), nan=np.inf), kind="stable")
     page.section("Structures")
     _summary(page, evaluation, order)
+    interfaces.evaluated(page, evaluation)
     page.section("Does the network know how good it is?")
     _calibration(page, evaluation)
     _aligned(page, evaluation)
@@ -54,8 +58,9 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
     headings = ("metric", "mean", "95 % from", "to", "spread", "good is", "targets")
     page.table("metrics", headings, rows, "All targets; families are drawn together for the intervals")
     targets = [evaluation.targets[i] for i in order]
-    headings = ("target", "residues", *(METRICS[n].label if n in METRICS else "pLDDT" for n in TABLE), "relative seen")
-    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in TABLE), t.relative) for t in targets]
+    shown = [*TABLE, *(name for name in COMPLEX if np.isfinite(evaluation.column(name)).any())]
+    headings = ("target", "residues", *(METRICS[n].label if n in METRICS else SAID[n] for n in shown), "relative seen")
+    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.relative) for t in targets]
     page.table("targets", headings, rows, "Each target, worst first")
     values = evaluation.column("lddt_ca")
     values = values[np.isfinite(values)]
@@ -217,7 +222,8 @@ def _protein(shown: Shown, positions: np.ndarray) -> Protein:
     chains = np.unique(np.asarray(shown.features.asym_id)[rows], return_inverse=True)[1]
     kept = (np.asarray(x)[rows] for x in (shown.features.aatype, positions, shown.seen.atom_mask))
     index = np.asarray(shown.features.residue_index)[rows]
-    return Protein(*kept, index, chains, shown.seen.plddt[-1][rows], shown.target.id)
+    plddt, names = shown.seen.plddt[-1][rows], tuple(shown.target.chains)
+    return Protein(*kept, index, chains, plddt, shown.target.id, chain_names=names)
 
 
 def trajectory(shown: Shown) -> str:
@@ -257,10 +263,12 @@ def _distances(page: Page, shown: Shown) -> None:
     said, contacts = (x[rows][:, rows] for x in (shown.seen.distances, shown.seen.contacts))
     atoms, mask = np.asarray(shown.targets.positions)[rows], np.asarray(shown.targets.atom_mask)[rows]
     pick = np.where(mask[:, CB], CB, CA)
-    place = np.arange(len(pick))
+    place, chain = np.arange(len(pick)), np.asarray(shown.features.asym_id)[rows]
     beta = np.where(mask[place, pick][:, None], atoms[place, pick], np.nan)
     true = np.linalg.norm(beta[:, None] - beta[None], axis=-1)
-    far = np.triu(np.abs(place[:, None] - place) >= APART) & np.isfinite(true)
+    other = chain[:, None] != chain
+    far = np.triu((np.abs(place[:, None] - place) >= APART) | other) & np.isfinite(true)
+    apart = f"{APART} or more residues apart{' or of two chains' if other.any() else ''}"
     real, likely = far & (true < CONTACT), far & (contacts > 0.5)
     right, hits, called = int((real & likely).sum()), int(real.sum()), int(likely.sum())
     page.figure(
@@ -275,7 +283,7 @@ def _distances(page: Page, shown: Shown) -> None:
         Caption(
             f"Contacts of {shown.target.id}, the worst target: pairs of CB atoms nearer than {CONTACT:g} angstrom.",
             "Above: the probability by the distogram; below: 1 where it is so.",
-            f"{called} pairs {APART} or more residues apart are called a contact, {right} of them are: "
+            f"{called} pairs {apart} are called a contact, {right} of them are: "
             + (
                 "what it calls may be trusted." if right > 0.7 * called and called else "do not build on what it calls."
             ),
@@ -293,8 +301,7 @@ def _distances(page: Page, shown: Shown) -> None:
         Caption(
             f"Distances between CB atoms of {shown.target.id}, the worst target: expected and known.",
             "The distogram does not tell distances above 22 angstrom apart; white: not observed.",
-            f"Of {hits} contacts {APART} or more residues apart (below {CONTACT:g} angstrom) it finds {right} with a "
-            "probability above 0.5: "
+            f"Of {hits} contacts {apart} (below {CONTACT:g} angstrom) it finds {right} with a probability above 0.5: "
             + (
                 "the fold is not seen; an alignment or a template must bring it."
                 if right < 0.3 * hits

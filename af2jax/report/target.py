@@ -75,7 +75,7 @@ def study(column: Column, seen: Sequence[Seen], groups: np.ndarray) -> Target:
     whole = [i for i, value in enumerate(values) if len(value) == len(sequences[i]) > 0 and np.isfinite(value).any()]
     hot = lambda value: np.where(np.isfinite(value)[:, None], np.eye(len(classes))[_index(value)], np.nan)
     labels = [hot(values[i]) if classes else values[i] for i in whole]
-    relation = signal.of_residues([sequences[i] for i in whole], labels) if whole else None
+    relation = signal.of_residues([seen[i].sequence for i in whole], labels) if whole else None
     return Target(column, classes, residue, values, relation, several)
 
 

@@ -19,9 +19,15 @@ def ranked(predictions: Sequence[tuple[Prediction, int]], by: str = "auto") -> l
     """Predictions with their seeds, the best first; equal ones stay in their order.
 
     Args:
-        by: "plddt" (its mean), "ptm", or "auto": `Prediction.ranking`.
+        by: "plddt" (its mean), "ptm", "iptm", or "auto": `Prediction.ranking`, which is also what counts for "iptm"
+            where there is none, as for one chain.
     """
-    score = {"plddt": lambda p: np.mean(p.plddt), "ptm": lambda p: p.ptm, "auto": lambda p: p.ranking}[by]
+    score = {
+        "plddt": lambda p: np.mean(p.plddt),
+        "ptm": lambda p: p.ptm,
+        "iptm": lambda p: p.ranking if p.iptm is None else p.iptm,
+        "auto": lambda p: p.ranking,
+    }[by]
     return sorted(predictions, key=lambda entry: -score(entry[0]))
 
 
@@ -93,7 +99,7 @@ def save(entries: dict[int, tuple[Prediction, int]], out, naming, plots, arrays,
 def _writable(prediction: Prediction) -> Prediction:
     """The prediction, if its numbers are finite; with a note where the PDB format cannot hold it."""
     protein = prediction.protein
-    numbers = (prediction.plddt, prediction.pae, prediction.ptm, prediction.iptm)
+    numbers = (prediction.plddt, prediction.pae, prediction.ptm, prediction.iptm, prediction.chain_tm)
     if not all(np.isfinite(x).all() for x in numbers if x is not None):
         raise InputError(f"{protein.name}: the scores are not finite; nothing is written")
     protein.check()

@@ -110,7 +110,7 @@ def _confidence(prediction: Prediction) -> dict:
 
 
 def ranking(entries: Iterable[tuple[Prediction, int]]) -> dict:
-    """AlphaFold's ranking, best first; beside it the scores that its own has only in pickles, and the notes."""
+    """AlphaFold's ranking, best first; beside it the scores that its own has in pickles at most, and the notes."""
     several = {_pred(p, seed): p for p, seed in entries}
     complexes = all(p.iptm is not None for p in several.values())
     key, unit = ("iptm+ptm", 100) if complexes else ("plddts", 1)
@@ -118,5 +118,8 @@ def ranking(entries: Iterable[tuple[Prediction, int]]) -> dict:
     for score in ("ptm", "iptm"):
         if found := {name: x for name, p in several.items() if (x := getattr(p, score)) is not None}:
             out[score] = found
+    for name, p in several.items():
+        for score, found in p.chain_scores().items():
+            out.setdefault(score, {})[name] = found
     notes = dict.fromkeys(note for p in several.values() for note in p.protein.notes)
     return out | ({"notes": list(notes)} if notes else {})

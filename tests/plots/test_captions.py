@@ -25,6 +25,7 @@ def test_ranges():
     assert ranges(ONE, chosen) == "1-3, 10, 19-22" and ranges(TWO, chosen) == "A1-3, A10, A19-20, B1-2"
     assert ranges(ONE, ~chosen & False) == "" and ranges(ONE, chosen | True) == "1-40"
     assert ranges(protein((40,), skip=(20,)), chosen) == "1-3, 10, 19-20, 31-32"
+    assert ranges(dataclasses.replace(TWO, chain_names=("H", "L")), chosen) == "H1-3, H10, H19-20, L1-2"
     on = dataclasses.replace(TWO, residue_index=np.arange(40))
     assert ranges(on, chosen) == "A1-3, A10, A19-20, B21-22"
     assert ranges(ONE, np.arange(40) % 2 == 0).endswith("9, 11 and 14 more stretches")
@@ -105,6 +106,30 @@ def test_distogram(tmp_path):
     assert "Of 4 likely contacts" in text and "the structure has 0%: they disagree" in text
     positions[[6, 7, 8, 9]] = positions[0]
     assert "the structure has 100%: the two agree. Note: random" in draw(folded, contacts)
+
+
+@pytest.mark.parametrize("kind", ["plddt", "coverage", "pae", "distogram"])
+def test_lines_lie_between_chains_and_their_names_above(kind, tmp_path, monkeypatch):
+    from af2jax.plots import figure
+
+    kept, three = [], dataclasses.replace(protein((20, 12, 8), name="job", notes=()), chain_names=("H", "L", "$x$"))
+    monkeypatch.setattr(figure, "save", lambda out, path: kept.append(out) or path)
+    table, rows = np.full((40, 40), 3.0), np.zeros((4, 40), int)
+    draw = {
+        "plddt": lambda path: confidence(path, three, [three.plddt]),
+        "coverage": lambda path: coverage(path, three, rows),
+        "pae": lambda path: pae(path, three, [table]),
+        "distogram": lambda path: distogram(path, three, table, table / 4),
+    }
+    draw[kind](tmp_path)
+    square = kind in ("pae", "distogram")
+    for axis in (axis for axis in kept[0].axes if axis.get_xlabel()):
+        steady = lambda values: [values[0]] if len({*values}) == 1 and len(values) == 2 else []
+        across = [x for line in axis.lines for x in steady(list(line.get_xdata()))]
+        along = [y for line in axis.lines for y in steady(list(line.get_ydata()))]
+        assert {20.5, 32.5} <= {*across} and ({20.5, 32.5} <= {*along}) is square
+        (top,) = axis.child_axes
+        assert [text.get_text() for text in top.get_xticklabels()] == ["H", "L", r"\$x\$"]
 
 
 def test_many_chains_are_not_named(tmp_path):

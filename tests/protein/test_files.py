@@ -213,3 +213,34 @@ def test_t24_the_last_atom_of_a_pdb_file():
     glycines = dataclasses.replace(glycines, positions=glycines.positions % 100)
     records = [line[6:11] for line in glycines.to_pdb().splitlines() if line.startswith(("ATOM", "TER"))]
     assert [int(serial) for serial in records] == list(range(1, 100000))
+
+
+NAMED = dataclasses.replace(CASES["three chains"], chain_names=("H", "L", "x"))
+
+
+@pytest.mark.parametrize("kind", ["cif", "pdb"])
+def test_chains_are_called_as_given(kind, tmp_path):
+    gemmi = pytest.importorskip("gemmi")
+    path = tmp_path / f"a.{kind}"
+    path.write_text(NAMED.to_pdb() if kind == "pdb" else NAMED.to_mmcif())
+    model = gemmi.read_structure(str(path))[0]
+    assert [(chain.name, len(chain)) for chain in model] == [("H", 7), ("L", 7), ("x", 9)]
+    if kind == "cif":
+        block = gemmi.cif.read(str(path)).sole_block()
+        for column in ("_struct_asym.id", "_ma_target_entity_instance.asym_id"):
+            assert list(block.find_values(column)) == ["H", "L", "x"]
+        for column in ("_ma_qa_metric_local.label_asym_id", "_pdbx_poly_seq_scheme.pdb_strand_id"):
+            assert list(block.find_values(column)) == ["H"] * 7 + ["L"] * 7 + ["x"] * 9
+
+
+def test_names_of_more_than_one_letter_are_in_mmcif_alone():
+    long = dataclasses.replace(NAMED, chain_names=("H", "heavy", "L"))
+    assert "chain heavy, a longer name than the one letter" in long.beyond_pdb() and "heavy" in long.to_mmcif()
+    with pytest.raises(InputError, match=r"chain heavy, a longer name.*; use the mmCIF file"):
+        long.to_pdb()
+
+
+@pytest.mark.parametrize("names", [("H", "L"), ("H", "L", "L"), ("H", "L", "x", "y")], ids=str)
+def test_each_chain_has_a_name_of_its_own(names):
+    with pytest.raises(InputError, match="3 chains cannot be called H, L"):
+        dataclasses.replace(NAMED, chain_names=names).to_mmcif()

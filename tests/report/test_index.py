@@ -52,6 +52,16 @@ def test_queries_of_both_namings_and_failures(tmp_path, index):
     assert "<h1>Predictions: 3 done, 0 failed</h1>" in text and ">Failed<" not in text
 
 
+@pytest.mark.parametrize("naming", ["colabfold", "alphafold"])
+def test_complexes_have_an_iptm(naming, tmp_path, index):
+    done(tmp_path, "one", naming)
+    done(tmp_path, "two", naming, lengths=(5, 4))
+    text = index()
+    assert re.findall(r"<th scope=col>(.*?)</th>", text)[3:5] == ["pTM", "ipTM"]
+    first, second = re.findall(r"<tr><td>(.*?)</tr>", text)
+    assert '<td class="n">0.51' in second and "<td></td><td></td>" in first  # neither ipTM nor remarks
+
+
 def test_nothing_is_written_where_nothing_is_done(tmp_path):
     (tmp_path / "other.done.txt").write_text("")  # ColabFold's
     batch.note(tmp_path, {"q": "broken"})

@@ -13,6 +13,7 @@ from af2jax.report import alignments, chains, reference
 from af2jax.report.look import BINS, Seen, effective, look
 from tests.data import tables
 from tests.data.tables import MISSING, SEQUENCES, changed
+from tests.metrics.test_dockq import strands
 
 
 @pytest.fixture
@@ -118,3 +119,17 @@ def test_helices_and_strands_of_known_folds(tmp_path):
         planned = one.item.values["ss"].count("H") / one.length
         assert abs(one.structure.helix - planned) < 0.25
         assert one.structure.rg == pytest.approx(float(one.item.values["rg"]), abs=0.01)
+
+
+def test_a_complex(tmp_path):
+    """What is missing between its chains is missing in neither; each chain has its own sequence."""
+    (tmp_path / "a.cif").write_text(strands([9, 12]).to_mmcif())
+    (one,) = look([Item("a", "a", file=tmp_path / "a.cif", chain="A,B")])
+    assert not one.problem and [len(chain) for chain in one.sequence.split("/")] == [9, 12] and one.length == 21
+    assert one.structure.observed == 1 and one.structure.inner == 0
+    atoms = strands([9, 12]).to_mmcif().splitlines()
+    gap = [x for x in atoms if not (x.startswith("ATOM") and " B 2 5 " in x)]
+    assert len(atoms) - len(gap) == 5
+    (tmp_path / "b.cif").write_text("\n".join(gap))
+    (two,) = look([Item("b", "b", file=tmp_path / "b.cif", chain="A,B")])
+    assert two.structure.inner == 1 and two.structure.observed == 20 / 21

@@ -101,6 +101,54 @@ def test_a_preset_without_pae_says_so(tmp_path):
     assert "model_1 predicts no aligned error" in text and "pTM" not in text and "mean pLDDT" in text
 
 
+def table(text: str, title: str) -> list[list[str]]:
+    """The cells of the table with this caption."""
+    body = re.search(f"<caption>{title}.*?</table>", text)[0]
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", body)]
+
+
+def complex_of(iptm=0.45, **fields):
+    """Three chains: the second touches the first, the third lies far away."""
+    one = prediction((12, 11, 5), plddt=np.full(28, 92.0), iptm=iptm, **fields)
+    x = one.protein.positions * np.where(one.protein.chain_index < 2, 1, 0)[:, None, None]
+    x = x + 300 * (one.protein.chain_index == 2)[:, None, None]
+    return dataclasses.replace(one, protein=dataclasses.replace(one.protein, positions=x, chain_names=("H", "L", "ag")))
+
+
+def test_how_chains_lie_to_each_other(tmp_path):
+    one = complex_of()
+    text = written([(one, 0)], tmp_path, plots=False).read_text()
+    rows = {row[0]: row[1:] for row in table(text, "Pairs of chains of rank 1")}
+    found = one.interfaces
+    assert next(iter(rows)) == "H-L" and rows["H-L"][0] == "0.5123" and int(rows["H-L"][2]) == found.contacts[0, 1] > 0
+    assert rows["H-L"][1:] == [f"{found.pae[0, 1]:.4g}", rows["H-L"][2], f"{found.pdockq[0, 1]:.4g}", "92"]
+    assert rows["H-ag"] == ["0.5123", "", "0", "0", ""]  # what no contact tells is not known
+    assert table(text, "Chains of rank 1") == [
+        [n, s, "92", t]
+        for n, s, t in zip(("H", "L", "ag"), ("12", "11", "5"), ("0.7123", "0.8123", "0.9123"), strict=True)
+    ]
+    assert "The arrangement of the chains is not to be trusted: ipTM 0.45" in text
+    assert "1 of 3 pairs touch; of these 0 have an ipTM of 0.8 or more, and 1 one below 0.6." in text
+    assert (
+        "every chain may be read" not in text
+        and "How the chains" not in written([(confident(), 0)], tmp_path).read_text()
+    )
+
+
+@pytest.mark.parametrize(("iptm", "says"), [(0.59, "not to be"), (0.6, "right or wrong"), (0.8, "it is confident")])
+def test_what_iptm_means(iptm, says, tmp_path):
+    text = written([(complex_of(iptm), 0)], tmp_path, plots=False).read_text()
+    words = ("not to be trusted: ipTM", "it may be right or wrong", "on it is confident")
+    assert [says in word for word in words] == [word in text for word in words]
+
+
+def test_a_complex_without_pae(tmp_path):
+    one = complex_of(None, pae=None, ptm=None, chain_tm=None, preset="model_1")
+    text = written([(one, 0)], tmp_path, plots=False).read_text()
+    assert "model_1 predicts no aligned error, hence no ipTM: whether its 3 chains" in text
+    assert [len(row) for row in table(text, "Pairs of chains")] == [4] * 3 and len(table(text, "Chains of")[0]) == 3
+
+
 def test_a_name_does_nothing_and_nothing_is_asked_of_a_network(tmp_path):
     one = confident(low=range(8), name=HOSTILE, notes=(HOSTILE,))
     path = written([(one, 0)], tmp_path, plots=False, alignment=shallow(40, 30))

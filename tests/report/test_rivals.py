@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from af2jax.constants.residues import RESTYPES, encode
+from af2jax.report import signal
 from af2jax.report.evaluation import Answers
-from af2jax.report.rivals import Known, rivals
+from af2jax.report.rivals import WINDOW, Known, _windows, rivals
 
 RNG = np.random.default_rng(0)
 
@@ -78,3 +79,11 @@ def test_a_class_of_which_training_has_one():
     learn = [known(i, s, np.arange(30) * 0) for i, s in enumerate(sequences(4))] + [known(9, "ACDEF", [2, 0, 0, 0, 0])]
     for answers in rivals(learn, residues(2), True, 3).values():
         assert answers[0].said.shape == (30, 3) and np.isfinite(answers[0].said).all()
+
+
+def test_neighbours_are_of_one_chain():
+    both, first, second = (known(0, s, np.zeros(len(s.replace("/", "")), int)) for s in ("MKTAY/GDE", "MKTAY", "GDE"))
+    np.testing.assert_array_equal(_windows(both), np.concatenate([_windows(first), _windows(second)]))
+    assert _windows(first).shape == (5, (2 * WINDOW + 1) * 21)
+    parts = [signal._windows(s) for s in ("MKTAY", "GDE")]
+    np.testing.assert_array_equal(signal._windows("MKTAY/GDE"), np.concatenate(parts))

@@ -22,6 +22,16 @@ def test_the_best_comes_first(tmp_path):
     assert structures == ["001", "003", "000", "002"]
     complexes = [(prediction((5, 4), iptm=iptm, shift=-30 * iptm), 0) for iptm in (0.2, 0.9)]
     assert [p.iptm for p, _ in ranked(complexes)] == [0.9, 0.2]
+    assert [p.iptm for p, _ in ranked(complexes, "iptm")] == [0.9, 0.2]
+    assert [p.iptm for p, _ in ranked(complexes, "plddt")] == [0.2, 0.9]
+    assert ranked(pairs, "iptm") == ranked(pairs)  # one chain has none
+
+
+def test_complexes_are_ranked_as_published():
+    one, other = (prediction((5, 4), ptm=ptm, iptm=iptm) for ptm, iptm in ((0.5, 0.25), (0.95, 0.2)))
+    assert one.ranking == pytest.approx(100 * (0.8 * 0.25 + 0.2 * 0.5))
+    assert [p.iptm for p, _ in ranked([(one, 0), (other, 0)], "auto")] == [0.2, 0.25]
+    assert [p.iptm for p, _ in ranked([(one, 0), (other, 0)], "iptm")] == [0.25, 0.2]
 
 
 def test_a_relaxed_structure_lies_beside_its_rank(tmp_path):
@@ -39,10 +49,11 @@ def test_plots_belong_to_rank_1(tmp_path):
 
 
 @pytest.mark.parametrize("naming", ["colabfold", "alphafold"])
-@pytest.mark.parametrize("where", ["positions", "pae", "ptm", "plddt", "second"])
+@pytest.mark.parametrize("where", ["positions", "pae", "ptm", "plddt", "chain_tm", "second"])
 def test_t20_what_is_not_finite_is_not_written(naming, where, tmp_path):
-    good = prediction()
+    good = prediction((5, 4))
     fields = {"pae": good.pae * np.nan, "ptm": np.nan, "plddt": good.plddt * np.inf}
+    fields["chain_tm"] = good.chain_tm * np.nan
     atoms = dataclasses.replace(good.protein, positions=np.where(good.protein.atom_mask[..., None], np.nan, 0.0))
     bad = dataclasses.replace(good, **({where: fields[where]} if where in fields else {"protein": atoms}))
     pairs = [(good, 0), (bad, 1)] if where == "second" else [(bad, 0)]
@@ -74,14 +85,14 @@ def test_t24_more_than_62_chains(naming, tmp_path, caplog):
 
 
 def test_t24_more_than_99999_atoms(tmp_path):
-    size = 25000
+    size = 7500
     one = prediction()
     chain = np.repeat(np.arange(5), size // 5)
     atoms = dataclasses.replace(
         one.protein,
-        aatype=np.full(size, 7),
-        positions=np.zeros((size, 37, 3)),
-        atom_mask=np.arange(37)[None] < np.full((size, 1), 5),
+        aatype=np.full(size, 17),
+        positions=np.zeros((size, 37, 3)) + 100 * chain[:, None, None],
+        atom_mask=np.arange(37)[None] < np.full((size, 1), 14),
         residue_index=np.arange(size) % (size // 5),
         chain_index=chain,
         plddt=np.zeros(size),
@@ -89,7 +100,7 @@ def test_t24_more_than_99999_atoms(tmp_path):
     found = dataclasses.replace(one, protein=atoms, plddt=np.zeros(size), pae=None, distances=None, contacts=None)
     files = found.save(tmp_path, plots=False)
     assert {f.suffix for f in files} == {".cif", ".json"}
-    assert "125000 atoms, more than the PDB format can number" in files[0].read_text()
+    assert "105000 atoms, more than the PDB format can number" in files[0].read_text()
 
 
 def test_bad_arguments(tmp_path):

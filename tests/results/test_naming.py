@@ -61,13 +61,34 @@ def test_colabfold_scores(tmp_path):
     prediction(pae=None, ptm=None, preset="model_1").save(tmp_path / "none", plots=False)
     tag = "rank_001_alphafold2_ptm_model_1_seed_000"
     scores = read(tmp_path / "two", f"job_scores_{tag}.json")
-    assert list(scores) == ["plddt", "max_pae", "pae", "ptm", "iptm"]
+    assert list(scores) == [
+        *("plddt", "max_pae", "pae", "ptm", "iptm", "per_chain_ptm", "pairwise_iptm"),
+        *("interface_pae", "pdockq", "interface_contacts"),
+    ]
+    assert scores["per_chain_ptm"] == {"A": 0.71, "B": 0.81} and scores["pairwise_iptm"] == {"A-B": 0.51}
+    assert scores["interface_contacts"]["A-B"] == found.interfaces.contacts[0, 1] > 0
+    assert scores["interface_pae"]["A-B"] == pytest.approx(found.interfaces.pae[0, 1], abs=0.006)
+    assert scores["pdockq"]["A-B"] == pytest.approx(found.interfaces.pdockq[0, 1], abs=6e-4)
     assert (scores["ptm"], scores["iptm"]) == (0.61, 0.51) and scores["max_pae"] == np.max(scores["pae"])
     np.testing.assert_allclose(scores["pae"], found.pae, atol=0.006)
     np.testing.assert_allclose(scores["plddt"], found.plddt, atol=0.006)
     assert list(read(tmp_path / "one", f"job_scores_{tag}.json")) == ["plddt", "max_pae", "pae", "ptm", "notes"]
     assert list(read(tmp_path / "none", "job_scores_rank_001_alphafold2_model_1_seed_000.json")) == ["plddt"]
     assert not (tmp_path / "none/job_predicted_aligned_error_v1.json").exists()
+
+
+def test_chains_that_do_not_touch_or_of_which_less_is_known():
+    found = prediction((5, 4))
+    far = found.protein.positions + 500 * found.protein.chain_index[:, None, None]
+    found = dataclasses.replace(
+        found, protein=dataclasses.replace(found.protein, positions=far, chain_names=("H", "L"))
+    )
+    scores = json.loads(json.dumps(found.scores(), allow_nan=False))
+    assert scores["interface_pae"] == {"H-L": None} and scores["interface_contacts"] == scores["pdockq"] == {"H-L": 0}
+    bare = dataclasses.replace(found, pae=None, ptm=None, iptm=None, chain_tm=None)
+    assert list(bare.scores()) == ["plddt", "pdockq", "interface_contacts"]
+    assert bare.ranking == pytest.approx(bare.plddt.mean())
+    assert list(prediction((2, 3, 2)).pairs) == ["A-B", "A-C", "B-C"]
 
 
 def test_pae_as_in_the_alphafold_database(tmp_path):
@@ -102,6 +123,7 @@ def test_alphafold_ranking_of_complexes(tmp_path):
     save_job([(prediction((5, 4)), 0)], tmp_path, naming="alphafold", plots=False)
     ranking = read(tmp_path, "job/ranking_debug.json")
     assert ranking["iptm+ptm"] == {"model_1_ptm_pred_0": pytest.approx(0.8 * 0.51234 + 0.2 * 0.61234)}
+    assert ranking["pairwise_iptm"] == {"model_1_ptm_pred_0": {"A-B": 0.51}}
     assert ranking["iptm"] == {"model_1_ptm_pred_0": 0.51234} and ranking["ptm"] == {"model_1_ptm_pred_0": 0.61234}
 
 
@@ -134,3 +156,10 @@ def test_what_was_kept(naming, tmp_path):
             *("aatype", "residue_index", "chain_index", "positions", "atom_mask"),
         }
         assert np.array_equal(arrays["pae"], found.pae) and arrays["ptm"] == found.ptm
+
+
+def test_the_tables_of_chains_are_kept(tmp_path):
+    found = prediction((5, 4))
+    found.save(tmp_path, arrays=True, plots=False)
+    with np.load(next(tmp_path.glob("*.npz")), allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["chain_tm"], found.chain_tm) and arrays["iptm"] == found.iptm
