@@ -56,7 +56,8 @@ check-weights: $(STAMP)  ## AF2JAX_PARAMS=DIR: loads every preset in DIR and fol
 	@test -n "$$AF2JAX_PARAMS" || { echo "set AF2JAX_PARAMS to the directory of DeepMind's .npz files"; exit 2; }
 	$(BIN)/python -m pytest tests/weights -q -s
 
-bench: $(STAMP)
+bench: $(STAMP)  ## memory as compiled, then time beside DeepMind's code; an hour or more on a quiet machine
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.forward
 	$(BIN)/python -m benchmarks.gradient
 	$(BIN)/python -m benchmarks.finetune

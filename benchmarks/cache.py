@@ -6,7 +6,7 @@ The full network (model_1_ptm, float32, weights by rule), as in `benchmarks.fine
 their losses, and one new head for residues with its own loss alone. The entry of the cache is in memory.
 """
 
-from benchmarks import flops, side_by_side
+from benchmarks import side_by_side
 from benchmarks.finetune import NAME, build
 
 SIDES = {
@@ -21,9 +21,8 @@ def main() -> None:
     """Measures and prints."""
     sizes, rounds = side_by_side.arguments(__doc__, rounds=5)
     print(side_by_side.title(f"training step of heads on {NAME}", sizes))
-    function, inputs = build(sizes, *SIDES["heads"])
     sides = {name: (build, sizes, *arguments) for name, arguments in SIDES.items()}
-    side_by_side.compare(sides, flops.count(function, *inputs), rounds)
+    side_by_side.compare(sides, rounds)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ made by rule, inputs are made up. FLOPs are those of matrix products, counted fr
 
 import tempfile
 
-from benchmarks import flops, side_by_side
+from af2jax.cli.measure import program
+from benchmarks import side_by_side
 
 NAME = "model_1_ptm"
 RECIPES = {
@@ -21,7 +22,7 @@ RECIPES = {
 
 
 def build(sizes: dict, recipe: str, options: dict, *kind: str):
-    """The step and its inputs; `kind`: "new head": it alone has a loss; "cached": the trunk is read from the cache."""
+    """The step with its inputs; `kind`: "new head": it alone has a loss; "cached": the trunk is read from the cache."""
     import jax
     import numpy as np
     import optax
@@ -59,7 +60,7 @@ def build(sizes: dict, recipe: str, options: dict, *kind: str):
         updates, opt_state = setup.optimizer.update(gradient, opt_state, trained)
         return optax.apply_updates(trained, updates), opt_state
 
-    return one_step, (state.trained, state.opt_state, state.frozen, example)
+    return program(one_step, state.trained, state.opt_state, state.frozen, example)
 
 
 def main() -> None:
@@ -68,12 +69,11 @@ def main() -> None:
     print(side_by_side.title(f"training step of {NAME}", sizes))
     work = {}
     for name, arguments in RECIPES.items():
-        function, inputs = build(sizes, *arguments)
-        work[name] = flops.count(function, *inputs)
+        work[name] = build(sizes, *arguments).work().flops
     for name, count in work.items():
         print(f"  {name:<40}{count / 1e9:8.1f} GFLOP  {count / work['full']:.2f} of full")
     sides = {name: (build, sizes, *arguments) for name, arguments in RECIPES.items()}
-    side_by_side.compare(sides, work["full"], rounds)
+    side_by_side.compare(sides, rounds)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ Needs the package alphafold-colabfold. Weights are made by rule; inputs are rand
 
 import time
 
-from benchmarks import flops, side_by_side
+from af2jax.cli.measure import program
+from benchmarks import side_by_side
 
 NAME = "model_1_ptm"
 
@@ -29,7 +30,7 @@ def ours(sizes: dict, runtime: dict):
     dictionary, flat = inputs(sizes)
     model = AlphaFold(preset(NAME), af2jax.Runtime(**runtime))
     forward = lambda params, features: af2jax.interop.outputs(af2jax.forward(model, params, features, 0))
-    return forward, (af2jax.pretrained.from_deepmind(flat, NAME), af2jax.interop.features(dictionary))
+    return program(forward, af2jax.pretrained.from_deepmind(flat, NAME), af2jax.interop.features(dictionary))
 
 
 def theirs(sizes: dict, subbatch: int):
@@ -42,7 +43,7 @@ def theirs(sizes: dict, subbatch: int):
     dictionary, flat = inputs(sizes)
     batch = {k: jnp.asarray(v) for k, v in (dictionary | oracle.atom_tables(dictionary)).items()}
     forward = oracle.network(preset(NAME), subbatch_size=subbatch)
-    return forward, (oracle.nested(flat), batch, oracle.zero_state(sizes["num_res"]))
+    return program(forward, oracle.nested(flat), batch, oracle.zero_state(sizes["num_res"]))
 
 
 def parts(sizes: dict) -> None:
@@ -89,7 +90,6 @@ def main() -> None:
     """Measures and prints."""
     sizes, rounds = side_by_side.arguments(__doc__, rounds=7)
     print(side_by_side.title(f"forward pass of {NAME}", sizes))
-    function, arguments = ours(sizes, {})
     sides = {
         "DeepMind's code, as shipped (chunks of 4)": (theirs, sizes, 4),
         "DeepMind's code, no chunks": (theirs, sizes, 10**6),
@@ -97,7 +97,7 @@ def main() -> None:
         "af2jax, chunks of 16": (ours, sizes, {"chunk": 16}),
         "af2jax, chunks of 4": (ours, sizes, {"chunk": 4}),
     }
-    side_by_side.compare(sides, flops.count(function, *arguments), rounds)
+    side_by_side.compare(sides, rounds, ours(sizes, {}).work().flops)
     parts(sizes)
 
 

@@ -2,13 +2,14 @@
 
 Domain adaptation: the structure module, LoRA, or everything is trained on a family's structures, and judged on members
 that were held out; beside the untuned network, one ideal helix, and the nearest training chain laid over by sequence,
-which within one family is hard to beat. What was forgotten is measured on proteins of no such family.
+which within one family is hard to beat. What was forgotten is measured on the chains that mini knows by heart.
 
-    python -m experiments.family --family FAMILY.tsv --general GENERAL --crop 128 --out family_out
+    python -m experiments.family --family FAMILY.tsv --data DATA --crop 128 --out family_out
 
 FAMILY is a table or folder as `af2jax finetune` reads it, with or without a column split (members that are all related
-need one), GENERAL another. For the peptides and MHC of alphafold_finetune (Motmaen et al. 2023) FAMILY is its table;
-their structures are predictions of AlphaFold's, not experiments. Hardware: 2 CPU cores, 30 minutes; expected result
+need one); DATA has chains.tsv and structures, as in `experiments/sides.py`. For the peptides and MHC of
+alphafold_finetune (Motmaen et al. 2023) FAMILY is its table; their structures are predictions of AlphaFold's, not
+experiments. Hardware: 2 CPU cores, 30 minutes; expected result
 and last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from change
 places: nothing may be gained.
 """
@@ -25,10 +26,10 @@ from af2jax.data.dataset import read_dataset
 from af2jax.files import write
 from af2jax.finetune import Training
 from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
-from experiments import walk
+from experiments import sides, walk
 
 FAMILY = flags.DEFINE_string("family", None, "Table or folder of the family.", required=True)
-GENERAL = flags.DEFINE_string("general", None, "Table or folder of other proteins.", required=True)
+DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures, of other proteins.", required=True)
 TEST = flags.DEFINE_float("test", 0.3, "Share of the members that are held out, where no column says which.")
 
 
@@ -52,6 +53,14 @@ def table(out: Path) -> Path:
     return write(out / "data.csv", text.getvalue())
 
 
+def general(out: Path) -> Path:
+    """The chains that af2jax-mini knows by heart."""
+    chains = sides.chains(Path(DATA.value).resolve())
+    known = set(sides.named(chains))
+    lines = [f"{chain['id']},{chain['file']},test" for chain in chains if chain["id"] in known]
+    return write(out / "general.csv", "\n".join(["id,file,split", *lines]) + "\n")
+
+
 def ways(data: Path) -> dict[str, Training | None]:
     """What is compared, the untuned network first."""
     tuned = lambda rate, **more: walk.training(data, learning_rate=rate, losses=walk.STRUCTURE, clamped=0.5, **more)
@@ -67,8 +76,9 @@ def main(_) -> None:
     """Makes the table, trains, compares."""
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
-    data = table(Path(walk.OUT.value).resolve())
-    found, _, verdicts = walk.compare(ways(data), data, Path(GENERAL.value).resolve(), activations=False)
+    out = Path(walk.OUT.value).resolve()
+    data = table(out)
+    found, _, verdicts = walk.compare(ways(data), data, general(out), activations=False)
     caption = (
         f"lDDT-CA of {len(found[0].evaluation.targets)} held-out members of the family. "
         f"{verdicts[0].text if verdicts else ''}"

@@ -53,8 +53,8 @@ LIBRARIES = {
     "pickle": (),
     "torch": (),
     "tensorflow": (),
-    "haiku": (),
-    "alphafold": (),
+    "haiku": ("cli",),
+    "alphafold": ("cli",),
 }
 
 

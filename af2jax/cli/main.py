@@ -6,6 +6,7 @@ Exit codes: 0 all done, 2 usage or bad input, 3 some items failed, 4 none succee
 import os
 import sys
 
+from af2jax.cli.bench import Bench
 from af2jax.cli.compare import Compare
 from af2jax.cli.doctor import Doctor
 from af2jax.cli.download import Download
@@ -35,6 +36,7 @@ COMMANDS = {
     "export": Export,
     "inspect": Inspect,
     "doctor": Doctor,
+    "bench": Bench,
 }
 COMPILING = (Predict, Finetune, Evaluate, Compare)  # commands whose compiled programs are kept on disk
 

@@ -1,6 +1,7 @@
-"""What to say when a network does not fit into memory."""
+"""What to say when a network does not fit into memory, and what would."""
 
 import os
+from collections.abc import Mapping
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -14,9 +15,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def explain(model, params, features) -> str:
     """Length, need, what would fit and what to try, in one line. The need is what the compiler plans for one pass."""
     n_res, rows, extra = int(features.seq_mask.sum()), features.msa.feat.shape[1], features.msa.extra.shape[1]
-    tries = [] if model.runtime.chunk else ["--chunk 4"]
-    tries += ["--bfloat16"] if model.runtime.dtype == "float32" else []
-    tries.append(f"--max-msa {max(rows // 2, 16)}:{max(extra // 4, 32)}")
+    tries = remedies(model.runtime.dtype, model.runtime.chunk, "--max-msa {}:{}", rows, extra)
     size = f"out of memory: {n_res} residues with {rows} MSA rows and {extra} extra rows"
     try:
         need, room = _need(model, params, features), _room()
@@ -30,6 +29,25 @@ def explain(model, params, features) -> str:
         else "it would fit if nothing else used the device"
     )
     return f"{size} {much}; {which}; try {' or '.join(tries)}"
+
+
+def remedies(dtype: str, chunk: int, fewer: str, rows: int, extra: int) -> list[str]:
+    """Flags that lessen the need; `fewer` is the form of the one for rows and extra rows."""
+    tries = [] if chunk else ["--chunk 4"]
+    tries += ["--bfloat16"] if dtype == "float32" else []
+    return [*tries, fewer.format(max(rows // 2, 16), max(extra // 4, 32))]
+
+
+def longest(need: Mapping[int, int | float], room: int | float) -> int:
+    """Residues that fit, from the bytes that two or more lengths need: linear in their square, as pairs are.
+
+    Beyond the last length this is a guess, from the last two.
+    """
+    known = sorted(need)
+    above = next((i for i, n in enumerate(known) if need[n] > room), len(known) - 1)
+    low, high = known[max(above - 1, 0)], known[max(above, 1)]
+    slope = (high**2 - low**2) / (need[high] - need[low])
+    return int((low**2 + slope * (room - need[low])) ** 0.5)
 
 
 def _need(model, params, features) -> int:

@@ -93,7 +93,7 @@ def test_bad_usage_is_one_line_and_2(run, flags, message):
 def test_longest():
     need = {100: 1e6, 200: 4e6, 400: 32e6}
     assert memory.longest(need, 2.25e6) == 150 and memory.longest(need, 4e6) in (199, 200)
-    assert memory.longest(need, 0.25e6) == 50 and 799 <= memory.longest(need, 256e6) <= 800
+    assert memory.longest(need, 0.25e6) == 50 and memory.longest(need, 256e6) == 1058
 
 
 def test_work_is_counted_as_it_is_done():
@@ -118,7 +118,9 @@ def test_a_pass_needs_what_predict_plans_for():
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("recipe", ["full", "last_blocks", "lora"])
+@pytest.mark.parametrize(
+    "recipe", ["full", *(pytest.param(r, marks=pytest.mark.slow) for r in ("last_blocks", "lora"))]
+)
 def test_a_step_computes_blocks_again(recipe):
     program = programs.training_step(How("tiny"), SIZES, recipe)
     passed = programs.one_pass(How("tiny"), SIZES).work().flops
