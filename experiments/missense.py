@@ -84,12 +84,13 @@ def table(wild: str, found: list[Variant], out: Path) -> tuple[Path, float, floa
 def ways(data: Path, mean: float, spread: float) -> dict[str, Training]:
     """What is compared, the baseline first."""
     heads = {"high": Head("residue", classes=2), "score": Head("residue", outputs=1, mean=mean, std=spread)}
-    task = {"heads": heads, "losses": {"high": 1.0, "score": 1.0}, "batch_size": 4}
-    head = task | {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
+    task = {"heads": heads, "losses": {"high": 1.0, "score": 1.0}, "batch_size": 8, "learning_rate": 1e-3}
+    task |= {"validate_every": max(walk.STEPS.value // 6, 1)}  # few variants are soon known by heart
+    head = task | {"recipe": "heads", "cache": True, "draws": 1}
     return {
         "heads on a random trunk": walk.training(data, **head | {"params": ""}),
         "heads on the trained trunk": walk.training(data, **head),
-        "LoRA": walk.training(data, **task | {"recipe": "lora", "rank": 4, "learning_rate": 1e-3}),
+        "LoRA": walk.training(data, **task | {"recipe": "lora", "rank": 4}),
     }
 
 

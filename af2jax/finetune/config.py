@@ -50,6 +50,7 @@ class Training:
         clusters, extra: rows of the MSA; 0: the preset's.
         clamped: share of the examples whose backbone FAPE is clamped; None: the preset's.
         dtype: of the trunk, "float32" or "bfloat16".
+        chunk: rows of attention and transitions that are computed at a time, which saves memory; 0: all.
         seed: of everything that is drawn.
         draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
         cache: activations of the frozen trunk are computed once for each draw; where nothing but new heads and
@@ -93,6 +94,7 @@ class Training:
     extra: int = 0
     clamped: float | None = None
     dtype: str = "float32"
+    chunk: int = 0
     seed: int = 0
     cache: bool = False
     cache_dir: str = ""
@@ -172,6 +174,7 @@ _ZERO = (
     "num_recycle",
     "clusters",
     "extra",
+    "chunk",
     "clamped",
     "seed",
     "patience",

@@ -7,9 +7,9 @@ from af2jax.model.msa import ColumnAttention, GlobalColumnAttention, RowAttentio
 from af2jax.model.outer import OuterProductMean
 from af2jax.model.triangle import pair_updates
 from af2jax.nn.dropout import Dropout
-from af2jax.nn.layers import Transition
 from af2jax.nn.runtime import Runtime
 from af2jax.nn.stack import stack
+from af2jax.nn.transition import Transition
 from af2jax.typing import Array, Bool, Float
 
 
@@ -34,7 +34,7 @@ class MsaBlock(nn.Module):
         row = RowAttention(c.heads, c.head_dim, self.runtime, name="msa_row")
         m += Dropout(c.dropout, axis=0)(row(m, z, msa_mask))
         m += column(m, msa_mask)
-        m += Transition(c.transition, name="msa_transition")(m)
+        m += Transition(c.transition, self.runtime, name="msa_transition")(m)
         if not self.opm_first:
             z += outer(m, msa_mask)
         return m, pair_updates(z, pair_mask, c.pair, self.runtime)

@@ -25,9 +25,17 @@ class OuterProductMean(nn.Module):
         count = jnp.einsum("si,sj->ij", mask, mask) + 1e-3
         kernel, bias = (w.astype(m.dtype) for w in Weights((self.channels**2, self.c_z), name="out")())
 
+        seq, res, c = b.shape
+        shallow = seq * self.c_z * (1 + c / res) < c * (seq + self.c_z)  # multiply-adds of a pair, over c
+        if shallow:
+            half = jnp.einsum("sjd,cdz->jscz", b, kernel.reshape(c, c, self.c_z))
+
         def outer(a):  # [rows N_seq c]
-            o = jnp.einsum("isc,sjd->ijcd", a, b)
-            o = o.reshape(*o.shape[:2], -1) @ kernel
+            if shallow:
+                o = jnp.einsum("isc,jscz->ijz", a, half)
+            else:
+                o = jnp.einsum("isc,sjd->ijcd", a, b)
+                o = o.reshape(*o.shape[:2], -1) @ kernel
             return o + jnp.broadcast_to(bias, o.shape)
 
         o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1))

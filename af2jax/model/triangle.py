@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from af2jax.config import PairStack
 from af2jax.nn.attention import Attention
 from af2jax.nn.dropout import Dropout
-from af2jax.nn.layers import LayerNorm, Linear, Transition, final, gate
+from af2jax.nn.layers import LayerNorm, Linear, final, gate
 from af2jax.nn.runtime import Runtime
+from af2jax.nn.transition import Transition
 from af2jax.typing import Array, Bool, Float
 
 
@@ -69,4 +70,4 @@ def pair_updates(
         return z
 
     z = multiply(attend(z)) if attention_first else attend(multiply(z))
-    return z + Transition(config.transition, name="pair_transition")(z)
+    return z + Transition(config.transition, runtime, name="pair_transition")(z)

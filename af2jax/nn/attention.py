@@ -2,7 +2,7 @@
 
 import flax.linen as nn
 
-from af2jax.nn.layers import Linear, final, gate
+from af2jax.nn.layers import Weights, linear
 from af2jax.nn.runtime import Runtime
 from af2jax.typing import Array, Bool, Float
 
@@ -25,11 +25,14 @@ class Attention(nn.Module):
     ) -> Float[Array, "rows N_q c_x"]:
         width = self.heads * self.head_dim
         split = lambda t: t.reshape(*t.shape[:-1], self.heads, self.head_dim)
-        q, k, v = (
-            split(Linear(width, bias=False, initializer="glorot", name=n)(t)) for n, t in (("q", x), ("k", y), ("v", y))
-        )
-        o = self.runtime.attend(q, k, v, bias, mask)
-        o = o.reshape(*x.shape[:-1], width)
-        if self.gated:
-            o *= nn.sigmoid(gate(width, name="gate")(x))
-        return final(x.shape[-1], name="out")(o)
+        project = lambda t, name: Weights((t.shape[-1], width), "glorot", bias=False, name=name)()
+        q, k, v = project(x, "q"), project(y, "k"), project(y, "v")
+        gate = Weights((x.shape[-1], width), bias_init=1.0, name="gate")() if self.gated else None
+        out = Weights((width, x.shape[-1]), name="out")()
+
+        def rows(x, y, mask):
+            o = self.runtime.attend(split(linear(x, q)), split(linear(y, k)), split(linear(y, v)), bias, mask)
+            o = o.reshape(*x.shape[:-1], width)
+            return linear(o * nn.sigmoid(linear(x, gate)) if self.gated else o, out)
+
+        return self.runtime.rows(rows, x, y, mask)  # projections too, so that a chunk is all that is held of them

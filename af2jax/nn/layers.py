@@ -1,4 +1,4 @@
-"""Linear, LayerNorm and Transition: float32 parameters, computing in the dtype of their input.
+"""Linear and LayerNorm: float32 parameters, computing in the dtype of their input.
 
 Initialisation follows section 1.11.4 of the supplement: LeCun normal by default, He before a ReLU, Glorot uniform for
 attention's queries, keys and values, zero weights and unit biases for gates, zero weights for the last layer of every
@@ -29,22 +29,33 @@ class Linear(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*axes c_in"]) -> Float[Array, "*axes c_out"]:
-        y = x @ self.param("kernel", INITS[self.initializer], (x.shape[-1], self.features)).astype(x.dtype)
-        if self.bias:
-            bias = self.param("bias", nn.initializers.constant(self.bias_init), (self.features,))
-            y += jnp.broadcast_to(bias.astype(x.dtype), y.shape)
-        return y
+        shape = (x.shape[-1], self.features)
+        return linear(x, _weights(self, shape, self.initializer, self.bias, self.bias_init))
 
 
 class Weights(nn.Module):
-    """The (kernel, bias) of a `final` layer, for a caller that applies them itself, chunk by chunk."""
+    """The (kernel, bias) of a `Linear`, by default of a `final`, for callers that apply them chunk by chunk."""
 
     shape: tuple[int, int]
+    initializer: str = "zeros"
+    bias: bool = True
+    bias_init: float = 0.0
 
     @nn.compact
-    def __call__(self) -> tuple[Array, Array]:
-        zeros = nn.initializers.zeros
-        return self.param("kernel", zeros, self.shape), self.param("bias", zeros, self.shape[1:])
+    def __call__(self) -> tuple[Array, Array | None]:
+        return _weights(self, self.shape, self.initializer, self.bias, self.bias_init)
+
+
+def _weights(module: nn.Module, shape: tuple[int, int], initializer: str, bias: bool, bias_init: float):
+    kernel = module.param("kernel", INITS[initializer], shape)
+    return kernel, module.param("bias", nn.initializers.constant(bias_init), shape[1:]) if bias else None
+
+
+def linear(x: Float[Array, "*axes c_in"], weights: tuple[Array, Array | None]) -> Float[Array, "*axes c_out"]:
+    """x @ kernel + bias in the dtype of `x`."""
+    kernel, bias = weights
+    y = x @ kernel.astype(x.dtype)
+    return y if bias is None else y + jnp.broadcast_to(bias.astype(x.dtype), y.shape)
 
 
 def gate(features: int, name: str) -> Linear:
@@ -74,17 +85,6 @@ class LayerNorm(nn.Module):
         y *= jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + 1e-5)
         scale, offset = (jnp.broadcast_to(p.astype(y.dtype), y.shape) for p in (scale, offset))
         return (y * scale + offset).astype(x.dtype)
-
-
-class Transition(nn.Module):
-    """Algorithms 9 "MSATransition" and 15 "PairTransition": the update, from a layer `factor` times wider."""
-
-    factor: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "*axes c"]) -> Float[Array, "*axes c"]:
-        hidden = Linear(self.factor * x.shape[-1], initializer="he", name="hidden")(LayerNorm(name="norm_in")(x))
-        return final(x.shape[-1], name="out")(nn.relu(hidden))
 
 
 def masked_mean(x: Float[Array, "*axes"], mask: Bool[Array, "*axes"], axis, eps: float = 1e-10) -> Array:

@@ -37,7 +37,7 @@ class Runtime:
     Attributes:
         dtype: of the trunk's activations, "float32" or "bfloat16"; parameters, LayerNorm, softmax, geometry, structure
             module and heads stay float32.
-        chunk: rows of attention, or of the outer product, computed at a time; 0: all at once.
+        chunk: rows of attention, of a transition, or of the outer product, computed at a time; 0: all at once.
         impl: a name of `IMPLS`.
         remat: recompute each block of a stack in the backward pass instead of storing its inside.
     """
@@ -62,5 +62,5 @@ class Runtime:
         bias: Float[Array, "heads N_q N_k"] | None,
         mask: Bool[Array, "rows N_k"],
     ) -> Float[Array, "rows N_q heads c"]:
-        """Attention within each row; `bias` is shared by all rows."""
-        return self.rows(lambda q, k, v, mask: IMPLS[self.impl](q, k, v, bias, mask), q, k, v, mask)
+        """Attention within each row, all rows at once; `bias` is shared by them."""
+        return IMPLS[self.impl](q, k, v, bias, mask)

@@ -8,7 +8,8 @@ import pytest
 
 from af2jax.nn.attention import Attention
 from af2jax.nn.dropout import Dropout
-from af2jax.nn.layers import LayerNorm, Linear, Transition, final, gate, masked_mean
+from af2jax.nn.layers import LayerNorm, Linear, final, gate, masked_mean
+from af2jax.nn.transition import Transition
 
 KEY = jax.random.key(0)
 X = jax.random.normal(jax.random.key(1), (3, 5, 8))

@@ -16,7 +16,7 @@ from af2jax.config import preset
 from af2jax.geometry import quaternion
 from af2jax.geometry.rigid import Rigid
 from af2jax.model import ipa, msa, outer, triangle
-from af2jax.nn.layers import Transition
+from af2jax.nn.transition import Transition
 from af2jax.pretrained import deepmind
 from tests import oracle, support
 
