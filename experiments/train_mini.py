@@ -6,7 +6,7 @@ than the others, to be learnt by heart.
 
     python -m experiments.train_mini --data DATA --out mini_out
 
-Six trainings, each a run directory, and each begins where another ends; what was stopped goes on when the command is
+Five trainings, each a run directory, and each begins where another ends; what was stopped goes on when the command is
 given again:
 
     initial     crops of 48 from single sequences, the losses without violations, no recycles
@@ -15,10 +15,10 @@ given again:
     polished    crops of 64 again, single sequences: what was known by heart, and lost, comes back
     known       as `polished`, the named chains drawn more often still
     confidence  pLDDT, PAE and resolved atoms alone, on the network of `known`, frozen, from the cache
-    plain       as `tuned`, without that loss: what does the physics help, and what does it cost?
 
-The weights are written as `params_mini.npz` in float16; `experiments/assess_mini.py` measures them. Hardware: 2 CPU
-cores, two hours; expected result and last good commit: experiments/README.md.
+What the loss of violations helps and costs is measured by `experiments/physics.py`. The weights are written as
+`params_mini.npz` in float16; `experiments/assess_mini.py` measures them. Hardware: 2 CPU cores, 90 minutes; expected
+result and last good commit: experiments/README.md.
 """
 
 from pathlib import Path
@@ -73,7 +73,7 @@ def tables(data: Path, out: Path) -> dict[str, str]:
 
 
 def trainings(data: dict[str, str], out: Path, steps: int, seed: int) -> dict[str, Training]:
-    """The six, by the names of their folders."""
+    """The five, by the names of their folders."""
     end = lambda name, steps: str(place(out / name / "checkpoints", steps))
     common = COMMON | {"seed": seed, "validate_every": steps // 16, "save_every": steps // 160}
     first = common | {"data": data["train"], "losses": LOSSES, "crop": 48, "num_recycle": 0, "clamped": 0.5}
@@ -92,7 +92,6 @@ def trainings(data: dict[str, str], out: Path, steps: int, seed: int) -> dict[st
         "polished": Training(**last | physics | {"steps": 2 * few}),
         "known": Training(**last | physics | {"data": data["known"], "params": end("polished", 2 * few)}),
         "confidence": Training(**common | judged | {"steps": few}),
-        "plain": Training(**later),
     }
 
 

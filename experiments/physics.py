@@ -1,0 +1,101 @@
+"""Does the loss of violations help a small network, and what does it cost?
+
+The published recipe adds the loss of violations (bonds, angles, clashes; supplement, section 1.9.11) when it
+fine-tunes, and not before. Here af2jax-mini is trained further on the chains that it knows, in crops of 128, with that loss and
+without it, the same steps in the same order. Judged are the chains that it knows by heart and chains that it never saw:
+lDDT-CA, clashes and breaks of the chain. The cost is the time of a step. Rivals: the network as it is, one ideal helix.
+
+    python -m experiments.physics --data DATA --crop 128 --out physics_out
+
+DATA has chains.tsv and structures, as in `experiments/sides.py`. Hardware: 2 CPU cores, 15 minutes; expected result and
+last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from change
+places: nothing may be gained. What was stopped goes on when the command is given again.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags, logging
+
+from af2jax import compilation
+from af2jax.data.dataset import Item
+from af2jax.files import file_name, write
+from af2jax.finetune import Training
+from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
+from af2jax.metrics.statistics import paired
+from af2jax.report import evaluation as evaluating
+from af2jax.report.history import history
+from af2jax.report.scores import METRICS
+from experiments import sides, walk
+
+DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
+LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", lower_bound=16)
+
+PLAIN, PHYSICS = "without violations", "with violations"
+LOSSES = walk.STRUCTURE | {"angle_norm": 0.01}
+JUDGED = ("lddt_ca", "clashes", "breaks")
+
+
+def tables(data: Path, out: Path) -> tuple[Path, Path]:
+    """(what is learnt from, and unseen chains to judge by; the chains that are known by heart)."""
+    rng, chains = np.random.default_rng(0), [c for c in sides.chains(data) if c["length"] <= LONGEST.value]
+    head, known = ["id,file,sequence,placed,split"], set(sides.named(chains))
+    learnt, named = list(head), list(head)
+    for chain in chains:
+        sequence = placed = ""
+        if walk.SHUFFLE.value and chain["side"] == "train":
+            sequence, placed = walk.shuffled(Item(chain["id"], "", file=chain["file"]), rng)
+        part = {"train": "train", "valid": "test"}.get(chain["side"])
+        if part:
+            learnt.append(f"{chain['id']},{chain['file']},{sequence},{placed},{part}")
+        if chain["id"] in known:
+            named.append(f"{chain['id']},{chain['file']},,,test")
+    return write(out / "data.csv", "\n".join(learnt) + "\n"), write(out / "known.csv", "\n".join(named) + "\n")
+
+
+def ways(data: Path) -> dict[str, Training | None]:
+    """The network as it is, and the two trainings."""
+    tuned = lambda **more: walk.training(
+        data, rules=WITHOUT_ALIGNMENTS, learning_rate=5e-4, clamped=0.5, losses=LOSSES | more
+    )
+    return {"as it is": None, PLAIN: tuned(), PHYSICS: tuned(violation=0.1)}
+
+
+def differences(place: str, out: Path) -> list[str]:
+    """What the loss changes, of each number that is judged."""
+    lines = []
+    for name in JUDGED:
+        load = lambda way, seed, name=name: evaluating.load(out / place / f"{file_name(way)}_{seed}").column(name)
+        plain, physics = (
+            np.mean([load(way, seed) for seed in range(walk.SEEDS.value)], axis=0) for way in (PLAIN, PHYSICS)
+        )
+        found = paired(physics, plain)
+        sign = "" if found.difference.clear else "; the data cannot tell"
+        means = f"{np.nanmean(plain):.3g} without, {np.nanmean(physics):.3g} with"
+        lines.append(f"{METRICS[name].label}: {means}, difference {found.difference}{sign}")
+    return lines
+
+
+def main(_) -> None:
+    """Makes the tables, trains, compares."""
+    logging.set_verbosity(logging.ERROR)
+    compilation.persist()
+    out = Path(walk.OUT.value).resolve()
+    data, known = tables(Path(DATA.value).resolve(), out)
+    found, _, verdicts = walk.compare(ways(data), data, known, activations=False)
+    remarks = []
+    for what, place in (("chains never seen", "evaluations"), ("chains known by heart", "general")):
+        remarks += [f"- {what}: {line}" for line in differences(place, out)]
+    cost = {entry.name: history(entry.path) for entry in found[1:]}
+    seconds = {name: course.seconds / max(course.steps, 1) for name, course in cost.items()}
+    remarks.append(f"- a step takes {seconds[PLAIN]:.2f} s without and {seconds[PHYSICS]:.2f} s with that loss")
+    caption = (
+        f"lDDT-CA of {len(found[0].evaluation.targets)} chains never seen, after the same steps with and without the "
+        f"loss of violations. {remarks[0][2:]}."
+    )
+    figures = {"plots/means_lddt_ca.png": caption}
+    walk.summary("Does the loss of violations help, and what does it cost?", found, verdicts, figures, remarks)
+
+
+if __name__ == "__main__":
+    app.run(main)
