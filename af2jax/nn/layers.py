@@ -42,7 +42,7 @@ class Weights(nn.Module):
     bias_init: float = 0.0
 
     @nn.compact
-    def __call__(self) -> tuple[Array, Array | None]:
+    def __call__(self) -> tuple:
         return _weights(self, self.shape, self.initializer, self.bias, self.bias_init)
 
 
@@ -51,8 +51,8 @@ def _weights(module: nn.Module, shape: tuple[int, int], initializer: str, bias: 
     return kernel, module.param("bias", nn.initializers.constant(bias_init), shape[1:]) if bias else None
 
 
-def linear(x: Float[Array, "*axes c_in"], weights: tuple[Array, Array | None]) -> Float[Array, "*axes c_out"]:
-    """x @ kernel + bias in the dtype of `x`."""
+def linear(x: Float[Array, "*axes c_in"], weights: tuple) -> Float[Array, "*axes c_out"]:
+    """x @ kernel + bias in the dtype of `x`; `weights`: (kernel [c_in c_out], bias [c_out] or None)."""
     kernel, bias = weights
     y = x @ kernel.astype(x.dtype)
     return y if bias is None else y + jnp.broadcast_to(bias.astype(x.dtype), y.shape)
