@@ -8,14 +8,16 @@ sample is laid over both states (TM-score), and counts for a state where it is a
 
     python -m experiments.conformations --data DATA --out conformations_out
 
-DATA has pairs.tsv (pair, type, file_a, file_b) and structures. `--alignments` is a folder of PAIR.a3m; pairs without
-one are folded from their sequence alone, and so without the last two ways. Hardware: 2 CPU cores, 10 minutes; expected
-result and last good commit: experiments/README.md. With --shuffle the columns of the alignment change places.
+DATA has pairs.tsv (pair, type, file_a, file_b) with structures, and folders msa/CASE with native.pdb, native_state2.pdb
+and an alignment (.a3m). Pairs are folded from their sequence alone, and so without the last two ways. Hardware: 2 CPU
+cores, 10 minutes; expected result and last good commit: experiments/README.md. With --shuffle the columns of
+alignments change places.
 """
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -36,7 +38,6 @@ from experiments import sides
 
 DATA = flags.DEFINE_string("data", None, "Folder with pairs.tsv and structures.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
-ALIGNMENTS = flags.DEFINE_string("alignments", "", "Folder with an alignment PAIR.a3m of some pairs.")
 PRESET = flags.DEFINE_string("preset", "mini", "Network.")
 PARAMS = flags.DEFINE_string("params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package.')
 KIND = flags.DEFINE_string("kind", "fold_switch", "Type of the pairs.")
@@ -58,8 +59,9 @@ def subsets(codes: np.ndarray, rng: np.random.Generator) -> dict[str, list[np.nd
     while left and len(clusters) < SAMPLES.value:
         first = codes[left[0]]
         near = [i for i in left if (codes[i] == first)[first < GAP].mean() >= ALIKE]
-        clusters.append(np.array((near or left[:1])[: ROWS.value]))
-        left = [i for i in left if i not in set(near or left[:1])]
+        near = near or left[:1]
+        clusters.append(np.array(near[: ROWS.value]))
+        left = sorted(set(left) - set(near))
     uniform = [rng.choice(np.arange(1, len(codes)), len(rows), replace=False) for rows in clusters]
     return {"few rows": uniform, "clusters": clusters}
 
@@ -91,18 +93,38 @@ def samples(model, params, sequence: str, alignment: Path | None, folder: Path) 
     return found
 
 
-def judged(row: dict, model, params, out: Path) -> dict[str, list[tuple[float, float]]]:
+class Pair(NamedTuple):
+    """A protein with two known structures."""
+
+    name: str
+    first: Path
+    second: Path
+    alignment: Path | None  # its first row is what is folded; None: the sequence of the first structure
+
+
+def pairs(data: Path) -> list[Pair]:
+    """Those with an alignment, and the shortest of the others."""
+    found = []
+    for second in sorted(data.glob("msa/*/native_state2.pdb*")):
+        first, rows = next(second.parent.glob("native.pdb*")), sorted(second.parent.glob("*.a3m*"))
+        if rows and len(read_alignment(rows[0]).query) <= LONGEST.value:
+            found.append(Pair(second.parent.name, first, second, rows[0]))
+    rows = [row for row in sides.read(data, "pairs.tsv") if row["type"] == KIND.value]
+    rows = sorted((row for row in rows if int(row["len_a"]) <= LONGEST.value), key=lambda row: int(row["len_a"]))
+    alone = [Pair(row["pair"], data / row["file_a"], data / row["file_b"], None) for row in rows]
+    return [*found, *alone][: PAIRS.value]
+
+
+def judged(pair: Pair, model, params, out: Path) -> dict[str, list[tuple[float, float]]]:
     """{way: (TM-score to the first state, to the second) of each sample} of a pair."""
-    data, first = Path(DATA.value).resolve(), read_chain(Path(DATA.value) / row["file_a"])
-    second, sequence = read_chain(data / row["file_b"]), first.sequence
-    alignment = Path(ALIGNMENTS.value) / f"{row['pair']}.a3m" if ALIGNMENTS.value else None
-    alignment = alignment if alignment and alignment.exists() else None
-    laid = nearest(sequence, {"b": second.sequence}).pairs
+    known = [read_chain(file) for file in (pair.first, pair.second)]
+    sequence = read_alignment(pair.alignment).query if pair.alignment else known[0].sequence
+    laid = [nearest(sequence, {"known": chain.sequence}).pairs for chain in known]
     states = [
-        (first.positions[:, CA], first.atom_mask[:, CA]),
-        transfer(laid, len(sequence), second.positions[:, CA], second.atom_mask[:, CA]),
+        transfer(place, len(sequence), chain.positions[:, CA], chain.atom_mask[:, CA])
+        for place, chain in zip(laid, known, strict=True)
     ]
-    found = samples(model, params, sequence, alignment, out / "alignments" / row["pair"])
+    found = samples(model, params, sequence, pair.alignment, out / "alignments" / pair.name)
     return {way: [tuple(tm_score(ca, *state) for state in states) for ca in each] for way, each in found.items()}
 
 
@@ -151,15 +173,13 @@ def main(_) -> None:
     compilation.persist()
     out = Path(OUT.value)
     model, params = af2jax.load(PRESET.value, PARAMS.value or None)
-    rows = [row for row in sides.read(Path(DATA.value), "pairs.tsv") if row["type"] == KIND.value]
-    rows = sorted((row for row in rows if int(row["len_a"]) <= LONGEST.value), key=lambda row: int(row["len_a"]))
     found = {}
-    for row in rows[: PAIRS.value]:
-        place = out / "pairs" / f"{row['pair']}.json"
+    for pair in pairs(Path(DATA.value).resolve()):
+        place = out / "pairs" / f"{pair.name}.json"
         if not place.exists():
-            write(place, json.dumps(judged(row, model, params, out)) + "\n")
-        found[row["pair"]] = json.loads(place.read_text())
-        print(f"{row['pair']}: done", flush=True)
+            write(place, json.dumps(judged(pair, model, params, out)) + "\n")
+        found[pair.name] = json.loads(place.read_text())
+        print(f"{pair.name}: done", flush=True)
     report(found, out)
 
 
