@@ -197,6 +197,13 @@ def canonical(name: str) -> str:
     return text
 
 
+def graph(config: Config) -> Config:
+    """What is compiled: presets that differ in weights, in inputs, or in how often they recycle are equal."""
+    one = Config()
+    names = ("name", "data", "num_recycle", "recycle_tolerance", "triangle_layout", "remark")
+    return replace(config, **{name: getattr(one, name) for name in names})
+
+
 def family(name: str) -> list[str]:
     """The presets that `name` means: one, or the five of a model type of ColabFold's, such as "alphafold2_ptm".
 

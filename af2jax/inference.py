@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 import jax
 import numpy as np
 
+from af2jax.config import graph
 from af2jax.data.pipeline import NO_ALIGNMENT
 from af2jax.errors import InputError
 from af2jax.metrics import confidence, distogram, interface
@@ -78,11 +79,11 @@ def predict(
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
     notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
-    several = _several(features)
+    several, compiled = _several(features), model.clone(config=graph(model.config))
     prev, changes, passes = initial(features, model.config), [], []
     for index in range(num_recycle + 1):
         prev, atom_mask, scores, moved = _pass(
-            model, "distogram" in keep, params, features, num_recycle - index, prev, key, several
+            compiled, "distogram" in keep, params, features, num_recycle - index, prev, key, several
         )
         changes.append(float(moved))
         if "passes" in keep:

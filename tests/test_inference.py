@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import af2jax
-from af2jax.config import preset
+from af2jax import inference
+from af2jax.config import graph, preset
 from af2jax.errors import InputError
 from af2jax.inference import predict
 from af2jax.metrics import distogram, interface
@@ -120,3 +121,21 @@ def test_the_files(tmp_path):
     scores = json.loads(next(f for f in files if f.suffix == ".json").read_text())
     assert set(scores) == {"plddt", "max_pae", "pae", "ptm", "notes"} and len(scores["pae"]) == 8
     assert all("rank_002_tiny_seed_007" in f.name for f in files)
+
+
+def test_presets_that_differ_in_weights_alone_share_a_program():
+    model, params = af2jax.load("tiny")
+    features = af2jax.features("MKTAYIAK", model.config, cycles=1)
+    other = model.clone(config=dataclasses.replace(model.config, name="other", num_recycle=7))
+    first = af2jax.predict(model, params, features, num_recycle=0)
+    before = inference._pass._cache_size()
+    second = af2jax.predict(other, params, features, num_recycle=0)
+    assert inference._pass._cache_size() == before and second.preset == "other"
+    np.testing.assert_array_equal(first.protein.positions, second.protein.positions)
+
+
+def test_graphs_of_presets():
+    same = lambda a, b: graph(preset(a)) == graph(preset(b))
+    assert same("model_3_ptm", "model_5_ptm") and same("model_1", "model_2")
+    assert same("model_2_multimer", "model_5_multimer_v3")
+    assert not same("model_1", "model_3") and not same("model_1", "model_1_ptm")
