@@ -6,7 +6,7 @@ loss and without it, the same steps in the same order. Judged are the chains tha
 never saw: lDDT-CA, clashes and breaks of the chain. The cost is the time of a step (its median). Rivals: the network as
 it is, one ideal helix.
 
-    python -m experiments.physics --data DATA --crop 128 --out physics_out
+    python -m experiments.physics --data DATA --crop 128 --steps 40 --out physics_out
 
 DATA has chains.tsv and structures, as in `experiments/sides.py`. Hardware: 2 CPU cores, 15 minutes; expected result and
 last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from change
