@@ -181,9 +181,10 @@ def _orbax():
 
 
 def _orbax_save(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Raises OSError where the disk is full, without the traceback that a thread of Orbax logs."""
+    """Raises OSError where the disk is full, without the tracebacks that threads and tasks of Orbax log."""
     from orbax.checkpoint.args import PyTreeSave
 
+    logging.getLogger("asyncio").addFilter(_not_of_orbax)  # a task may say so long after, when it is forgotten
     logger = logging.getLogger("absl")
     level = logger.level
     try:
@@ -196,6 +197,11 @@ def _orbax_save(folder: Path, arrays: dict[str, np.ndarray]) -> None:
         raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
     finally:
         logger.setLevel(level)
+
+
+def _not_of_orbax(record: logging.LogRecord) -> bool:
+    """Whether a record is anything but that a task of Orbax failed, which its caller is told anyway."""
+    return not ("never retrieved" in record.getMessage() and "orbax" in record.getMessage())
 
 
 def _orbax_restore(folder: Path, targets: dict[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:

@@ -1,6 +1,7 @@
 """Checkpoints: every bit comes back, every flipped bit is refused, and nothing that happens to a writer loses any."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -300,3 +301,11 @@ class TestWriting:
                 assert metadata == {"step": step}
                 assert all((np.asarray(arrays[f"x/{i}"]) == step + i).all() for i in range(8))
         assert rubbish
+
+
+def test_a_task_that_orbax_forgets_logs_nothing(tmp_path, caplog):
+    checkpoint.save(tmp_path, 1, parts(), {})
+    said = "Task exception was never retrieved\nfuture: <Task coro=<save() at {}>>"
+    for place in ("/orbax/checkpoint/type_handlers.py", "/elsewhere.py"):
+        logging.getLogger("asyncio").error(said.format(place))
+    assert [record.getMessage().count("elsewhere") for record in caplog.records] == [1]
