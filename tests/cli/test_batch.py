@@ -35,8 +35,9 @@ def mixed(shared, tmp_path_factory) -> Path:
         ("T1046s1.aln", "T1046s1/BFD_ALN_T1046s1.aln"),
     ):
         shutil.copy(data / "msa" / source, folder / name)
-    for name in ("colabfold__input.csv", "colabfold__P54025.fasta"):  # one row of the table is a complex
-        shutil.copy(data / "formats" / "other" / name, folder)
+    shutil.copy(data / "formats" / "other" / "colabfold__P54025.fasta", folder)
+    table = (data / "formats" / "other" / "colabfold__input.csv").read_text()
+    (folder / "colabfold__input.csv").write_text(table.replace(":", "::"))  # its complex gets an empty chain
     rows = [line.split("\t") for line in (data / "chains.tsv").read_text().splitlines()]
     at = {name: rows[0].index(name) for name in ("id", "sequence", "length")}
     chains = [(row[at["id"]], row[at["sequence"]]) for row in sorted(rows[1:], key=lambda row: int(row[at["length"]]))]
