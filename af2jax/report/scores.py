@@ -69,7 +69,7 @@ class Scores:
     pae: np.ndarray
     moved: np.ndarray
     aligned: np.ndarray
-    docked: DockQ | None
+    docked: DockQ | None = None
 
 
 _truth, _backbone = jax.jit(truth), jax.jit(quality.lddt_ca)
