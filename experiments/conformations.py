@@ -143,14 +143,11 @@ def report(found: dict[str, dict], out: Path) -> None:
     both = {way: sum(min(counts(scores)) > 0 for scores in each) for way, each in by_way.items()}
     best = max(float(np.max(scores)) for each in by_way.values() for scores in each)
     said = "; ".join(f"{way}: {both[way]} of {len(each)}" for way, each in by_way.items())
-    nearest_of = lambda *ways: max((float(np.max(scores)) for way in ways for scores in by_way.get(way, ())), default=0)
+    rows = [float(np.max(scores)) for way in ("clusters", "few rows") for scores in by_way.get(way, ())]
     if best <= FOUND:
         verdict = f"No sample finds any state (best TM-score {best:.2f}): of conformations nothing can be said."
-    elif "clusters" in both and nearest_of("clusters", "few rows") <= FOUND:
-        verdict = (
-            f"Neither clusters nor random rows find any state (best TM-score {nearest_of('clusters', 'few rows'):.2f}): "
-            "of clusters nothing can be said."
-        )
+    elif rows and max(rows) <= FOUND:
+        verdict = f"Neither clusters nor random rows find any state (best TM-score {max(rows):.2f}): they tell nothing."
     elif "clusters" in both and both["clusters"] > both["few rows"]:
         verdict = "Clusters find both states of more proteins than random rows do."
     elif "clusters" in both:
