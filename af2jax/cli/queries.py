@@ -111,21 +111,16 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
     from af2jax.data.pipeline import ALIGNMENTS
 
     source, suffix = printable(str(file)), Path(_plain(file)).suffix
+    stem = printable(file.name[: len(_plain(file)) - len(suffix)])
     if suffix in ALIGNMENTS:
         if not file.is_file():
             raise InputError(f"{source}: no such file; check the path")
-        return [Job(printable(file.name[: len(_plain(file)) - len(suffix)]), file, source)]
+        return [Job(stem, file, source)]
     if suffix in TABLES:
         return parse_table(read_text(file), source, TABLES[suffix])
     records = parse_fasta(read_text(file), source)
     if whole_files:
-        return [
-            Job(
-                printable(file.name[: len(_plain(file)) - len(suffix)]),
-                ":".join(record.sequence for record in records),
-                source,
-            )
-        ]
+        return [Job(stem, ":".join(record.sequence for record in records), source)]
     name = lambda record: printable((record.name.split() or ["query"])[0])
     return [Job(name(record), record.sequence, f"{source}, line {record.line}") for record in records]
 

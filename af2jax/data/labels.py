@@ -162,8 +162,9 @@ def over_structure(known: Chain, msa: Paths | None) -> Assembly:
             if sequence in unpaired:
                 raise InputError(f"{printable(str(file))}: its chain has an alignment already; join the files")
             unpaired[sequence] = over
-    first = lambda place, chain: unpaired.get(chain) if known.chains.index(chain) == place else None
-    return assemble(known.chains, [first(place, chain) for place, chain in enumerate(known.chains)])
+    chains = known.chains
+    first = lambda place, chain: unpaired.get(chain) if chains.index(chain) == place else None
+    return assemble(chains, [first(place, chain) for place, chain in enumerate(chains)])
 
 
 def _over_some_chain(known: Chain, alignment: Alignment, file: str | os.PathLike) -> tuple[str, Alignment]:

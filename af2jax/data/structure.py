@@ -85,7 +85,8 @@ class Chain:
     @property
     def chains(self) -> tuple[str, ...]:
         """The sequence of each chain."""
-        return tuple(self.sequence[part] for part in self.parts)
+        sequence = self.sequence
+        return tuple(sequence[part] for part in self.parts)
 
     @property
     def ids(self) -> Ids:
