@@ -14,7 +14,7 @@ from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle
 from af2jax.protein.files import Protein
 from af2jax.results import Prediction
-from af2jax.schema import Features, check
+from af2jax.schema import Features, check, num_chains
 
 KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
 
@@ -79,7 +79,7 @@ def predict(
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
     notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
-    several, compiled = _several(features), model.clone(config=graph(model.config))
+    several, compiled = num_chains(features) > 1, model.clone(config=graph(model.config))
     prev, changes, passes = initial(features, model.config), [], []
     for index in range(num_recycle + 1):
         prev, atom_mask, scores, moved = _pass(
@@ -107,12 +107,7 @@ def lower(model: AlphaFold, params: dict, features: Features):
     """One pass, traced and not compiled yet, to see what it needs."""
     features = jax.tree.map(np.asarray, check(features))
     prev = initial(features, model.config)
-    return _pass.lower(model, False, params, features, 0, prev, None, _several(features))
-
-
-def _several(features: Features) -> bool:
-    """Whether there are several chains, padding aside."""
-    return len(np.unique(features.asym_id[features.seq_mask])) > 1
+    return _pass.lower(model, False, params, features, 0, prev, None, num_chains(features) > 1)
 
 
 def _protein(features: Features, positions, atom_mask, plddt, name: str, notes: tuple[str, ...]) -> Protein:

@@ -131,6 +131,11 @@ class Outputs:
         return Prev(self.msa_first_row, self.pair, self.structure.atom37)
 
 
+def num_chains(features: Features) -> int:
+    """The number of chains, padding aside."""
+    return len(np.unique(np.asarray(features.asym_id)[np.asarray(features.seq_mask)]))
+
+
 _AXES = {
     "aatype": "N_res",
     "residue_index": "N_res",

@@ -11,12 +11,12 @@ from af2jax.losses.assignment import Chains, assign
 from af2jax.metrics.dockq import DockQ, dockq, same_residues
 from af2jax.protein.files import chain_name
 from af2jax.report.observe import Observed
-from af2jax.schema import Features, Targets
+from af2jax.schema import Features, Targets, num_chains
 
 
 def names(item: Item, features: Features) -> list[str]:
     """What the chains of a complex are called: as its table or file has it ("H,L"), or A, B; [] for one chain."""
-    count = len(np.unique(np.asarray(features.asym_id)[np.asarray(features.seq_mask)]))
+    count = num_chains(features)
     if count == 1:
         return []
     given = reading.read(item).name.split(",")

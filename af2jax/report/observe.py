@@ -14,7 +14,7 @@ from af2jax.model.alphafold import initial
 from af2jax.model.recycle import cycle
 from af2jax.protein import atoms
 from af2jax.report.subject import Subject, network_of
-from af2jax.schema import Features
+from af2jax.schema import Features, num_chains
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def observe(subject: Subject, features: Features, name: str) -> Observed:
     prev, layers, plddt, said = initial(features, subject.model.config), [], [], {}
     heads, mask = tuple(subject.heads.items()), np.asarray(features.seq_mask)
     asym_id = np.asarray(features.asym_id)
-    several = len(np.unique(asym_id[mask])) > 1
+    several = num_chains(features) > 1
     for left in range(subject.recycles, -1, -1):
         prev, said = _pass(subject.model, heads, subject.params, features, np.int32(left), prev, several)
         layers.append(np.asarray(said.pop("layers")))
