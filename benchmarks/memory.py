@@ -1,19 +1,21 @@
 """Memory of the full network (model_1_ptm, float32) as compiled, beside DeepMind's code: nothing runs.
 
     python -m benchmarks.memory [--lengths 64,128,256,384,512,768,1024] [--resume] [--only pass,step,block]
+    python -m benchmarks.memory --resume --only tpu       # with the package libtpu; no TPU is needed
 
 Of one pass, one training step and the gradient of one Evoformer block. The compiler plans every buffer before it makes
-machine code, so code is made in its quickest way: plans are the same. bfloat16 is left out: XLA widens it on CPUs, and
-its plans there say nothing of a GPU. Writes RESULTS.md, and memory.json, from which --resume goes on.
+machine code, so code is made in its quickest way: plans are the same. bfloat16 is left out on CPUs, where XLA widens
+it: its plans there say nothing of other devices. For a TPU the training step is compiled in full, at the two sizes of
+AlphaFold's own training. Writes RESULTS.md, and memory.json, from which --resume goes on.
 """
 
 import argparse
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from af2jax.cli import measure, programs
@@ -29,6 +31,8 @@ QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 OURS = ((0, "af2jax, no chunks (default)"), (16, "af2jax, chunks of 16"), (4, "af2jax, chunks of 4"))
 THEIRS = "DeepMind's code, chunks of 4 (as shipped)"
 FROZEN = ("heads", "last_blocks")  # recipes, with chunks of 4
+TPU = "v5p:2x2x1"  # of which one chip is compiled for
+PUBLISHED = ((256, 128, 1024), (384, 512, 5120))  # residues, rows and extra rows of AlphaFold's training
 BLOCKS = ((128, 256), (512, 256))  # rows, residues
 HERE = Path(__file__).parent
 
@@ -51,16 +55,19 @@ def jobs(lengths: list[int], only: list[str]) -> Iterator[tuple[str, str, int, o
             yield "pass", THEIRS, num, lambda s=sizes: forward.theirs(s, 4)
         if "step" in only and num < LONG:
             given = programs.Sizes(num, ROWS, EXTRA, TEMPLATES)
-            for chunk, name in OURS:
-                yield "step", f"{name}, full", num, lambda g=given, chunk=chunk: step(g, chunk, "full")
-            for recipe in FROZEN:
-                yield "step", f"{OURS[-1][1]}, {recipe}", num, lambda g=given, r=recipe: step(g, 4, r)
+            for chunk, name, recipe in [(*line, "full") for line in OURS] + [(*OURS[-1], recipe) for recipe in FROZEN]:
+                how = programs.How(NAME, chunk=chunk)
+                yield "step", f"{name}, {recipe}", num, partial(programs.training_step, how, given, recipe)
             yield "step", f"{THEIRS}, gradient alone", num, lambda s=sizes: gradient.theirs(s, 4)
+    if "tpu" in only:
+        from jax.experimental import topologies
 
-
-def step(sizes: programs.Sizes, chunk: int, recipe: str) -> Program:
-    """A training step of ours."""
-    return programs.training_step(programs.How(NAME, chunk=chunk), sizes, recipe)
+        chip = topologies.get_topology_desc(TPU, platform="tpu").devices[0]
+        for num, rows, extra in PUBLISHED:
+            given = programs.Sizes(num, rows, extra, TEMPLATES)
+            for dtype, recipe in (("bfloat16", "full"), ("float32", "full"), ("bfloat16", "lora")):
+                line, how = f"{dtype}, chunks of 4, {recipe}", programs.How(NAME, dtype, 4, device=chip)
+                yield "tpu", line, f"{num}/{rows}/{extra}", partial(programs.training_step, how, given, recipe)
 
 
 def our_block(rows: int, num: int, chunk: int) -> Program:
@@ -112,21 +119,22 @@ def their_block(rows: int, num: int) -> Program:
     return program(jax.grad(summed, argnums=(0, 1)), params, activations, masks)
 
 
-def report(found: dict, command: str) -> str:
+def report(found: dict) -> str:
     """The tables as Markdown; `found`: {table: {line: {column: [need, temporary]}}}, bytes."""
     import jax
 
     heads = {
         "pass": f"One pass: GiB by residues, {ROWS} rows, {EXTRA} extra rows, {TEMPLATES} templates",
         "step": "One training step (AdamW; DeepMind's: the gradient without an optimizer): GiB by residues, as above",
+        "tpu": f"One training step on a TPU {TPU.partition(':')[0]}: GiB by residues/rows/extra rows",
         "block": "Gradient of one Evoformer block: MiB of temporaries by rows/residues",
     }
     lines = [
         "# Memory as compiled",
         "",
-        f"Made by `{command}` on {platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, jax "
-        f"{jax.__version__}, float32. Arguments, results and temporaries as XLA plans them for a CPU; "
-        "nothing ran.",
+        f"Made by `python -m benchmarks.memory`, in parts, on {platform.machine()}, {os.cpu_count()} cores, "
+        f"{time.strftime('%Y-%m-%d')}, jax {jax.__version__}, float32 on a CPU unless a table says otherwise. "
+        "Arguments, results and temporaries as XLA plans them; nothing ran.",
         f"The last column is the longest that fits {ROOM // GIB} GiB, linear in the square between lengths; where all "
         "fit it is a guess, from the last two on.",
     ]
@@ -134,13 +142,11 @@ def report(found: dict, command: str) -> str:
         columns = sorted({c for line in found.get(name, {}).values() for c in line}, key=lambda c: (len(c), c))
         if not columns:
             continue
-        ends = name != "block"
+        ends, scale = name in ("pass", "step"), 2**20 if name == "block" else GIB
         lines += ["", f"## {head}", "", f"| | {' | '.join(columns)} |{' fits |' if ends else ''}"]
         lines.append("|---|" + "---:|" * (len(columns) + ends))
         for line, values in found[name].items():
-            texts = {
-                c: f"{need / GIB:.2f}" if ends else f"{between / 2**20:.0f}" for c, (need, between) in values.items()
-            }
+            texts = {c: f"{both[name == 'block'] / scale:.{2 * (scale == GIB)}f}" for c, both in values.items()}
             need = {int(c): both[0] for c, both in values.items()} if ends else {}
             last = f" {longest(need, ROOM)} |" if len(need) > 1 else " |" if ends else ""
             lines.append(f"| {line} | {' | '.join(texts.get(c, '') for c in columns)} |{last}")
@@ -160,16 +166,15 @@ def main() -> None:
     store, found = HERE / "memory.json", {}
     if given.resume and store.exists():
         found = json.loads(store.read_text())
-    command = " ".join(["python -m benchmarks.memory", *sys.argv[1:]])
     for name, line, column, build in jobs([int(n) for n in given.lengths.split(",")], given.only.split(",")):
         values = found.setdefault(name, {}).setdefault(line, {})
         if str(column) in values:
             continue
-        _, cost = measure.compiled(build(), QUICK)
+        _, cost = measure.compiled(build(), None if name == "tpu" else QUICK)
         values[str(column)] = [cost.need, cost.temporary]
         print(f"{name}, {line}, {column}: {cost.need / GIB:.2f} GiB, {cost.compile_cpu:.0f} CPU-s", flush=True)
         store.write_text(json.dumps(found, indent=1) + "\n")
-        (HERE / "RESULTS.md").write_text(report(found, command))
+        (HERE / "RESULTS.md").write_text(report(found))
         jax.clear_caches()
 
 

@@ -14,8 +14,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def explain(model, params, features) -> str:
     """Length, need, what would fit and what to try, in one line. The need is what the compiler plans for one pass."""
+    import jax
+
     n_res, rows, extra = int(features.seq_mask.sum()), features.msa.feat.shape[1], features.msa.extra.shape[1]
     tries = remedies(model.runtime.dtype, model.runtime.chunk, "--max-msa {}:{}", rows, extra)
+    tries += [f"--shards {jax.device_count()}"] if jax.device_count() > model.runtime.shards else []
     size = f"out of memory: {n_res} residues with {rows} MSA rows and {extra} extra rows"
     try:
         need, room = _need(model, params, features), _room()

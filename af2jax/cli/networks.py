@@ -74,7 +74,8 @@ class Networks:
         from af2jax.nn.runtime import Runtime
 
         if name not in self._loaded:
-            runtime = Runtime("bfloat16" if self.options.bfloat16 else "float32", self.options.chunk)
+            dtype = "bfloat16" if self.options.bfloat16 else "float32"
+            runtime = Runtime(dtype, self.options.chunk, shards=self.options.shards)
             model, params = load(name, self.options.params, runtime=runtime)
             config = model.config
             templates = config.data.max_templates if config.template else 0

@@ -29,6 +29,8 @@ class Network:
     """Compute the trunk in bfloat16: less memory and time, other rounding."""
     chunk: int = 0
     """Rows of attention that are computed at a time: fewer need less memory; 0: all."""
+    shards: int = 1
+    """Devices that share each query, where one has not the memory for it."""
     device: Literal["", "cpu", "gpu", "tpu"] = ""
     """Compute on a device of this kind; default: the best that there is."""
 
@@ -36,8 +38,8 @@ class Network:
         """Raises InputError where values are out of range or contradict each other."""
         if (self.params is None) != self.random_weights:
             raise InputError("give either --params DIR (DeepMind's parameters) or --random-weights")
-        if self.chunk < 0:
-            raise InputError("--chunk must be at least 0")
+        if self.chunk < 0 or self.shards < 1:
+            raise InputError("--chunk must be at least 0, --shards at least 1")
         if self.num_models is not None and self.num_models < 1:
             raise InputError("--num-models must be at least 1")
 

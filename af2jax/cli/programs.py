@@ -1,6 +1,6 @@
 """What `af2jax bench` measures: one pass and one training step of a preset, on made-up inputs of any size."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class How(NamedTuple):
     dtype: str = "float32"
     chunk: int = 0
     remat: bool = True
+    device: Any = None  # one that is described and not there (`jax.experimental.topologies`): to compile for alone
 
 
 def weights(name: str) -> dict[str, np.ndarray]:
@@ -100,6 +101,10 @@ def training_step(how: How, sizes: Sizes, recipe: str) -> Program:
     state, batch = _training(how, sizes, recipe)
     inputs = (state.frozen, batch, jax.random.key(0), np.int32(0))
     moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
+    if how.device is not None:
+        there = jax.sharding.SingleDeviceSharding(how.device)
+        shape = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=there)
+        moving, inputs = jax.tree.map(shape, jax.eval_shape(lambda: (moving, inputs)))
     plain = lambda: count(_step(_training(how._replace(chunk=0, remat=False), sizes, recipe)[0]), moving, *inputs)
     return program(_step(state), moving, *inputs, consumes=True, plain=plain)
 

@@ -22,7 +22,7 @@ class MsaBlock(nn.Module):
 
     @nn.compact
     def __call__(self, mz: tuple[Array, Array], msa_mask: Array, pair_mask: Array) -> tuple[Array, Array]:
-        c, (m, z) = self.config, mz
+        c, (m, z) = self.config, map(self.runtime.share, mz)
         column = (
             GlobalColumnAttention(c.heads, c.head_dim, name="msa_col")
             if c.global_column

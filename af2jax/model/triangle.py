@@ -17,6 +17,7 @@ class TriangleMultiplication(nn.Module):
 
     channels: int
     outgoing: bool
+    runtime: Runtime = Runtime()
 
     @nn.compact
     def __call__(
@@ -25,7 +26,9 @@ class TriangleMultiplication(nn.Module):
         z = LayerNorm(name="norm_in")(z)
         ab = nn.sigmoid(gate(2 * self.channels, name="gate_ab")(z)) * Linear(2 * self.channels, name="ab")(z)
         a, b = jnp.split(jnp.where(pair_mask[..., None], ab, 0), 2, axis=-1)
+        a, b = (self.runtime.share(x, axis=-1) for x in (a, b))  # each device has all residues of some channels
         x = jnp.einsum("ikc,jkc->ijc" if self.outgoing else "kjc,kic->ijc", a, b)
+        x = self.runtime.share(x)
         x = final(z.shape[-1], name="out")(LayerNorm(name="norm_out")(x))
         return nn.sigmoid(gate(z.shape[-1], name="gate_out")(z)) * x
 
@@ -59,7 +62,7 @@ def pair_updates(
 
     def multiply(z):
         for name, outgoing in (("tri_mul_out", True), ("tri_mul_in", False)):
-            update = TriangleMultiplication(config.mul, outgoing, name=name)(z, pair_mask)
+            update = TriangleMultiplication(config.mul, outgoing, runtime, name=name)(z, pair_mask)
             z += Dropout(config.dropout, axis=0)(update)
         return z
 
@@ -69,5 +72,6 @@ def pair_updates(
             z += Dropout(config.dropout, axis=0 if starting else 1)(update)
         return z
 
+    z = runtime.share(z)
     z = multiply(attend(z)) if attention_first else attend(multiply(z))
     return z + Transition(config.transition, runtime, name="pair_transition")(z)

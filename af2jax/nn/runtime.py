@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from af2jax.errors import InputError
 from af2jax.nn.layers import island
 from af2jax.typing import Array, Bool, Float
 
@@ -27,7 +30,24 @@ def sdpa_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array
     return jax.nn.dot_product_attention(q, k, v, bias=bias, mask=mask[:, None, None], implementation="xla")
 
 
-IMPLS = {"xla": xla_attention, "sdpa": sdpa_attention}
+def tokamax_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array) -> Array:
+    """The same by tokamax: the best kernel that it has for this device, or XLA.
+
+    Raises:
+        InputError: tokamax does not work here.
+    """
+    from absl import flags
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()  # or tokamax takes the command line of the script for its own
+    try:
+        from tokamax import dot_product_attention
+    except Exception as error:  # with another typeguard than its own, a SyntaxError
+        raise InputError(f'impl="tokamax" needs tokamax with the typeguard that it asks for: {error}') from error
+    return dot_product_attention(q, k, v, bias=None if bias is None else bias[None], mask=mask[:, None, None])
+
+
+IMPLS = {"xla": xla_attention, "sdpa": sdpa_attention, "tokamax": tokamax_attention}
 
 
 @dataclass(frozen=True)
@@ -40,19 +60,49 @@ class Runtime:
         chunk: rows of attention, of a transition, or of the outer product, computed at a time; 0: all at once.
         impl: a name of `IMPLS`.
         remat: recompute each block of a stack in the backward pass instead of storing its inside.
+        shards: devices that share the representations of one protein, the first of `jax.devices()`; parameters are on
+            all of them.
     """
 
     dtype: str = "float32"
     chunk: int = 0
     impl: str = "xla"
     remat: bool = True
+    shards: int = 1
 
     def rows(self, fn: Callable, *arrays: Array) -> Array:
-        """`fn(*arrays)` for an `fn` that treats the leading axis row by row, `chunk` rows at a time."""
-        if not 0 < self.chunk < arrays[0].shape[0]:
+        """`fn(*arrays)` for an `fn` that treats the leading axis row by row: each device its share, in chunks."""
+        if self.shards == 1:
+            return self._chunks(fn, *arrays)
+        num = len(arrays[0])
+        each = -(-num // self.shards)
+        pad = lambda x: jnp.pad(x, [(0, each * self.shards - num), *[(0, 0)] * (x.ndim - 1)])
+        parts = [self.share(pad(x).reshape(self.shards, each, *x.shape[1:])) for x in arrays]
+        out = self.share(jax.vmap(lambda *part: self._chunks(fn, *part))(*parts))
+        return out.reshape(-1, *out.shape[2:])[:num]
+
+    def _chunks(self, fn: Callable, *arrays: Array) -> Array:
+        """`fn(*arrays)`, `chunk` rows at a time."""
+        if not 0 < self.chunk < len(arrays[0]):
             return fn(*arrays)
         one = jax.checkpoint(lambda row: fn(*(x[None] for x in row))[0])  # else the backward stores every chunk
         return jax.lax.map(one, arrays, batch_size=self.chunk)
+
+    def share(self, x: Array, axis: int = 0) -> Array:
+        """`x` with its `axis` spread over the devices.
+
+        Raises:
+            InputError: there are not so many devices.
+        """
+        if self.shards == 1:
+            return x
+        devices = jax.devices()[: self.shards]
+        if len(devices) < self.shards:
+            raise InputError(f"shards={self.shards}, but JAX sees {len(devices)} devices; ask for as many as there are")
+        spec = [None] * x.ndim
+        spec[axis] = "shards"
+        mesh = Mesh(np.array(devices), ("shards",))
+        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(*spec)))
 
     def attend(
         self,

@@ -172,6 +172,26 @@ def test_the_network_itself(tmp_path):
 
 
 @pytest.mark.slow
+def test_8_devices_share_a_protein(tmp_path):
+    """The same loss and gradient, though 8 divides neither residues nor rows; and each device holds a share."""
+    work(begin(8, "shards", tmp_path / "found.npz"))
+    with np.load(tmp_path / "found.npz") as stored:
+        found = dict(stored)
+    part = lambda name: {key.partition("/")[2]: x for key, x in found.items() if key.startswith(f"{name}/")}
+    one = part("one")
+    room, largest = one.pop("temporary"), max(np.abs(x).max() for x in one.values())
+    for name in ("eight", "both"):
+        many = part(name)
+        assert many.pop("temporary") < room * (1 if name == "eight" else 0.25)
+        assert many.keys() == one.keys() and all(np.abs(many[k] - x).max() < 1e-5 * largest for k, x in one.items())
+
+
+def test_more_shards_than_devices():
+    with pytest.raises(InputError, match=r"shards=99, but JAX sees \d+ devices"):
+        af2jax.Runtime(shards=99).share(jax.numpy.zeros((2, 3)))
+
+
+@pytest.mark.slow
 class TestRuns:
     def test_8_devices(self, one, eight):
         near(numbers(eight), numbers(one))

@@ -5,13 +5,21 @@ import signal
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
 import af2jax
 import tests.conftest  # noqa: F401  the settings of all tests
+from af2jax.config import MsaStack
 from af2jax.finetune import loop, prepare, sharding
+from af2jax.model.alphafold import AlphaFold
+from af2jax.model.evoformer import MsaBlock
+from tests import support
 from tests.finetune import test_loop, test_recipes, toy
+from tests.model import test_laws
+
+SHARDED = {"one": af2jax.Runtime(chunk=2), "eight": af2jax.Runtime(shards=8), "both": af2jax.Runtime(chunk=2, shards=8)}
 
 
 def fit(out: str, stop: str = "") -> None:
@@ -49,6 +57,34 @@ def steps(out: str) -> None:
         assert all(len(x.sharding.device_set) == num for x in jax.tree.leaves(state.trained))
         leaves = af2jax.pretrained.tree.flatten(state.params | {"ema": state.ema_params})
         found |= {f"{num}/{name}": value for name, value in leaves.items()}
+    np.savez(out, **found)
+
+
+def shards(out: str) -> None:
+    """The gradient of one protein's outputs on one device and on 8; temporaries of a wider block's, as compiled."""
+    params, found = test_laws.PARAMS, {}
+    features = af2jax.interop.features(support.dictionary(**test_laws.SIZES | {"num_res": 11}))
+
+    def loss(params, runtime):
+        outputs = af2jax.forward(AlphaFold(test_laws.CONFIG, runtime), params, features, 1)
+        return sum(jnp.mean(jnp.sin(x)) for x in jax.tree.leaves((outputs.logits, outputs.prev)))
+
+    for name, runtime in SHARDED.items():
+        value, gradient = jax.jit(jax.value_and_grad(loss), static_argnums=1)(params, runtime)
+        found |= {f"{name}/loss": value}
+        found |= {f"{name}/{path}": x for path, x in af2jax.pretrained.tree.flatten(gradient).items()}
+
+        block = MsaBlock(MsaStack(), False, runtime)
+        shape = lambda dtype, *axes: jax.ShapeDtypeStruct(axes, dtype)
+        mz = shape(jnp.float32, 64, 128, 256), shape(jnp.float32, 128, 128, 128)
+        masks = shape(bool, 64, 128), shape(bool, 128, 128)
+        weights = jax.eval_shape(block.init, jax.random.key(0), mz, *masks)
+
+        def total(weights, mz, *masks, block=block):
+            return sum(jnp.sum(x * x) for x in block.apply(weights, mz, *masks))
+
+        compiled = jax.jit(jax.grad(total)).lower(weights, mz, *masks).compile()
+        found[f"{name}/temporary"] = compiled.memory_analysis().temp_size_in_bytes
     np.savez(out, **found)
 
 
