@@ -1,6 +1,7 @@
 """Memory of the full network (model_1_ptm, float32) as compiled, beside DeepMind's code: nothing runs.
 
     python -m benchmarks.memory [--lengths 64,128,256,384,512,768,1024] [--resume] [--only pass,step,block]
+    python -m benchmarks.memory --resume --only shards    # on simulated devices
     python -m benchmarks.memory --resume --only tpu       # with the package libtpu; no TPU is needed
 
 Of one pass, one training step and the gradient of one Evoformer block. The compiler plans every buffer before it makes
@@ -34,6 +35,8 @@ FROZEN = ("heads", "last_blocks")  # recipes, with chunks of 4
 TPU = "v5p:2x2x1"  # of which one chip is compiled for
 PUBLISHED = ((256, 128, 1024), (384, 512, 5120))  # residues, rows and extra rows of AlphaFold's training
 BLOCKS = ((128, 256), (512, 256))  # rows, residues
+SHARDED = (128, 512)  # the same, over several devices
+DEVICES = (1, 2, 4, 8)
 HERE = Path(__file__).parent
 
 
@@ -59,6 +62,10 @@ def jobs(lengths: list[int], only: list[str]) -> Iterator[tuple[str, str, int, o
                 how = programs.How(NAME, chunk=chunk)
                 yield "step", f"{name}, {recipe}", num, partial(programs.training_step, how, given, recipe)
             yield "step", f"{THEIRS}, gradient alone", num, lambda s=sizes: gradient.theirs(s, 4)
+    if "shards" in only:
+        for num in DEVICES:
+            column = "/".join(map(str, SHARDED))
+            yield "shards", f"{num} device{'s' * (num > 1)}", column, partial(our_block, *SHARDED, 4, num)
     if "tpu" in only:
         from jax.experimental import topologies
 
@@ -70,7 +77,7 @@ def jobs(lengths: list[int], only: list[str]) -> Iterator[tuple[str, str, int, o
                 yield "tpu", line, f"{num}/{rows}/{extra}", partial(programs.training_step, how, given, recipe)
 
 
-def our_block(rows: int, num: int, chunk: int) -> Program:
+def our_block(rows: int, num: int, chunk: int, shards: int = 1) -> Program:
     """The gradient of one Evoformer block of ours, in its weights and inputs."""
     import jax
     import jax.numpy as jnp
@@ -80,7 +87,7 @@ def our_block(rows: int, num: int, chunk: int) -> Program:
     from af2jax.nn.runtime import Runtime
 
     c = preset(NAME)
-    block = MsaBlock(c.evoformer, False, Runtime(chunk=chunk))
+    block = MsaBlock(c.evoformer, False, Runtime(chunk=chunk, shards=shards))
     shape = jax.ShapeDtypeStruct
     m, z = shape((rows, num, c.evoformer.channels), jnp.float32), shape((num, num, c.c_z), jnp.float32)
     masks = shape((rows, num), jnp.bool_), shape((num, num), jnp.bool_)
@@ -128,6 +135,7 @@ def report(found: dict) -> str:
         "step": "One training step (AdamW; DeepMind's: the gradient without an optimizer): GiB by residues, as above",
         "tpu": f"One training step on a TPU {TPU.partition(':')[0]}: GiB by residues/rows/extra rows",
         "block": "Gradient of one Evoformer block: MiB of temporaries by rows/residues",
+        "shards": "The same over several devices, chunks of 4: MiB of temporaries on each",
     }
     lines = [
         "# Memory as compiled",
@@ -142,11 +150,11 @@ def report(found: dict) -> str:
         columns = sorted({c for line in found.get(name, {}).values() for c in line}, key=lambda c: (len(c), c))
         if not columns:
             continue
-        ends, scale = name in ("pass", "step"), 2**20 if name == "block" else GIB
+        ends, inner = name in ("pass", "step"), name in ("block", "shards")
         lines += ["", f"## {head}", "", f"| | {' | '.join(columns)} |{' fits |' if ends else ''}"]
         lines.append("|---|" + "---:|" * (len(columns) + ends))
         for line, values in found[name].items():
-            texts = {c: f"{both[name == 'block'] / scale:.{2 * (scale == GIB)}f}" for c, both in values.items()}
+            texts = {c: f"{both[1] / 2**20:.0f}" if inner else f"{both[0] / GIB:.2f}" for c, both in values.items()}
             need = {int(c): both[0] for c, both in values.items()} if ends else {}
             last = f" {longest(need, ROOM)} |" if len(need) > 1 else " |" if ends else ""
             lines.append(f"| {line} | {' | '.join(texts.get(c, '') for c in columns)} |{last}")
@@ -160,6 +168,7 @@ def main() -> None:
     parser.add_argument("--only", default="pass,step,block")
     parser.add_argument("--resume", action="store_true")
     given = parser.parse_args()
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={max(DEVICES)}"
     import jax
 
     jax.config.update("jax_enable_compilation_cache", False)
