@@ -30,13 +30,16 @@ class OuterProductMean(nn.Module):
         if shallow:
             half = jnp.einsum("sjd,cdz->jscz", b, kernel.reshape(c, c, self.c_z))
 
+        else:  # d before c, so that one row needs no copy in another order
+            columns = jnp.moveaxis(b, 0, -1).reshape(-1, seq)
+            kernel = jnp.swapaxes(kernel.reshape(c, c, -1), 0, 1).reshape(kernel.shape)
+
         def outer(a):  # [rows N_seq c]
             if shallow:
                 o = jnp.einsum("isc,jscz->ijz", a, half)
             else:
-                o = jnp.einsum("isc,sjd->ijcd", a, b)
-                o = o.reshape(*o.shape[:2], -1) @ kernel
+                o = jnp.einsum("ns,isc->inc", columns, a).reshape(len(a), res, -1) @ kernel
             return o + jnp.broadcast_to(bias, o.shape)
 
-        o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1))
+        o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1), single=not shallow)
         return (o / count[..., None]).astype(m.dtype)

@@ -58,6 +58,13 @@ def linear(x: Float[Array, "*axes c_in"], weights: tuple) -> Float[Array, "*axes
     return y if bias is None else y + jnp.broadcast_to(bias.astype(x.dtype), y.shape)
 
 
+def linear_first(x: Float[Array, "c_in *axes"], weights: tuple) -> Float[Array, "c_out *axes"]:
+    """`linear` over the first axis, which stays the first."""
+    kernel, bias = (w.astype(x.dtype) for w in weights)
+    y = (kernel.T @ x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
+    return y + jnp.broadcast_to(bias.reshape(-1, *[1] * (x.ndim - 1)), y.shape)
+
+
 def gate(features: int, name: str) -> Linear:
     """A linear layer for a sigmoid gate: open at initialisation."""
     return Linear(features, initializer="zeros", bias_init=1.0, name=name)

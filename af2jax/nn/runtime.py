@@ -17,11 +17,12 @@ MASKED = -1e9  # a finite logit: a row without a single key keeps finite gradien
 
 def xla_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array) -> Array:
     """softmax(q k / sqrt(c) + bias) v with the softmax in at least float32; a row without keys gets the mean of v."""
-    logits = jnp.einsum("rqhc,rkhc->rhqk", q * q.shape[-1] ** -0.5, k, preferred_element_type=island(q).dtype)
+    q, k, v = (jnp.swapaxes(x, 1, 2) for x in (q, k, v))  # heads first: products of plain matrices
+    logits = jnp.einsum("rhqc,rhkc->rhqk", q * q.shape[-1] ** -0.5, k, preferred_element_type=island(q).dtype)
     if bias is not None:
         logits += island(bias)[None]
     weights = jax.nn.softmax(jnp.where(mask[:, None, None], logits, MASKED), axis=-1).astype(v.dtype)
-    return jnp.einsum("rhqk,rkhc->rqhc", weights, v)
+    return jnp.swapaxes(jnp.einsum("rhqk,rhkc->rhqc", weights, v), 1, 2)
 
 
 def sdpa_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array) -> Array:
@@ -70,26 +71,33 @@ class Runtime:
     remat: bool = True
     shards: int = 1
 
-    def rows(self, fn: Callable, *arrays: Array) -> Array:
-        """`fn(*arrays)` for an `fn` that treats the leading axis row by row: each device its share, in chunks."""
+    def rows(self, fn: Callable, *arrays: Array, single: bool = False) -> Array:
+        """`fn(*arrays)` for an `fn` that treats the leading axis row by row: each device its share, in chunks.
+
+        Args:
+            single: a CPU does it quicker with one row at a time.
+        """
         if self.shards == 1:
-            return self._chunks(fn, *arrays)
+            return self._chunks(fn, single, *arrays)
         num = len(arrays[0])
         each = -(-num // self.shards)
         pad = lambda x: jnp.pad(x, [(0, each * self.shards - num), *[(0, 0)] * (x.ndim - 1)])
         parts = [self.share(pad(x).reshape(self.shards, each, *x.shape[1:])) for x in arrays]
-        out = self.share(jax.vmap(lambda *part: self._chunks(fn, *part))(*parts))
+        out = self.share(jax.vmap(lambda *part: self._chunks(fn, single, *part))(*parts))
         return out.reshape(-1, *out.shape[2:])[:num]
 
-    def _chunks(self, fn: Callable, *arrays: Array) -> Array:
+    def _chunks(self, fn: Callable, single: bool, *arrays: Array) -> Array:
         """`fn(*arrays)`, `chunk` rows at a time."""
-        if not 0 < self.chunk < len(arrays[0]):
+        size = 1 if single and jax.default_backend() == "cpu" else self.chunk
+        if not 0 < size < len(arrays[0]):
             return fn(*arrays)
-        one = jax.checkpoint(lambda row: fn(*(x[None] for x in row))[0])  # else the backward stores every chunk
-        return jax.lax.map(one, arrays, batch_size=self.chunk)
+        one = lambda row: fn(*(x[None] for x in row))[0]
+        if self.chunk:
+            one = jax.checkpoint(one)  # else the backward stores every chunk
+        return jax.lax.map(one, arrays, batch_size=size if size > 1 else None)
 
-    def share(self, x: Array, axis: int = 0) -> Array:
-        """`x` with its `axis` spread over the devices.
+    def share(self, x: Array) -> Array:
+        """`x` with its leading axis spread over the devices.
 
         Raises:
             InputError: there are not so many devices.
@@ -99,10 +107,8 @@ class Runtime:
         devices = jax.devices()[: self.shards]
         if len(devices) < self.shards:
             raise InputError(f"shards={self.shards}, but JAX sees {len(devices)} devices; ask for as many as there are")
-        spec = [None] * x.ndim
-        spec[axis] = "shards"
-        mesh = Mesh(np.array(devices), ("shards",))
-        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(*spec)))
+        leading = NamedSharding(Mesh(np.array(devices), ("shards",)), PartitionSpec("shards"))
+        return jax.lax.with_sharding_constraint(x, leading)
 
     def attend(
         self,
