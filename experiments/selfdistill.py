@@ -10,8 +10,8 @@ structures of both halves.
 
 DATA has chains.tsv and structures, as in `experiments/sides.py`: the halves are chains whose structures af2jax-mini was
 not trained on. Of these mini says about 30 everywhere, which is their lDDT, so that 31 takes the surer third of the
-residues. Hardware: 2 CPU cores, 25 minutes; expected result and last good commit: experiments/README.md. With
---shuffle the residues of every prediction change places: it may not help.
+residues; for a network that predicts give --confident 70. Hardware: 2 CPU cores, 25 minutes; expected result and last
+good commit: experiments/README.md. With --shuffle the residues of every prediction change places: it may not help.
 """
 
 import csv
@@ -31,9 +31,7 @@ from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from experiments import sides, walk
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
-CONFIDENT = flags.DEFINE_float(
-    "confident", 31.0, "pLDDT from which a predicted residue counts; 70 for a network that predicts."
-)
+CONFIDENT = flags.DEFINE_float("confident", 31.0, "pLDDT from which a predicted residue counts.")
 LONGEST = flags.DEFINE_integer("longest", 160, "Residues of a chain, at most.", lower_bound=16)
 
 
