@@ -38,7 +38,7 @@ class OuterProductMean(nn.Module):
             if shallow:
                 o = jnp.einsum("isc,jscz->ijz", a, half)
             else:
-                o = jnp.einsum("ns,isc->inc", columns, a).reshape(len(a), res, -1) @ kernel
+                o = (columns @ a).reshape(len(a), res, -1) @ kernel
             return o + jnp.broadcast_to(bias, o.shape)
 
         o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1), single=not shallow)
