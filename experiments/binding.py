@@ -7,10 +7,10 @@ and everything with LoRA. Rivals: the commonest class, the nearest sequence, log
 activations of the frozen trunk: with few measurements these are hard to beat. LoRA takes a fifth of the steps.
 
     python -m experiments.binding --train tiny_example_train.tsv.gz --test tiny_example_valid.shared.tsv \
-        --crop 192 --out binding_out
+        --crop 192 --seeds 1 --out binding_out
 
 The tables are those of alphafold_finetune, with templates and structures beside them; a preset without templates, such
-as mini, does not read these. Hardware: 2 CPU cores, 25 minutes; expected result and last good commit:
+as mini, does not read these. Hardware: 2 CPU cores, 20 minutes; expected result and last good commit:
 experiments/README.md. Labels are permuted with --shuffle; what was stopped goes on when the command is given again.
 """
 

@@ -8,7 +8,7 @@ it as it was). Only the loss of the new task is trained on, so that nothing hold
 
     python -m experiments.freezing --data DATA --out freezing_out
 
-DATA as in `experiments/secondary.py`. Hardware: 2 CPU cores, 40 minutes; expected result and last good commit:
+DATA as in `experiments/secondary.py`. Hardware: 2 CPU cores, 30 minutes; expected result and last good commit:
 experiments/README.md. The labels learnt from are permuted with --shuffle; what was stopped goes on.
 """
 
