@@ -57,9 +57,14 @@ def replicate(state, mesh: Mesh | None):
     """The `TrainState` on every device of `mesh`; its steps share batches between them.
 
     All processes must begin with the same state; JAX looks at that. Use the state that this returns, not the old one.
+
+    Raises:
+        InputError: devices share each example already.
     """
     if mesh is None:
         return state
+    if (shards := state.setup.model.runtime.shards) > 1:
+        raise InputError(f"{shards} devices share each protein (Runtime.shards) and cannot share a batch too")
     everywhere = NamedSharding(mesh, ALL)
     state = jax.device_get(state)  # what was read back is bound to a device, which the other hosts cannot reach
     return jax.device_put(state, everywhere).replace(setup=dataclasses.replace(state.setup, mesh=mesh))

@@ -29,17 +29,12 @@ class OuterProductMean(nn.Module):
         shallow = seq * self.c_z * (1 + c / res) < c * (seq + self.c_z)  # multiply-adds of a pair, over c
         if shallow:
             half = jnp.einsum("sjd,cdz->jscz", b, kernel.reshape(c, c, self.c_z))
-
+            outer = lambda a: jnp.einsum("isc,jscz->ijz", a, half)
         else:  # d before c, so that one row needs no copy in another order
             columns = jnp.moveaxis(b, 0, -1).reshape(-1, seq)
             kernel = jnp.swapaxes(kernel.reshape(c, c, -1), 0, 1).reshape(kernel.shape)
+            outer = lambda a: (columns @ a).reshape(len(a), res, -1) @ kernel
 
-        def outer(a):  # [rows N_seq c]
-            if shallow:
-                o = jnp.einsum("isc,jscz->ijz", a, half)
-            else:
-                o = (columns @ a).reshape(len(a), res, -1) @ kernel
-            return o + jnp.broadcast_to(bias, o.shape)
-
-        o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1), single=not shallow)
+        o = self.runtime.rows(outer, jnp.swapaxes(a, 0, 1), single=not shallow)  # rows of residues
+        o += jnp.broadcast_to(bias, o.shape)
         return (o / count[..., None]).astype(m.dtype)

@@ -191,6 +191,12 @@ def test_more_shards_than_devices():
         af2jax.Runtime(shards=99).share(jax.numpy.zeros((2, 3)))
 
 
+def test_a_protein_and_a_batch_are_not_shared_at_once():
+    setup = mock.Mock(**{"model.runtime": af2jax.Runtime(shards=2)})
+    with pytest.raises(InputError, match="2 devices share each protein"):
+        sharding.replicate(mock.Mock(setup=setup), ONE)
+
+
 @pytest.mark.slow
 class TestRuns:
     def test_8_devices(self, one, eight):
