@@ -78,7 +78,7 @@ def plot(found: list[Entry], out: Path) -> str:
             )
         axis.set(xscale="log", xlabel="parameters that train", ylabel=label)
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=7)
+    axes[1].legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1.0))
     figure.save(drawn, out / "freezing.png")
     return caption
 
