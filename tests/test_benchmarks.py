@@ -13,9 +13,10 @@ def test_the_report():
         "pass": {"ours": {"64": [GIB, 0], "128": [4 * GIB, 0]}, "theirs": {"64": [3 * GIB, 0]}},
         "block": {"ours": {"128/256": [GIB, 2**30]}},
     }
-    text = memory.report(found, "python -m x")
+    text = memory.report(found)
     assert "| ours | 1.00 | 4.00 | 313 |" in text and "| theirs | 3.00 |  | |" in text
-    assert "| ours | 1024 |" in text and "training step" not in text and "Made by `python -m x`" in text
+    assert "| ours | 1024 |" in text and "training step" not in text
+    assert "Made by `python -m benchmarks.memory`" in text and "on each" not in text
 
 
 def test_jobs_are_those_that_are_asked_for():
