@@ -4,14 +4,13 @@ Domain adaptation: the structure module, LoRA, or everything is trained on a fam
 that were held out; beside the untuned network, one ideal helix, and the nearest training chain laid over by sequence,
 which within one family is hard to beat. What was forgotten is measured on the chains that mini knows by heart.
 
-    python -m experiments.family --family FAMILY.tsv --data DATA --crop 128 --out family_out
+    python -m experiments.family --family FAMILY.tsv --data DATA --crop 128 --steps 40 --seeds 1 --out family_out
 
 FAMILY is a table or folder as `af2jax finetune` reads it, with or without a column split (members that are all related
 need one); DATA has chains.tsv and structures, as in `experiments/sides.py`. For the peptides and MHC of
 alphafold_finetune (Motmaen et al. 2023) FAMILY is its table; their structures are predictions of AlphaFold's, not
-experiments. Hardware: 2 CPU cores, 30 minutes; expected result
-and last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from change
-places: nothing may be gained.
+experiments. Hardware: 2 CPU cores, 15 minutes; expected result and last good commit: experiments/README.md. With
+--shuffle the residues of every structure that is learnt from change places: nothing may be gained.
 """
 
 import csv
