@@ -164,14 +164,15 @@ def _numbers(page: Page, name: str, said: np.ndarray, label: np.ndarray) -> None
     found = classification.regression(said, label)
     page.number(f"{name}_scores", found._asdict())
     ends = np.array([min(said.min(), label.min()), max(said.max(), label.max())])
-    bad = not found.r2 > 0
+    bad, same = not found.r2 > 0, np.isnan(found.spearman)
+    ranked = "the same answer for all" if same else f"Spearman {found.spearman:.3f}"
     page.figure(
         f"{name}_parity",
         panels.scatter({"targets": (label, said)}, (f"{name}, known", f"{name}, said"), {"equal": (ends, ends)}),
         Caption(
             f"{name} as the head says it against what is known; on the line the two are equal.",
             f"{found.count:,} labels.",
-            f"R2 {found.r2:.3f}, Spearman {found.spearman:.3f}, mean absolute error {found.mae:.3g}: "
+            f"R2 {found.r2:.3f}, {ranked}, mean absolute error {found.mae:.3g}: "
             + ("no better than saying the mean; do not use it." if bad else "better than saying the mean."),
         ),
     )

@@ -175,3 +175,12 @@ def test_a_group_of_one_family_has_no_interval(tmp_path):
     rows = written(dataclasses.replace(found, targets=related), tmp_path)[1]["tables"]["groups"]["rows"]
     ends = {row[2]: row[4:6] for row in rows if row[1] == "set" and row[0] == "lDDT-CA"}
     assert ends["a"] == [None, None] and ends["b"][0] < ends["b"][1]
+
+
+def test_a_head_that_always_says_the_same(tmp_path):
+    found = made.evaluation()
+    for target in found.targets:
+        given = target.answers["rg"]
+        target.answers["rg"] = dataclasses.replace(given, said=np.full_like(given.said, 5.0))
+    html = written(found, tmp_path)[0]
+    assert "the same answer for all" in html and "Spearman nan" not in html
