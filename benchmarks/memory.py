@@ -133,7 +133,8 @@ def report(found: dict) -> str:
     heads = {
         "pass": f"One pass: GiB by residues, {ROWS} rows, {EXTRA} extra rows, {TEMPLATES} templates",
         "step": "One training step (AdamW; DeepMind's: the gradient without an optimizer): GiB by residues, as above",
-        "tpu": f"One training step on a TPU {TPU.partition(':')[0]}: GiB by residues/rows/extra rows",
+        "tpu": f"One training step on a TPU {TPU.partition(':')[0]} (outer product row by row, as on a CPU): GiB by "
+        "residues/rows/extra rows",
         "block": "Gradient of one Evoformer block: MiB of temporaries by rows/residues",
         "shards": "The same over several devices, chunks of 4: MiB of temporaries on each",
     }
