@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -39,24 +40,32 @@ def begin(devices: int, task: str, *arguments, join: str = "pass") -> subprocess
     )
 
 
-def work(*processes: subprocess.Popen) -> list[bool]:
-    """Which of them say that they were stopped, once all are done."""
+def work(*processes: subprocess.Popen) -> list[int]:
+    """How often each says that it was stopped, once all are done."""
     try:
         said = [process.communicate(timeout=600) for process in processes]
     finally:
         for process in processes:
             process.kill()
     assert not any(process.returncode for process in processes), "\n".join(error[-3000:] for _, error in said)
-    return ["stopped" in out for out, _ in said]  # among what Gloo prints, sometimes in the middle of its lines
+    return [out.count("stopped") for out, _ in said]  # among what Gloo prints, sometimes in the middle of its lines
 
 
-def two(out, *arguments) -> list[bool]:
+def two(out, *arguments) -> list[int]:
     """The same by two processes of two devices each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     join = f"jax.distributed.initialize('{address}', 2, {{}})"
     return work(*(begin(2, "fit", out, *rest, join=join.format(rank)) for rank, rest in enumerate(arguments)))
+
+
+def results(path, task: str, devices: int) -> Callable[[object], dict[str, np.ndarray]]:
+    """What a task of `tests.finetune.worker` writes, by the first part of its names."""
+    work(begin(devices, task, path))
+    with np.load(path) as stored:
+        found = dict(stored)
+    return lambda first: {name.partition("/")[2]: x for name, x in found.items() if name.startswith(f"{first}/")}
 
 
 def numbers(out) -> dict[str, np.ndarray]:
@@ -149,10 +158,7 @@ def test_each_process_brings_what_its_devices_take(monkeypatch):
 
 @pytest.mark.slow
 def test_8_devices_step_as_one(tmp_path):
-    work(begin(8, "steps", tmp_path / "found.npz"))
-    with np.load(tmp_path / "found.npz") as stored:
-        found = dict(stored)
-    part = lambda num: {name.partition("/")[2]: x for name, x in found.items() if name.startswith(f"{num}/")}
+    part = results(tmp_path / "found.npz", "steps", 8)
     one = part(1)
     assert one["1/skipped"] == 1 and one["1/bad_example"] == 5 and one["0/skipped"] == one["2/skipped"] == 0
     assert any(not np.array_equal(x, toy.parameters()["pair"]["kernel"]) for n, x in one.items() if n == "pair/kernel")
@@ -162,22 +168,17 @@ def test_8_devices_step_as_one(tmp_path):
 
 @pytest.mark.slow
 def test_the_network_itself(tmp_path):
-    work(begin(2, "network", tmp_path / "found.npz"))
-    with np.load(tmp_path / "found.npz") as stored:
-        found = dict(stored)
-    assert found["1/1/skipped"] == 0
-    for name in [name for name in found if name.startswith("1/")]:
-        one, two = found[name], found["2" + name[1:]]
-        np.testing.assert_allclose(two, one, rtol=1e-3, atol=1e-4, err_msg=name)
+    part = results(tmp_path / "found.npz", "network", 2)
+    one, two = part(1), part(2)
+    assert one["1/skipped"] == 0
+    for name, x in one.items():
+        np.testing.assert_allclose(two[name], x, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.slow
 def test_8_devices_share_a_protein(tmp_path):
     """The same loss and gradient, though 8 divides neither residues nor rows; and each device holds a share."""
-    work(begin(8, "shards", tmp_path / "found.npz"))
-    with np.load(tmp_path / "found.npz") as stored:
-        found = dict(stored)
-    part = lambda name: {key.partition("/")[2]: x for key, x in found.items() if key.startswith(f"{name}/")}
+    part = results(tmp_path / "found.npz", "shards", 8)
     one = part("one")
     room, largest = one.pop("temporary"), max(np.abs(x).max() for x in one.values())
     for name in ("eight", "both"):
@@ -203,7 +204,7 @@ class TestRuns:
         near(numbers(eight), numbers(one))
 
     def test_8_devices_stopped_go_on_to_the_same_bits(self, eight, tmp_path):
-        assert work(begin(8, "fit", tmp_path / "a", 2)) == [True]
+        assert work(begin(8, "fit", tmp_path / "a", 2)) == [1]
         work(begin(8, "fit", tmp_path / "a"))
         found, expected = numbers(tmp_path / "a"), numbers(eight)
         assert found.keys() == expected.keys()
@@ -211,15 +212,15 @@ class TestRuns:
 
     def test_another_number_of_devices_goes_on(self, one, tmp_path):
         out = tmp_path / "a"
-        assert work(begin(1, "fit", out, 1)) == [True]
-        assert work(begin(8, "fit", out, 3)) == [True]
+        assert work(begin(1, "fit", out, 1)) == [1]
+        assert work(begin(8, "fit", out, 3)) == [1]
         work(begin(2, "fit", out))
         near(numbers(out), numbers(one))
 
     def test_two_processes(self, one, tmp_path):
         """Only the second is told to stop: both do, the first saves, and one device goes on with it."""
         out = tmp_path / "a"
-        assert two(out, [], [3]) == [True, True]
+        assert two(out, [], [3]) == [1, 1]
         assert sorted(path.name for path in out.iterdir()) == sorted(
             [*(path.name for path in one.iterdir() if path.name not in ("changes.txt", "curves.png"))]
         )
