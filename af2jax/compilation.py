@@ -1,6 +1,9 @@
-"""Compiled programs: kept on disk for the next process, and let go of before a process holds too many.
+"""Compiled programs: compiled for little memory, kept on disk, and let go of before a process holds too many.
 
-Three properties of XLA on CPUs shape this module.
+Four properties of XLA on CPUs shape this module.
+
+- It runs whatever can run as early as it can, and so holds nearly twice the memory of an order that is made to hold
+  little. `Jitted` asks for the latter, which costs no time.
 
 - A program read back on another kind of CPU is run after a line in the log alone, so each kind has its own folder.
 - Each kernel of a program takes three maps of memory, a full-size network about 5,000 of the 65,530 that Linux allows a
@@ -13,18 +16,42 @@ Three properties of XLA on CPUs shape this module.
 import atexit
 import contextlib
 import faulthandler
+import functools
 import gc
 import hashlib
 import os
 import platform
 import zlib
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 from absl import logging
 
+THRIFTY = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 MAX_BYTES = 4 * 2**30  # of all programs of one machine; those used longest ago go first
 MIN_SECONDS = 0.2  # of compilation, for a program to be kept
+
+
+class Jitted:
+    """`jax.jit(function, **options)`, compiled for little memory where it runs on a CPU."""
+
+    def __init__(self, function: Callable, **options):
+        self._function, self._options = function, options
+
+    def __call__(self, *arguments):
+        import jax
+
+        inside = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))
+        return (self._function if inside else self.jitted)(*arguments)  # jax: options are for the outermost function
+
+    @functools.cached_property
+    def jitted(self):
+        """What `jax.jit` gives; not before the first call, since it asks for the device."""
+        import jax
+
+        options = THRIFTY if jax.default_backend() == "cpu" else None
+        return jax.jit(self._function, compiler_options=options, **self._options)
 
 
 def folder() -> Path | None:

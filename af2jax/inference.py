@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 import jax
 import numpy as np
 
+from af2jax.compilation import Jitted
 from af2jax.config import graph
 from af2jax.data.pipeline import NO_ALIGNMENT
 from af2jax.errors import InputError
@@ -19,7 +20,7 @@ from af2jax.schema import Features, check, num_chains
 KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 7))
+@functools.partial(Jitted, static_argnums=(0, 1, 7))
 def _pass(model, logits, params, features, left, prev, key, several):
     """One recycling pass, what it says of itself, and how far it moved; compiled once for each shape.
 
@@ -107,7 +108,7 @@ def lower(model: AlphaFold, params: dict, features: Features):
     """One pass, traced and not compiled yet, to see what it needs."""
     features = jax.tree.map(np.asarray, check(features))
     prev = initial(features, model.config)
-    return _pass.lower(model, False, params, features, 0, prev, None, num_chains(features) > 1)
+    return _pass.jitted.lower(model, False, params, features, 0, prev, None, num_chains(features) > 1)
 
 
 def _protein(features: Features, positions, atom_mask, plddt, name: str, notes: tuple[str, ...]) -> Protein:

@@ -33,8 +33,13 @@ def ours(sizes: dict, runtime: dict):
     return program(forward, af2jax.pretrained.from_deepmind(flat, NAME), af2jax.interop.features(dictionary))
 
 
-def theirs(sizes: dict, subbatch: int):
-    """DeepMind's forward pass and its inputs; `subbatch` is its chunk size, 4 as shipped."""
+def theirs(sizes: dict, subbatch: int, thrifty: bool = False):
+    """DeepMind's forward pass and its inputs.
+
+    Args:
+        subbatch: its chunk size, 4 as shipped.
+        thrifty: compiled for little memory, as af2jax is.
+    """
     import jax.numpy as jnp
 
     from af2jax.config import preset
@@ -43,7 +48,7 @@ def theirs(sizes: dict, subbatch: int):
     dictionary, flat = inputs(sizes)
     batch = {k: jnp.asarray(v) for k, v in (dictionary | oracle.atom_tables(dictionary)).items()}
     forward = oracle.network(preset(NAME), subbatch_size=subbatch)
-    return program(forward, oracle.nested(flat), batch, oracle.zero_state(sizes["num_res"]))
+    return program(forward, oracle.nested(flat), batch, oracle.zero_state(sizes["num_res"]), thrifty=thrifty)
 
 
 def parts(sizes: dict) -> None:
@@ -92,6 +97,7 @@ def main() -> None:
     print(side_by_side.title(f"forward pass of {NAME}", sizes))
     sides = {
         "DeepMind's code, as shipped (chunks of 4)": (theirs, sizes, 4),
+        "DeepMind's code, chunks of 4, compiled as ours": (theirs, sizes, 4, True),
         "DeepMind's code, no chunks": (theirs, sizes, 10**6),
         "af2jax, no chunks (default)": (ours, sizes, {}),
         "af2jax, chunks of 16": (ours, sizes, {"chunk": 16}),

@@ -113,7 +113,7 @@ def folded(network, config: Config, known: Chain, rng: np.random.Generator) -> d
     features = padded(af2jax.features(known.sequence, config, cycles=config.num_recycle + 1), config.data)
     outputs = network(features)
     num = len(known.aatype)
-    logp = np.asarray(jax.nn.log_softmax(outputs.logits["distogram"]))[:num, :num, :63]
+    logp = np.array(jax.nn.log_softmax(outputs.logits["distogram"]))[:num, :num, :63]
     angles = np.asarray(outputs.structure.torsions[-1])[:num, 1:3]  # phi, psi as sine and cosine
     said = np.arctan2(angles[..., 0], angles[..., 1])
     if SHUFFLE.value:

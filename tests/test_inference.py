@@ -128,9 +128,9 @@ def test_presets_that_differ_in_weights_alone_share_a_program():
     features = af2jax.features("MKTAYIAK", model.config, cycles=1)
     other = model.clone(config=dataclasses.replace(model.config, name="other", num_recycle=7))
     first = af2jax.predict(model, params, features, num_recycle=0)
-    before = inference._pass._cache_size()
+    before = inference._pass.jitted._cache_size()
     second = af2jax.predict(other, params, features, num_recycle=0)
-    assert inference._pass._cache_size() == before and second.preset == "other"
+    assert inference._pass.jitted._cache_size() == before and second.preset == "other"
     np.testing.assert_array_equal(first.protein.positions, second.protein.positions)
 
 

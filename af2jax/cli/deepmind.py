@@ -57,4 +57,4 @@ def one_pass(how: How, sizes: Sizes) -> Program:
     }
     apply = hk.transform(iteration).apply
     function = lambda params, batch, prev: apply(params, jax.random.PRNGKey(0), batch, prev)
-    return program(function, params, {k: jnp.asarray(v) for k, v in batch.items()}, prev)
+    return program(function, params, {k: jnp.asarray(v) for k, v in batch.items()}, prev, thrifty=False)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 
 GIB = 2**30
@@ -96,11 +97,17 @@ def _inner(value) -> list:
     return [value] if hasattr(value, "eqns") else []
 
 
-def program(function: Callable, *inputs, **options) -> Program:
-    """A function of arrays, or of pytrees of them; `options` are the other fields of `Program`."""
+def program(function: Callable, *inputs, thrifty: bool = True, **options) -> Program:
+    """A function of arrays, or of pytrees of them.
+
+    Args:
+        thrifty: compiled for little memory, as our commands are.
+        options: the other fields of `Program`.
+    """
     import jax
 
-    function = jax.jit(function, donate_argnums=0 if options.get("consumes") else ())
+    given = {"donate_argnums": 0 if options.get("consumes") else ()}
+    function = Jitted(function, **given).jitted if thrifty else jax.jit(function, **given)
     counted = lambda: work(function.trace(*inputs).jaxpr.jaxpr)
     return Program(lambda: function.lower(*inputs), counted, inputs, **options)
 

@@ -106,7 +106,7 @@ def training_step(how: How, sizes: Sizes, recipe: str) -> Program:
         shape = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=there)
         moving, inputs = jax.tree.map(shape, jax.eval_shape(lambda: (moving, inputs)))
     plain = lambda: count(_step(_training(how._replace(chunk=0, remat=False), sizes, recipe)[0]), moving, *inputs)
-    return program(_step(state), moving, *inputs, consumes=True, plain=plain)
+    return program(_step(state), moving, *inputs, thrifty=how.device is None, consumes=True, plain=plain)
 
 
 def _step(state):

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from absl import logging
 
+from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 from af2jax.files import whole
 from af2jax.finetune.arrays import digest
@@ -54,7 +55,7 @@ class Cache:
             said = forward(setup.model, params, features, num_recycle).replace(logits={})
             return said.replace(pair=said.pair if pair else None, msa=said.msa if msa else None)
 
-        self.compute, self.tree = partial(jax.jit(compute), params), None
+        self.compute, self.tree = partial(Jitted(compute), params), None
 
     def __call__(self, features: Features) -> Outputs:
         """The outputs for one example, from disk or else computed and written."""

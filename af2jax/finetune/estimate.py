@@ -70,7 +70,9 @@ def _memory(state, batch, key, training) -> int:
     """Bytes that the compiled step holds: arguments, results and what lies between."""
     moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
     left = None if training.num_recycle is None else steps._recycles(training.num_recycle)
-    analysis = steps._train.lower(state.setup, moving, state.frozen, batch, key, left).compile().memory_analysis()
+    analysis = (
+        steps._train.jitted.lower(state.setup, moving, state.frozen, batch, key, left).compile().memory_analysis()
+    )
     used = analysis.argument_size_in_bytes + analysis.output_size_in_bytes + analysis.temp_size_in_bytes
     return used - analysis.alias_size_in_bytes
 

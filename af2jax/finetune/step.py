@@ -17,6 +17,7 @@ from flax import struct
 from jax.sharding import Mesh
 
 from af2jax import losses as all_losses
+from af2jax.compilation import Jitted
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
 from af2jax.finetune import heads as task_heads
@@ -281,7 +282,7 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
     return total, (metrics | {"loss": total}, said, ca)
 
 
-@partial(jax.jit, static_argnums=0, donate_argnums=1)
+@partial(Jitted, static_argnums=0, donate_argnums=1)
 def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
     step, skipped, trained, opt_state, ema = moving
     size, most = len(batch[0].aatype), setup.model.config.num_recycle
@@ -319,7 +320,7 @@ def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
     return moving, metrics | (norms.by_block(gradient) if setup.norms else {})
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(Jitted, static_argnums=0)
 def _evaluate(setup: Setup, trained: dict, frozen: dict, batch, num_recycle):
     def one(example):
         metrics, said, (ca, true, observed) = _loss(setup, trained, frozen, example, num_recycle, None)[1]

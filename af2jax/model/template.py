@@ -126,14 +126,14 @@ class TemplateEmbedder(nn.Module):
         pair_mask: Bool[Array, "N_res N_res"],
         same_chain: Bool[Array, "N_res N_res"],
     ) -> Float[Array, "N_res N_res c_z"]:
-        c, shape = self.config, z.shape
+        c = self.config
         t = each(one_template, self)(templates, z, pair_mask, same_chain)
         if c.fusion == "mean":
-            return Linear(shape[-1], initializer="he", name="out")(nn.relu(jnp.mean(t, axis=0)))
-        t = jnp.moveaxis(t, 0, 2).reshape(-1, len(t), c.channels)
-        mask = jnp.broadcast_to(templates.mask[None], t.shape[:2])
-        attention = Attention(c.heads, c.head_dim, gated=False, name="attention")
-        update = attention(z.reshape(-1, 1, shape[-1]), t, mask).reshape(shape)
+            return Linear(z.shape[-1], initializer="he", name="out")(nn.relu(jnp.mean(t, axis=0)))
+        t = jnp.moveaxis(t, 0, 2)
+        mask = jnp.broadcast_to(templates.mask, t.shape[:3])
+        attention = Attention(c.heads, c.head_dim, gated=False, runtime=self.runtime, name="attention")
+        update = attention(z[:, :, None], t, mask)[:, :, 0]
         return jnp.where(jnp.any(templates.mask), update, 0)
 
 

@@ -24,13 +24,17 @@ class TriangleMultiplication(nn.Module):
         self, z: Float[Array, "N_res N_res c_z"], pair_mask: Bool[Array, "N_res N_res"]
     ) -> Float[Array, "N_res N_res c_z"]:
         shape = (z.shape[-1], 2 * self.channels)
-        weights = Weights(shape, "lecun", name="ab")(), Weights(shape, bias_init=1.0, name="gate_ab")()
+        ab, opened = Weights(shape, "lecun", name="ab")(), Weights(shape, bias_init=1.0, name="gate_ab")()
         z = LayerNorm(name="norm_in")(z)
         turned = jnp.moveaxis(z, -1, 0)  # channels first, so that the product is one of plain matrices for each
-        ab, opened = (linear_first(turned, w) for w in weights)
-        a, b = jnp.split(jnp.where(pair_mask, nn.sigmoid(opened) * ab, 0), 2)
-        a, b = (self.runtime.share(x) for x in (a, b))  # each device has all residues of some channels
-        x = jnp.einsum("cik,cjk->cij" if self.outgoing else "ckj,cki->cij", a, b)
+
+        def product(*weights):
+            ab, opened = (linear_first(turned, w) for w in weights)
+            a, b = jnp.split(jnp.where(pair_mask, nn.sigmoid(opened) * ab, 0), 2)
+            a, b = (self.runtime.share(x) for x in (a, b))  # each device has all residues of some channels
+            return jnp.einsum("cik,cjk->cij" if self.outgoing else "ckj,cki->cij", a, b)
+
+        x = self.runtime.channels(product, ab, opened)
         x = self.runtime.share(jnp.moveaxis(x, 0, -1))
         x = final(z.shape[-1], name="out")(LayerNorm(name="norm_out")(x))
         return nn.sigmoid(gate(z.shape[-1], name="gate_out")(z)) * x

@@ -12,6 +12,7 @@ from af2jax.errors import InputError
 from af2jax.nn.layers import island
 from af2jax.typing import Array, Bool, Float
 
+CHANNELS = 16  # of triangle multiplication at a time, where there are chunks
 MASKED = -1e9  # a finite logit: a row without a single key keeps finite gradients
 
 
@@ -21,8 +22,11 @@ def xla_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array)
     logits = jnp.einsum("rhqc,rhkc->rhqk", q * q.shape[-1] ** -0.5, k, preferred_element_type=island(q).dtype)
     if bias is not None:
         logits += island(bias)[None]
-    weights = jax.nn.softmax(jnp.where(mask[:, None, None], logits, MASKED), axis=-1).astype(v.dtype)
-    return jnp.swapaxes(jnp.einsum("rhqk,rhkc->rhqc", weights, v), 1, 2)
+    logits = jnp.where(mask[:, None, None], logits, MASKED)
+    weights = jnp.exp(logits - jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True)))
+    total = jnp.sum(weights, axis=-1, keepdims=True)
+    o = jnp.einsum("rhqk,rhkc->rhqc", weights.astype(v.dtype), v, preferred_element_type=total.dtype)
+    return jnp.swapaxes((o / total).astype(v.dtype), 1, 2)  # divided last: fewer numbers than there are weights
 
 
 def sdpa_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array) -> Array:
@@ -96,6 +100,19 @@ class Runtime:
         if self.chunk:
             one = jax.checkpoint(one)  # else the backward stores every chunk
         return jax.lax.map(one, arrays, batch_size=size if size > 1 else None)
+
+    def channels(self, fn: Callable, *weights: tuple) -> Array:
+        """`fn(*weights)`, for an `fn` that treats the channels one by one of kernels whose halves are two inputs.
+
+        In chunks of 16 where there are chunks; several devices share the channels, and take theirs at once.
+
+        Args:
+            weights: (kernel [c_in 2*channels], bias [2*channels]).
+        """
+        if not self.chunk or self.shards > 1:
+            return fn(*weights)
+        each = jax.tree.map(lambda w: jnp.moveaxis(w.reshape(*w.shape[:-1], 2, -1), -1, 0), weights)
+        return jax.lax.map(jax.checkpoint(lambda pairs: fn(*pairs)[0]), each, batch_size=CHANNELS)
 
     def share(self, x: Array) -> Array:
         """`x` with its leading axis spread over the devices.

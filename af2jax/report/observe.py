@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 from af2jax.finetune import heads as task_heads
 from af2jax.finetune.heads import SCOPE
@@ -58,7 +59,7 @@ class Observed:
         return self.layers[-1, -1]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 6))
+@functools.partial(Jitted, static_argnums=(0, 1, 6))
 def _pass(model, heads, params: dict, features: Features, left, prev, several):
     """One pass and what is read of it; compiled once for each shape. `heads`: pairs (name, Head); `several`: chains."""
     out = cycle(model, network_of(params), features, left, prev)

@@ -240,9 +240,9 @@ class TestRecycles:
     def test_any_number_in_one_compile(self):
         state = start(model=STILL)
         state, _ = finetune.train_step(state, BATCH, KEY, num_recycle=0)
-        compiled, traced = steps._train._cache_size(), len(toy.SEEN)
+        compiled, traced = steps._train.jitted._cache_size(), len(toy.SEEN)
         found = [finetune.train_step(start(model=STILL), BATCH, KEY, num_recycle=i)[1] for i in range(4)]
-        assert steps._train._cache_size() == compiled and len(toy.SEEN) == traced
+        assert steps._train.jitted._cache_size() == compiled and len(toy.SEEN) == traced
         expected = [by_hand(PARAMS, i) for i in range(4)]
         np.testing.assert_allclose([m["loss"] for m in found], expected, rtol=1e-5)
         assert len({float(m["loss"]) for m in found}) == 4
