@@ -30,7 +30,7 @@ LONG = 2048  # of a pass alone
 ROOM = 24 * GIB
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 OURS = ((0, "af2jax, no chunks (default)"), (16, "af2jax, chunks of 16"), (4, "af2jax, chunks of 4"))
-THEIRS = "DeepMind's code, chunks of 4 (as shipped)"
+THEIRS = {"DeepMind's code, chunks of 4 (as shipped)": False, "the same, compiled as af2jax": True}  # thrifty
 FROZEN = ("heads", "last_blocks")  # recipes, with chunks of 4
 TPU = "v5p:2x2x1"  # of which one chip is compiled for
 PUBLISHED = ((256, 128, 1024), (384, 512, 5120))  # residues, rows and extra rows of AlphaFold's training
@@ -48,20 +48,23 @@ def jobs(lengths: list[int], only: list[str]) -> Iterator[tuple[str, str, int, o
         for rows, num in BLOCKS:
             column = f"{rows}/{num}"
             for chunk, name in OURS:
-                yield "block", name, column, lambda rows=rows, num=num, chunk=chunk: our_block(rows, num, chunk)
-            yield "block", THEIRS, column, lambda rows=rows, num=num: their_block(rows, num)
+                yield "block", name, column, partial(our_block, rows, num, chunk)
+            for name, thrifty in THEIRS.items():
+                yield "block", name, column, partial(their_block, rows, num, thrifty)
     for num in lengths:
         sizes = {"num_res": num, "num_seq": ROWS, "num_extra": EXTRA, "num_templ": TEMPLATES}
         if "pass" in only:
             for chunk, name in OURS:
-                yield "pass", name, num, lambda s=sizes, chunk=chunk: forward.ours(s, {"chunk": chunk})
-            yield "pass", THEIRS, num, lambda s=sizes: forward.theirs(s, 4)
+                yield "pass", name, num, partial(forward.ours, sizes, {"chunk": chunk})
+            for name, thrifty in THEIRS.items():
+                yield "pass", name, num, partial(forward.theirs, sizes, 4, thrifty)
         if "step" in only and num < LONG:
             given = programs.Sizes(num, ROWS, EXTRA, TEMPLATES)
             for chunk, name, recipe in [(*line, "full") for line in OURS] + [(*OURS[-1], recipe) for recipe in FROZEN]:
                 how = programs.How(NAME, chunk=chunk)
                 yield "step", f"{name}, {recipe}", num, partial(programs.training_step, how, given, recipe)
-            yield "step", f"{THEIRS}, gradient alone", num, lambda s=sizes: gradient.theirs(s, 4)
+            for name, thrifty in THEIRS.items():
+                yield "step", f"{name}, gradient alone", num, partial(gradient.theirs, sizes, 4, thrifty)
     if "shards" in only:
         for num in DEVICES:
             column = "/".join(map(str, SHARDED))
@@ -96,8 +99,8 @@ def our_block(rows: int, num: int, chunk: int, shards: int = 1) -> Program:
     return program(jax.grad(summed, argnums=(0, 1)), params, (m, z), *masks)
 
 
-def their_block(rows: int, num: int) -> Program:
-    """The same of DeepMind's."""
+def their_block(rows: int, num: int, thrifty: bool = False) -> Program:
+    """The same of DeepMind's; `thrifty`: compiled as af2jax is."""
     import haiku as hk
     import jax
     import jax.numpy as jnp
@@ -123,7 +126,7 @@ def their_block(rows: int, num: int) -> Program:
     def summed(params, activations, masks):
         return sum(jnp.sum(x * x) for x in transformed.apply(params, key, activations, masks).values())
 
-    return program(jax.grad(summed, argnums=(0, 1)), params, activations, masks)
+    return program(jax.grad(summed, argnums=(0, 1)), params, activations, masks, thrifty=thrifty)
 
 
 def report(found: dict) -> str:

@@ -23,7 +23,7 @@ def test_jobs_are_those_that_are_asked_for():
     pytest.importorskip("alphafold.model.modules", reason="DeepMind's code is not installed")
     found = list(memory.jobs([64, memory.LONG], ["pass", "step", "block"]))
     assert len({job[:3] for job in found}) == len(found)
-    assert [job[0] for job in found].count("block") == 8 and {j[2] for j in found if j[0] == "step"} == {64}
+    assert [job[0] for job in found].count("block") == 10 and {j[2] for j in found if j[0] == "step"} == {64}
 
 
 @pytest.mark.slow

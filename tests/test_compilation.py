@@ -207,3 +207,25 @@ def test_a_second_process_compiles_at_most_15_percent(tmp_path):
     assert hits >= 2 and second <= 0.15 * first
     assert [p.suffix for p in (tmp_path / "cache").rglob("running-*")] == []
     assert compile_seconds("c", AF2JAX_CACHE="off")[1] == 0
+
+
+class TestJitted:
+    def test_it_holds_less(self):
+        def eight(x):
+            rows = lambda i: jax.lax.map(lambda row: jnp.roll(row, i) * row, x)
+            return sum(jnp.sum(rows(i) @ x.T) for i in range(8))
+
+        x = jnp.ones((256, 256))
+        plan = lambda jitted: jitted.lower(x).compile().memory_analysis().temp_size_in_bytes
+        assert plan(compilation.Jitted(eight).jitted) < 0.5 * plan(jax.jit(eight))
+
+    def test_it_is_jit_with_its_options(self):
+        function = compilation.Jitted(lambda power, x: x**power, static_argnums=0, donate_argnums=1)
+        x = jnp.full(3, 2.0)
+        assert function(3, x).tolist() == [8.0, 8.0, 8.0] and x.is_deleted()
+        assert function(2, jnp.full(3, 2.0)).tolist() == [4.0, 4.0, 4.0]
+
+    def test_inside_another_it_is_a_plain_function(self):
+        square = compilation.Jitted(lambda x: x * x)
+        assert jax.jit(lambda x: square(x) + 1)(jnp.float32(3)) == 10
+        assert jax.grad(square)(jnp.float32(3)) == 6 and square(jnp.float32(3)) == 9
