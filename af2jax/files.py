@@ -53,3 +53,11 @@ def file_name(job: str) -> str:
     """`job` as a file name that stays in its folder: letters, digits, "_", "-", "." and at most 120 bytes."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", job)[:120].lstrip(".")
     return name or "query"
+
+
+def path_and_chain(item: str | os.PathLike) -> tuple[Path, str | None]:
+    """The file of a structure, and its chain where FILE:CHAIN says which."""
+    path, chain = os.fspath(item), None
+    if ":" in path and not os.path.exists(path):
+        path, _, chain = path.rpartition(":")
+    return Path(path), chain

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import UseAppendAction
 
 from af2jax.errors import InputError
+from af2jax.files import path_and_chain
 
 
 @dataclass
@@ -112,7 +113,7 @@ class Inputs:
                 if path is not None and not path.exists():
                     raise InputError(f"--{name} {path}: no such file or folder; check the path")
         for item in self.templates:
-            if not structure_file(item).is_file():
+            if not path_and_chain(item)[0].is_file():
                 raise InputError(f"--templates {item}: no such file; check the path")
         if (self.template_hits or self.seqres) and not self.custom_template_path:
             raise InputError(
@@ -125,11 +126,6 @@ class Inputs:
             )
         if self.custom_template_path and not self.custom_template_path.is_dir():
             raise InputError(f"--custom-template-path {self.custom_template_path}: no such folder; check the path")
-
-
-def structure_file(item: str) -> Path:
-    """The file of a template, FILE or FILE:CHAIN."""
-    return Path(item if ":" not in item or Path(item).exists() else item.rpartition(":")[0])
 
 
 @dataclass

@@ -16,11 +16,12 @@ from af2jax.cli.given import Given, given, searched
 from af2jax.cli.locks import locked
 from af2jax.cli.memory import is_out_of_memory
 from af2jax.cli.networks import Networks, device, presets
-from af2jax.cli.options import Inputs, Network, Results, Sampling, structure_file
+from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
 from af2jax.cli.queries import Job, content, query_files, read_queries
 from af2jax.cli.warnings import show_warnings
 from af2jax.errors import InputError, WeightsError
+from af2jax.files import path_and_chain, tidy
 
 SKIPPED = "done before, skipped"
 
@@ -76,8 +77,6 @@ class Predict:
         chosen = device(self.network.device)
         print(f"device: {chosen.device_kind} ({chosen.platform}); presets: {', '.join(names)}", flush=True)
 
-        from af2jax.files import tidy
-
         tidy(self.out)
         files = {str(file) for file in query_files(self.query)[0]}
         batch.note(self.out, {}, files - {name for name, _ in unread})
@@ -123,7 +122,8 @@ class Predict:
         """
         found, known = content(job), given(job, self.inputs)
         sources = dataclasses.asdict(self.sources) | {"cpus": None}
-        files = [*(known.msa or ()), *map(structure_file, known.templates or ()), self.inputs.seqres, *self.sources.db]
+        templates = [path_and_chain(item)[0] for item in known.templates or ()]
+        files = [*(known.msa or ()), *templates, self.inputs.seqres, *self.sources.db]
         settings = {
             "query": found.sha256,
             "presets": weights,

@@ -23,6 +23,7 @@ from af2jax.data.parse import CODE_OF_BYTE, printable, quote, read_bytes
 from af2jax.data.structure import Chain, read_chain, read_chains
 from af2jax.data.transforms import no_template
 from af2jax.errors import InputError
+from af2jax.files import path_and_chain
 
 MIN_ALIGNED = 0.1  # part of the query; hits that cover no more of it are left out
 MAX_OF_QUERY = 0.95  # hits of the query's own sequence that cover more of it are left out
@@ -128,7 +129,7 @@ def _owner(item: str | os.PathLike, chains: Sequence[str]) -> str:
             else:
                 return chain
         raise reason
-    known = read_chain(*_path_and_chain(item)).sequence
+    known = read_chain(*path_and_chain(item)).sequence
 
     def same(chain: str) -> int:
         i, j = align(chain, known)
@@ -169,7 +170,7 @@ def from_structure(item: str | os.PathLike, query: str) -> Template:
     Raises:
         InputError: see `structure.read_chain`; or no atom of the chain aligns with the query.
     """
-    known = read_chain(*_path_and_chain(item))
+    known = read_chain(*path_and_chain(item))
     i, j = align(query, known.sequence)
     template = lay(len(query), i, known.aatype[j], known, j)
     where = f"template {known.source}, chain {known.name}"
@@ -181,13 +182,6 @@ def from_structure(item: str | os.PathLike, query: str) -> Template:
             "%s: of %d aligned residues %d %% are the query's; is it a homologue?", where, len(i), 100 * same
         )
     return template
-
-
-def _path_and_chain(item: str | os.PathLike) -> tuple[str, str | None]:
-    path, chain = os.fspath(item), None
-    if ":" in path and not os.path.exists(path):
-        path, _, chain = path.rpartition(":")
-    return path, chain
 
 
 def from_hits(

@@ -62,8 +62,9 @@ class Runtime:
     Attributes:
         dtype: of the trunk's activations, "float32" or "bfloat16"; parameters, LayerNorm, softmax, geometry, structure
             module and heads stay float32.
-        chunk: rows of attention, of a transition, or of the outer product, computed at a time; 0: all at once. A CPU
-            always takes the outer product one row at a time, unless sequences are few.
+        chunk: rows of attention, of a transition, or of the outer product, computed at a time, and of triangle
+            multiplication 16 channels; 0: all at once. A CPU always takes the outer product one row at a time, unless
+            sequences are few.
         impl: a name of `IMPLS`.
         remat: recompute each block of a stack in the backward pass instead of storing its inside.
         shards: devices that share the representations of one protein, the first of `jax.devices()`; parameters are on

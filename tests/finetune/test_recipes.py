@@ -12,6 +12,7 @@ import pytest
 
 import af2jax
 from af2jax import finetune
+from af2jax.cli import measure
 from af2jax.config import preset
 from af2jax.errors import InputError
 from af2jax.finetune import step as steps
@@ -20,7 +21,6 @@ from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import deepmind
 from af2jax.pretrained.tree import flatten, split_stack
-from benchmarks.flops import count
 from tests import support
 from tests.finetune.test_rules import shapes
 from tests.finetune.toy import bits
@@ -204,8 +204,8 @@ def operations():
         setup = steps.Setup(model, optax.sgd(0.1), (), None, None, None, None)
         loss = lambda *inputs: steps._loss(setup, *inputs[:3], 0, inputs[3])
         inputs = *map(shape, (*split(params, af2jax.label(params, af2jax.recipe(name))), one)), key
-        found = {name: count(jax.grad(loss, has_aux=True), *inputs)}
-        return found | ({"pass": count(loss, *inputs)} if name == "full" else {})
+        found = {name: measure.count(jax.grad(loss, has_aux=True), *inputs).flops}
+        return found | ({"pass": measure.count(loss, *inputs).flops} if name == "full" else {})
 
     return of("full") | of("last_blocks", (44, 4)) | of("heads")
 
