@@ -4,14 +4,15 @@ AlphaFold of 2018 had no structure module: it descended a potential made of pred
 al., Nature 577, 706, 2020). The same is done here on what the trunk of one network says: minus the log probability of
 every CB-CB distance by the distogram, smoothed, and a harmonic pull to the network's phi and psi, over the torsions of
 a backbone of ideal bonds and angles. Several descents begin near the predicted torsions; the lowest potential counts.
-Rivals: the structure module on the same trunk, the predicted torsions alone, and one ideal helix. The last says what
-the potential can do at best: a descent on the true distances.
+Rivals: the structure module on the same trunk, the predicted torsions alone, and one ideal helix. The control is a
+descent that gives every pair the distances of another pair as far apart in the sequence: as compact, without a fold;
+what it reaches too, no knowledge of the fold has won. A descent on the true distances says what is possible at best.
 
     python -m experiments.descent --data DATA --out descent_out
 
 DATA has chains.tsv and structures, as in `experiments/sides.py`; chains of the network's own training and those that it
 never saw are told apart. Hardware: 2 CPU cores, 10 minutes; expected result and last good commit:
-experiments/README.md. With --shuffle the distances of another pair are given to every pair: no fold may be found.
+experiments/README.md.
 """
 
 import json
@@ -34,6 +35,7 @@ from af2jax.data.transforms import padded
 from af2jax.files import write
 from af2jax.geometry.lddt import lddt
 from af2jax.metrics.statistics import bootstrap, paired
+from af2jax.metrics.superposition import tm_score
 from af2jax.plots.bars import bars
 from af2jax.report.scores import helix
 from experiments import sides
@@ -46,7 +48,6 @@ CHAINS = flags.DEFINE_integer("chains", 15, "Of each kind.", lower_bound=1)
 LONGEST = flags.DEFINE_integer("longest", 96, "Residues of a chain, at most.", lower_bound=16)
 STEPS = flags.DEFINE_integer("steps", 600, "Of each descent.", lower_bound=1)
 STARTS = flags.DEFINE_integer("starts", 4, "Descents of each chain.", lower_bound=1)
-SHUFFLE = flags.DEFINE_bool("shuffle", False, "Give every pair the distances of another.")
 
 # Engh and Huber, Acta Crystallographica A47, 392-400, 1991: bonds N-CA, CA-C, C-N and the angles behind them
 BONDS = (1.458, 1.525, 1.329)
@@ -54,6 +55,7 @@ ANGLES = np.radians((121.7, 111.2, 116.2))  # C-N-CA, N-CA-C, CA-C-N
 EDGES = np.linspace(2.3125, 21.6875, 63)  # of the distogram's bins
 CENTRES = np.concatenate([EDGES[:1] - 0.16, (EDGES[1:] + EDGES[:-1]) / 2])  # the last bin has no end, and no pull
 WIDTH, PULL = 0.6, 5.0  # angstrom of the smoothing; weight of the torsions
+CONTROL = "descent, distances shuffled"
 NOISE, RATE = 0.3, 0.05  # radians of the starts, and of a step at most
 
 
@@ -108,18 +110,24 @@ def best(logp: np.ndarray, said: np.ndarray, rng: np.random.Generator) -> np.nda
     return np.asarray(backbone(min(ends, key=lambda end: float(end[0]))[1])[0])
 
 
-def folded(network, config: Config, known: Chain, rng: np.random.Generator) -> dict[str, float]:
-    """The lDDT-CA of a chain, by every way."""
+def shuffled(logp: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Every pair with the distances of another pair as far apart in the sequence."""
+    found = logp.copy()
+    for apart in range(2, len(logp)):
+        i = np.arange(len(logp) - apart)
+        j = rng.permutation(i)
+        found[i, i + apart] = logp[j, j + apart]
+    return found
+
+
+def folded(network, config: Config, known: Chain, rng: np.random.Generator) -> dict[str, dict[str, float]]:
+    """{measure: {way: its score}} of a chain."""
     features = padded(af2jax.features(known.sequence, config, cycles=config.num_recycle + 1), config.data)
     outputs = network(features)
     num = len(known.aatype)
-    logp = np.array(jax.nn.log_softmax(outputs.logits["distogram"]))[:num, :num, :63]
+    logp = np.asarray(jax.nn.log_softmax(outputs.logits["distogram"]))[:num, :num, :63]
     angles = np.asarray(outputs.structure.torsions[-1])[:num, 1:3]  # phi, psi as sine and cosine
     said = np.arctan2(angles[..., 0], angles[..., 1])
-    if SHUFFLE.value:
-        i, j = np.triu_indices(num, 2)
-        order = rng.permutation(len(i))
-        logp[i, j] = logp[i[order], j[order]]
     atoms = np.where((known.aatype == CODES["G"])[:, None], known.positions[:, CA], known.positions[:, CB])
     true = np.linalg.norm(atoms[:, None] - atoms[None], axis=-1)
     seen = np.where(known.aatype == CODES["G"], known.atom_mask[:, CA], known.atom_mask[:, CB])
@@ -127,13 +135,32 @@ def folded(network, config: Config, known: Chain, rng: np.random.Generator) -> d
     ways = {
         "structure module": np.asarray(outputs.structure.atom37)[:num, CA],
         "descent": best(logp, said, rng),
+        CONTROL: best(shuffled(logp, rng), said, rng),
         "torsions alone": np.asarray(backbone(jnp.asarray(said))[0]),
         "one helix": helix(num),
         "descent on true distances": best(sharp, said, rng),
     }
     points, mask = known.positions[:, CA], known.atom_mask[:, CA]
-    score = lambda ca: 100 * float(jnp.mean(lddt(ca, points, mask), where=mask))
-    return {name: score(ca) for name, ca in ways.items()}
+    local = lambda ca: 100 * float(jnp.mean(lddt(ca, points, mask), where=mask))
+    measures = {"lDDT-CA": local, "TM-score": lambda ca: tm_score(ca, points, mask)}
+    return {name: {way: score(ca) for way, ca in ways.items()} for name, score in measures.items()}
+
+
+def verdict(scores: dict[str, np.ndarray]) -> str:
+    """What follows from the scores of every way."""
+    rivals = ("structure module", CONTROL)
+    over = {name: paired(scores["descent"], scores[name]) for name in rivals}
+    gain, fold = (each.difference for each in over.values())
+    if not (fold.clear and fold.value > 0):
+        text = "descent wins nothing by knowing the fold."
+    elif not gain.clear:
+        text = "descent knows the fold; the data cannot tell it from the structure module."
+    elif gain.value < 0:
+        text = "descent knows the fold; the structure module is worth having."
+    else:
+        text = "the trunk knows more of the fold than the structure module makes of it."
+    shown = "; ".join(f"minus {name}: {each.difference} (p = {each.p:.2g})" for name, each in over.items())
+    return f"Descent {shown}: {text}"
 
 
 def main(_) -> None:
@@ -146,7 +173,6 @@ def main(_) -> None:
     chains = [c for c in sides.chains(Path(DATA.value).resolve()) if c["length"] <= LONGEST.value]
     kinds = {"trained on": "train", "never seen": "valid"}
     lines = ["# Is a structure module needed?", ""]
-    lines += ["**Every pair has the distances of another pair.**", ""] if SHUFFLE.value else []
     for kind, side in kinds.items():
         found = []
         for chain in [c for c in chains if c["side"] == side][: CHAINS.value]:
@@ -155,23 +181,16 @@ def main(_) -> None:
                 rng = np.random.default_rng(0)
                 write(place, json.dumps(folded(network, model.config, read_chain(chain["file"]), rng)) + "\n")
             found.append(json.loads(place.read_text()))
-        column = lambda name, found=found: np.array([each[name] for each in found])
-        difference = paired(column("descent"), column("structure module"))
-        caption = (
-            f"lDDT-CA of {len(found)} chains that the network {'was' if side == 'train' else 'was never'} trained on, "
-            f"up to {LONGEST.value} residues, from their sequences alone; lines: 95 % of the means of chains drawn "
-            f"again. Descent minus structure module: {difference.difference} (p = {difference.p:.2g}): "
-            + (
-                "the data cannot tell them apart."
-                if not difference.difference.clear
-                else "the structure module is worth having."
-                if difference.difference.value < 0
-                else "the trunk knows more than the structure module makes of it."
+        for measure in found[0]:
+            scores = {way: np.array([each[measure][way] for each in found]) for way in found[0][measure]}
+            caption = (
+                f"{measure} of {len(found)} chains that the network {'never saw' if side == 'valid' else 'learnt'}, up "
+                f"to {LONGEST.value} residues, from sequence alone; lines: 95 % of the means of chains drawn again. "
+                f"{verdict(scores)}"
             )
-        )
-        name = kind.replace(" ", "_")
-        bars(out / f"{name}.png", "lDDT-CA", {n: tuple(bootstrap(column(n)))[:3] for n in found[0]}, caption)
-        lines += [f"![{kind}]({name}.png)", "", caption, ""]
+            name = f"{kind} {measure}".replace(" ", "_").replace("-", "_").lower()
+            bars(out / f"{name}.png", measure, {way: tuple(bootstrap(x))[:3] for way, x in scores.items()}, caption)
+            lines += [f"![{kind}, {measure}]({name}.png)", "", caption, ""]
     print("\n".join(lines))
     write(out / "README.md", "\n".join(lines))
 

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -75,3 +76,31 @@ def test_a_comparison_over_seeds(chains, tmp_path):
     assert re.search(r"- LoRA: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
     assert (tmp_path / "plots" / "means_ss_accuracy.png").exists() and (tmp_path / "index.html").exists()
     assert "validation" not in run()
+
+
+@pytest.mark.slow
+def test_descent_beside_its_control(chains, tmp_path):
+    """At its smallest: every way has both scores, and the verdict names the control."""
+    command = [sys.executable, "-m", "experiments.descent", "--data", str(chains), "--out", str(tmp_path)]
+    command += ["--preset=tiny", "--params=", "--chains=2", "--steps=3", "--starts=1"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = [json.loads(path.read_text()) for path in (tmp_path / "chains").glob("*.json")]
+    assert len(found) == 4 and all(set(each) == {"lDDT-CA", "TM-score"} for each in found)
+    assert all(
+        len(scores) == 6 and all(np.isfinite(list(scores.values()))) for each in found for scores in each.values()
+    )
+    assert said.count("minus descent, distances shuffled: ") == 4 and (tmp_path / "never_seen_tm_score.png").exists()
+
+
+def test_shuffled_distances_stay_at_their_separation():
+    from experiments import descent
+
+    logp = np.random.default_rng(0).normal(size=(9, 9, 3)).astype(np.float32)
+    found, there = descent.shuffled(logp, np.random.default_rng(1)), np.triu_indices(9, 2)
+    assert not np.array_equal(found, logp) and np.array_equal(
+        np.triu(found[..., 0], 2) != 0, np.triu(logp[..., 0], 2) != 0
+    )
+    for apart in range(9):
+        ordered = lambda x, k=apart: np.sort(np.diagonal(x[..., 0], k))
+        assert np.array_equal(ordered(found), ordered(logp))
+    assert np.array_equal(found[there[1], there[0]], logp[there[1], there[0]])  # the other half is not descended
