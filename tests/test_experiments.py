@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import multiprocessing
 import os
 import re
 import subprocess
@@ -91,11 +92,18 @@ def test_descent_beside_its_control(chains, tmp_path):
     assert said.count("minus descent, distances shuffled: ") == 4 and (tmp_path / "never_seen_tm_score.png").exists()
 
 
-def test_shuffled_distances_stay_at_their_separation():
+def shuffled_distances() -> tuple[np.ndarray, np.ndarray]:
+    """Before and after; in a process of its own, since all experiments define the same flags."""
     from experiments import descent
 
     logp = np.random.default_rng(0).normal(size=(9, 9, 3)).astype(np.float32)
-    found, there = descent.shuffled(logp, np.random.default_rng(1)), np.triu_indices(9, 2)
+    return logp, descent.shuffled(logp, np.random.default_rng(1))
+
+
+def test_shuffled_distances_stay_at_their_separation():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        logp, found = pool.apply(shuffled_distances)
+    there = np.triu_indices(9, 2)
     assert not np.array_equal(found[there], logp[there])
     for apart in range(9):
         ordered = lambda x, k=apart: np.sort(np.diagonal(x[..., 0], k))

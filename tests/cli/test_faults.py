@@ -120,7 +120,7 @@ def test_t21_out_of_memory_is_explained_and_the_others_are_done(fold, tmp_path, 
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes.")
         return whole(model, logits, params, features, *rest)
 
-    ends.lower = whole.lower
+    ends.jitted = whole.jitted
     monkeypatch.setattr(inference, "_pass", ends)
     monkeypatch.setattr(memory, "_room", lambda: 500_000)
     assert fold(f">long\n{LONG}\n>short\n{SHORT}\n") == 3
