@@ -11,7 +11,7 @@ what it reaches too, no knowledge of the fold has won. A descent on the true dis
     python -m experiments.descent --data DATA --out descent_out
 
 DATA has chains.tsv and structures, as in `experiments/sides.py`; chains of the network's own training and those that it
-never saw are told apart. Hardware: 2 CPU cores, 10 minutes; expected result and last good commit:
+never saw are told apart. Hardware: 2 CPU cores, 7 minutes; expected result and last good commit:
 experiments/README.md.
 """
 
@@ -154,9 +154,9 @@ def verdict(scores: dict[str, np.ndarray]) -> str:
     if not (fold.clear and fold.value > 0):
         text = "descent wins nothing by knowing the fold."
     elif not gain.clear:
-        text = "descent knows the fold; the data cannot tell it from the structure module."
+        text = "descent knows some of the fold; the data cannot tell it from the structure module."
     elif gain.value < 0:
-        text = "descent knows the fold; the structure module is worth having."
+        text = "descent knows some of the fold; the structure module is worth having."
     else:
         text = "the trunk knows more of the fold than the structure module makes of it."
     shown = "; ".join(f"minus {name}: {each.difference} (p = {each.p:.2g})" for name, each in over.items())
