@@ -80,7 +80,7 @@ def predict(
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
     notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
-    several, compiled = num_chains(features) > 1, model.clone(config=graph(model.config))
+    several, compiled = num_chains(features) > 1, network(model, len(features.aatype))
     prev, changes, passes = initial(features, model.config), [], []
     for index in range(num_recycle + 1):
         prev, atom_mask, scores, moved = _pass(
@@ -104,11 +104,16 @@ def predict(
     return Prediction(protein=protein, preset=model.config.name, changes=tuple(changes), passes=tuple(passes), **fields)
 
 
+def network(model: AlphaFold, num_res: int) -> AlphaFold:
+    """As it is compiled for passes without a gradient: presets that differ in weights alone share a program."""
+    return model.clone(config=graph(model.config), runtime=model.runtime.forward_only(num_res))
+
+
 def lower(model: AlphaFold, params: dict, features: Features):
     """One pass, traced and not compiled yet, to see what it needs."""
     features = jax.tree.map(np.asarray, check(features))
-    prev = initial(features, model.config)
-    return _pass.jitted.lower(model, False, params, features, 0, prev, None, num_chains(features) > 1)
+    prev, compiled = initial(features, model.config), network(model, len(features.aatype))
+    return _pass.jitted.lower(compiled, False, params, features, 0, prev, None, num_chains(features) > 1)
 
 
 def _protein(features: Features, positions, atom_mask, plddt, name: str, notes: tuple[str, ...]) -> Protein:

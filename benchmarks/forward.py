@@ -51,6 +51,13 @@ def theirs(sizes: dict, subbatch: int, thrifty: bool = False):
     return program(forward, oracle.nested(flat), batch, oracle.zero_state(sizes["num_res"]), thrifty=thrifty)
 
 
+def as_predicted(num_res: int) -> int:
+    """The chunk size of `af2jax predict` on a CPU."""
+    import af2jax
+
+    return af2jax.Runtime().forward_only(num_res).chunk
+
+
 def parts(sizes: dict) -> None:
     """Where the time goes: the network with a part of it shortened, against the whole."""
     import dataclasses
@@ -99,7 +106,8 @@ def main() -> None:
         "DeepMind's code, as shipped (chunks of 4)": (theirs, sizes, 4),
         "DeepMind's code, chunks of 4, compiled as ours": (theirs, sizes, 4, True),
         "DeepMind's code, no chunks": (theirs, sizes, 10**6),
-        "af2jax, no chunks (default)": (ours, sizes, {}),
+        "af2jax, no chunks": (ours, sizes, {}),
+        "af2jax, chunks as predict has them": (ours, sizes, {"chunk": as_predicted(sizes["num_res"])}),
         "af2jax, chunks of 16": (ours, sizes, {"chunk": 16}),
         "af2jax, chunks of 4": (ours, sizes, {"chunk": 4}),
     }

@@ -65,7 +65,7 @@ class Bench:
     bfloat16: bool = False
     """Compute the trunk in bfloat16."""
     chunk: int = 0
-    """Rows of attention that are computed at a time; 0: all."""
+    """Rows of attention that are computed at a time; 0: all, of a pass on a CPU what is quickest."""
     seconds: float = 120.0
     """Time no program that would take longer than this, four runs together; 0: memory alone."""
     compare: bool = False
@@ -160,8 +160,13 @@ class Bench:
             fits = int(sizes.residues * (room / need) ** 0.5)
             verdict = f"does not fit: {need:.1f} of {room:.1f} GiB; about {fits} residues would fit"
             if name != THEIRS:
-                tries = memory.remedies(how.dtype, how.chunk, "--rows {} --extra {}", sizes.rows, sizes.extra)
-                frozen = name.startswith("training") and self.train not in FROZEN
+                training, chunk = name.startswith("training"), how.chunk
+                if not training and device.platform == "cpu":
+                    from af2jax.nn.runtime import Runtime
+
+                    chunk = Runtime(chunk=chunk).forward_only(sizes.residues).chunk
+                tries = memory.remedies(how.dtype, chunk, "--rows {} --extra {}", sizes.rows, sizes.extra)
+                frozen = training and self.train not in FROZEN
                 tries += ["a recipe that freezes the trunk, --train heads"] if frozen else []
                 verdict += f"; try {' or '.join(tries)}"
         return Row(
@@ -232,8 +237,9 @@ def write(rows: list[Row], device: Machine, how: How, out: Path) -> None:
         if row.wall is not None:
             seconds.setdefault(row.program, {})[row.residues] = row.wall
     first = rows[0]
+    chunks = f"chunks of {how.chunk}" if how.chunk else "chunks by default"
     made = (
-        f"{how.preset} in {how.dtype}, {f'chunks of {how.chunk}' if how.chunk else 'no chunks'}, {first.rows} rows, "
+        f"{how.preset} in {how.dtype}, {chunks}, {first.rows} rows, "
         f"{first.extra} extra rows and {first.templates} templates, made-up inputs, on {device.device}; times are "
         f"medians of {ROUNDS}."
     )

@@ -17,7 +17,8 @@ def explain(model, params, features) -> str:
     import jax
 
     n_res, rows, extra = int(features.seq_mask.sum()), features.msa.feat.shape[1], features.msa.extra.shape[1]
-    tries = remedies(model.runtime.dtype, model.runtime.chunk, "--max-msa {}:{}", rows, extra)
+    runtime = model.runtime.forward_only(len(features.aatype))
+    tries = remedies(runtime.dtype, runtime.chunk, "--max-msa {}:{}", rows, extra)
     tries += [f"--shards {jax.device_count()}"] if jax.device_count() > model.runtime.shards else []
     size = f"out of memory: {n_res} residues with {rows} MSA rows and {extra} extra rows"
     try:
@@ -36,7 +37,7 @@ def explain(model, params, features) -> str:
 
 def remedies(dtype: str, chunk: int, fewer: str, rows: int, extra: int) -> list[str]:
     """Flags that lessen the need; `fewer` is the form of the one for rows and extra rows."""
-    tries = [] if chunk else ["--chunk 4"]
+    tries = [] if 0 < chunk <= 4 else ["--chunk 4"]
     tries += ["--bfloat16"] if dtype == "float32" else []
     return [*tries, fewer.format(max(rows // 2, 16), max(extra // 4, 32))]
 

@@ -29,7 +29,7 @@ class Network:
     bfloat16: bool = False
     """Compute the trunk in bfloat16: less memory and time, other rounding."""
     chunk: int = 0
-    """Rows of attention that are computed at a time: fewer need less memory; 0: all."""
+    """Rows of attention that are computed at a time: fewer need less memory; 0: all, on a CPU what is quickest."""
     shards: int = 1
     """Devices that share each query, where one has not the memory for it."""
     device: Literal["", "cpu", "gpu", "tpu"] = ""

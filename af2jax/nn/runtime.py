@@ -1,7 +1,7 @@
 """How the network is run, never what it computes: precision, chunks, attention implementation, rematerialisation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from af2jax.errors import InputError
 from af2jax.nn.layers import island
 from af2jax.typing import Array, Bool, Float
 
+CACHED = 2**23  # bytes of attention's weights that a CPU's cache holds
 CHANNELS = 16  # of triangle multiplication at a time, where there are chunks
 MASKED = -1e9  # a finite logit: a row without a single key keeps finite gradients
 
@@ -63,8 +64,8 @@ class Runtime:
         dtype: of the trunk's activations, "float32" or "bfloat16"; parameters, LayerNorm, softmax, geometry, structure
             module and heads stay float32.
         chunk: rows of attention, of a transition, or of the outer product, computed at a time, and of triangle
-            multiplication 16 channels; 0: all at once. A CPU always takes the outer product one row at a time, unless
-            sequences are few.
+            multiplication 16 channels; 0: all at once (but see `forward_only`). A CPU always takes the outer product a
+            row at a time, unless sequences are few.
         impl: a name of `IMPLS`.
         remat: recompute each block of a stack in the backward pass instead of storing its inside.
         shards: devices that share the representations of one protein, the first of `jax.devices()`; parameters are on
@@ -76,6 +77,12 @@ class Runtime:
     impl: str = "xla"
     remat: bool = True
     shards: int = 1
+
+    def forward_only(self, num_res: int) -> "Runtime":
+        """For passes without a gradient: a CPU takes as many rows at a time as its cache holds the attention of."""
+        if self.chunk or jax.default_backend() != "cpu":
+            return self
+        return replace(self, chunk=4 * max(1, CACHED // (4 * 8 * 4 * num_res**2)))  # fours of rows, 8 heads, 4 bytes
 
     def rows(self, fn: Callable, *arrays: Array, single: bool = False) -> Array:
         """`fn(*arrays)` for an `fn` that treats the leading axis row by row: each device its share, in chunks.

@@ -10,6 +10,7 @@ from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 from af2jax.finetune import heads as task_heads
 from af2jax.finetune.heads import SCOPE
+from af2jax.inference import network
 from af2jax.metrics import confidence, distogram, interface
 from af2jax.model.alphafold import initial
 from af2jax.model.recycle import cycle
@@ -96,9 +97,9 @@ def observe(subject: Subject, features: Features, name: str) -> Observed:
     prev, layers, plddt, said = initial(features, subject.model.config), [], [], {}
     heads, mask = tuple(subject.heads.items()), np.asarray(features.seq_mask)
     asym_id = np.asarray(features.asym_id)
-    several = num_chains(features) > 1
+    several, model = num_chains(features) > 1, network(subject.model, len(features.aatype))
     for left in range(subject.recycles, -1, -1):
-        prev, said = _pass(subject.model, heads, subject.params, features, np.int32(left), prev, several)
+        prev, said = _pass(model, heads, subject.params, features, np.int32(left), prev, several)
         layers.append(np.asarray(said.pop("layers")))
         plddt.append(np.asarray(said.pop("plddt")))
     atom_mask = np.asarray(said["atom_mask"])

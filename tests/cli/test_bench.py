@@ -60,7 +60,7 @@ def test_what_fits_is_run_and_written(run, tmp_path):
     with open(tmp_path / "bench.csv") as file:
         assert [row["residues"] for row in csv.DictReader(file)] == ["64", "64", "128", "128", "4096", "4096"]
     said = caption(tmp_path / "bench.png")
-    assert "tiny in float32, no chunks, 12 rows, 24 extra rows and 4 templates" in said
+    assert "tiny in float32, chunks by default, 12 rows, 24 extra rows and 4 templates" in said
     assert "one pass fits to 128 residues at least, and grows as the power 1.0 of the length at the end" in said
 
 

@@ -98,6 +98,13 @@ def test_bfloat16_in_bfloat16_out(impl):
     np.testing.assert_allclose(np.float32(y), Runtime().attend(Q, K, V, BIAS, MASK), atol=0.05)
 
 
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="other devices take all at once")
+@pytest.mark.parametrize(("num_res", "rows"), [(64, 64), (128, 16), (256, 4), (2048, 4)])
+def test_passes_alone_take_what_a_cache_holds(num_res, rows):
+    assert Runtime("bfloat16").forward_only(num_res) == Runtime("bfloat16", chunk=rows)
+    assert Runtime(chunk=7).forward_only(num_res).chunk == 7
+
+
 def test_a_chunked_backward_pass_does_not_store_every_chunk():
     """Temporary memory of the gradient stays below that of all rows at once."""
     x, mask = jnp.tile(X, (40, 1, 1)), jnp.tile(MASK, (40, 1))
