@@ -34,7 +34,7 @@ class TriangleMultiplication(nn.Module):
             a, b = (self.runtime.share(x) for x in (a, b))  # each device has all residues of some channels
             return jnp.einsum("cik,cjk->cij" if self.outgoing else "ckj,cki->cij", a, b)
 
-        x = self.runtime.channels(product, ab, opened)
+        x = self.runtime.channels(product, len(z), ab, opened)
         x = self.runtime.share(jnp.moveaxis(x, 0, -1))
         x = final(z.shape[-1], name="out")(LayerNorm(name="norm_out")(x))
         return nn.sigmoid(gate(z.shape[-1], name="gate_out")(z)) * x

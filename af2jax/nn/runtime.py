@@ -109,15 +109,15 @@ class Runtime:
             one = jax.checkpoint(one)  # else the backward stores every chunk
         return jax.lax.map(one, arrays, batch_size=size if size > 1 else None)
 
-    def channels(self, fn: Callable, *weights: tuple) -> Array:
+    def channels(self, fn: Callable, num_res: int, *weights: tuple) -> Array:
         """`fn(*weights)`, for an `fn` that treats the channels one by one of kernels whose halves are two inputs.
 
-        In chunks of 16 where there are chunks; several devices share the channels, and take theirs at once.
+        In chunks of 16 where `num_res` rows are in chunks; several devices share the channels, and take theirs at once.
 
         Args:
             weights: (kernel [c_in 2*channels], bias [2*channels]).
         """
-        if not self.chunk or self.shards > 1:
+        if not 0 < self.chunk < num_res or self.shards > 1:
             return fn(*weights)
         each = jax.tree.map(lambda w: jnp.moveaxis(w.reshape(*w.shape[:-1], 2, -1), -1, 0), weights)
         return jax.lax.map(jax.checkpoint(lambda pairs: fn(*pairs)[0]), each, batch_size=CHANNELS)
