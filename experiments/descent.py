@@ -185,8 +185,8 @@ def main(_) -> None:
             scores = {way: np.array([each[measure][way] for each in found]) for way in found[0][measure]}
             caption = (
                 f"{measure} of {len(found)} chains that the network {'never saw' if side == 'valid' else 'learnt'}, up "
-                f"to {LONGEST.value} residues, from sequence alone; lines: 95 % of the means of chains drawn again. "
-                f"{verdict(scores)}"
+                f"to {LONGEST.value} residues, from sequence alone; shuffled: a pair has the distances of another as "
+                f"far apart in the sequence; lines: 95 % of the means of chains drawn again. {verdict(scores)}"
             )
             name = f"{kind} {measure}".replace(" ", "_").replace("-", "_").lower()
             bars(out / f"{name}.png", measure, {way: tuple(bootstrap(x))[:3] for way, x in scores.items()}, caption)
