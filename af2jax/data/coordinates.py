@@ -1,5 +1,7 @@
 """From an mmCIF or PDB file to gemmi's model of it; what gemmi would misread in silence is put right or refused.
 
+- Neighbouring residues of one number and name are one residue to gemmi: where its CA stands twice, they were two and are
+  refused. Where other atoms do, they are alternates without identifiers: the one of highest occupancy is read.
 - PDB: coordinates and occupancies that are no numbers are refused (gemmi reads 0), blank occupancies are 1. Lines of
   the format before 1996, which end in the identifier and a number, are cut. Residues under force fields' names get
   those of the PDB. A TER in the middle of a chain does not end it.
@@ -13,6 +15,7 @@ import re
 from collections.abc import Iterator
 
 import gemmi
+from absl import logging
 
 from af2jax.data.monomer import FORCE_FIELDS
 from af2jax.data.parse import printable, read_bytes
@@ -44,6 +47,7 @@ def read_structure(path: str | os.PathLike) -> gemmi.Structure:
             raise ValueError("it has no atoms")
         structure.merge_chain_parts()
         structure.setup_entities()
+        _separate_doubles(structure, text.split("\n"), source)
     except InputError:
         raise
     except (RuntimeError, ValueError, IndexError, OSError) as error:
@@ -64,7 +68,61 @@ def _text(path: str | os.PathLike, source: str) -> str:
     if b"\0" in data:
         raise InputError(f"{source} is no text but an archive or a binary format; unpack it, or give mmCIF or PDB")
     text = data.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace")  # one column per byte, as in PDB lines
-    return text.replace("\ufffd", "?").replace("\r\n", "\n")
+    return text.replace("\ufffd", "?").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _separate_doubles(structure: gemmi.Structure, lines: list[str], source: str) -> None:
+    """From here on no atom name stands twice under one alternate location in a residue of a polymer.
+
+    Of alternates that have lost their identifiers the one of highest occupancy stays, with a warning.
+
+    Raises:
+        InputError: CA stands twice, so that these are two residues.
+    """
+    doubled = 0
+    for chain in structure[0]:
+        for residue in chain:
+            best: dict[tuple[str, str], gemmi.Atom] = {}
+            twice = False
+            for atom in residue if residue.entity_type == gemmi.EntityType.Polymer else []:
+                key = (atom.name, atom.altloc)
+                other = best.setdefault(key, atom)
+                if other is atom:
+                    continue
+                if atom.name == "CA":
+                    where = _lines_of(atom, residue, chain.name, lines) or f"atoms {other.serial} and {atom.serial}"
+                    name = printable(f"{residue.name} {residue.seqid} of chain {chain.name.strip() or '(blank)'}")
+                    raise InputError(
+                        f"{source}, {where}: CA of {name} stands twice; if these are two residues, give each its own "
+                        "number, if they are alternates, a column that says so (altLoc)"
+                    )
+                twice = True
+                best[key] = max(other, atom, key=lambda atom: atom.occ)
+            if twice:
+                doubled += 1
+                kept = [atom.clone() for atom in best.values()]
+                while len(residue):
+                    del residue[len(residue) - 1]
+                for atom in kept:
+                    residue.add_atom(atom)
+    if doubled:
+        logging.warning(
+            "%s: %d residues have an atom twice without alternate locations; the one of higher occupancy is read",
+            source,
+            doubled,
+        )
+
+
+def _lines_of(atom: gemmi.Atom, residue: gemmi.Residue, chain: str, lines: list[str]) -> str:
+    """The first two lines of a PDB file that an atom stands in; "" where there are none, as in mmCIF."""
+    wanted = (atom.name, atom.altloc.strip("\0"), residue.name, chain.strip(), str(residue.seqid))
+    found = []
+    for number, line in enumerate(lines, 1):
+        name = FORCE_FIELDS.get(line[17:20].strip(), line[17:20].strip())
+        spelt = (line[12:16].strip(), line[16:17].strip(), name, line[20:22].strip(), line[22:27].strip())
+        if line.startswith(("ATOM  ", "HETATM")) and spelt == wanted:
+            found.append(str(number))
+    return f"lines {' and '.join(found[:2])}" if len(found) > 1 else ""
 
 
 # mmCIF
