@@ -130,8 +130,10 @@ class Relax:
 
 
 def _parts(file: Path) -> tuple[str, str]:
-    """The name of a file without ".gz" in two: before the last dot, and from there on."""
-    path = Path(file.name.removesuffix(".gz"))
+    """The name of a file, without what says that it is packed, in two: before the last dot, and from there on."""
+    from af2jax.data.formats import plain
+
+    path = Path(plain(file.name))
     return path.stem, path.suffix.lower()
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from af2jax.constants.residues import RESTYPES
-from af2jax.data.parse import parse_a3m, printable, quote
+from af2jax.data.parse import a3m_rows, parse_a3m, printable, quote
 from af2jax.errors import InputError
 
 
@@ -30,12 +30,12 @@ def hits(text: str, sequence: str, source: str) -> list[str]:
     Raises:
         InputError: the text is not well-formed, or its first row is another sequence.
     """
-    text = re.sub("\r\n?", "\n", text.replace("\0", ""))  # MMseqs2 ends the part of each query by NUL
+    text = text.replace("\0", "")  # MMseqs2 ends the part of each query by NUL
     first = parse_a3m(text, source).query.upper()
     same = (a == b or b not in RESTYPES for a, b in zip(first, sequence, strict=False))  # MMseqs2 renames U, O, J, ...
     if len(first) != len(sequence) or not all(same):
         raise InputError(f"{source}: its first row is not the query; this is the result of another sequence")
-    return [record.strip() for record in re.split("^(?=>)", text.strip(), flags=re.MULTILINE)[2:]]
+    return [f">{block.name}\n{block.sequence}" for block in a3m_rows(text, source)[1:]]
 
 
 def join_chains(chains: Sequence[tuple[str, int, list[str]]]) -> str:

@@ -1,7 +1,7 @@
 """From an mmCIF or PDB file to gemmi's model of it; what gemmi would misread in silence is put right or refused.
 
-- Neighbouring residues of one number and name are one residue to gemmi: where its CA stands twice, they were two and are
-  refused. Where other atoms do, they are alternates without identifiers: the one of highest occupancy is read.
+- Neighbouring residues of one number and name are one residue to gemmi: where its CA stands twice, they were two and
+  are refused. Where other atoms do, they are alternates without identifiers: that of highest occupancy is read.
 - PDB: coordinates and occupancies that are no numbers are refused (gemmi reads 0), blank occupancies are 1. Lines of
   the format before 1996, which end in the identifier and a number, are cut. Residues under force fields' names get
   those of the PDB. A TER in the middle of a chain does not end it.

@@ -1,20 +1,19 @@
 """Data sets: a folder of structures, or a table with a row for each protein, as items that can be looked at and loaded.
 
-A table (CSV or TSV, .gz too, or Parquet) has the columns `id`, `file` and `chain` (a structure) or `sequence`, `msa`
+A table (cells between commas, semicolons or tabs; it may be packed; or Parquet) has the columns `id`, `file` and `chain`
 and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or test); every other column may be
 a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the
 table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from af2jax.data.parse import printable, read_bytes
+from af2jax.data import formats, tables
+from af2jax.data.parse import bare, odd_letter, printable, read_text
 from af2jax.data.structure import protein_chains
 from af2jax.errors import InputError
 
@@ -105,7 +104,7 @@ def columns(items: list[Item]) -> list[str]:
 
 
 def _folder(path: Path) -> Iterator[Item]:
-    stem = lambda file: re.sub(r"\.gz$", "", file.name, flags=re.IGNORECASE)
+    stem = lambda file: formats.plain(file.name)
     for file in sorted(path.rglob("[!.]*")):
         if not stem(file).lower().endswith(STRUCTURES) or not file.is_file():
             continue
@@ -157,9 +156,9 @@ def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item
     split = SPLIT_ALIASES.get(split, split)
     if split not in ("", *SPLITS):
         raise InputError(f"{where}: the split {get('split')!r} is not known; give {', '.join(SPLITS)}, or nothing")
-    sequence = re.sub(r"\s|\*$", "", get("sequence")).upper()
+    sequence = bare(get("sequence")).rstrip("*").upper()
     if odd := re.search("[^A-Z/:]", sequence):
-        raise InputError(f"{where}: {odd[0]!r} in the sequence is not an amino-acid letter")
+        raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
     file = locate(folder, get("file")) if get("file") else None
     if file is not None:
         default = file.name.split(".")[0] + (f"_{get('chain')}" if get("chain") else "")
@@ -189,7 +188,7 @@ def locate(folder: Path, name: str) -> Path:
     parts = Path(name).parts
     for start in range(len(parts)):
         place = folder.joinpath(*parts[start:])
-        for file in (place, Path(f"{place}.gz")):
+        for file in (place, *(Path(f"{place}{end}") for end in formats.PACKED)):
             if is_file(file):
                 return file
         if Path(name).is_absolute():
@@ -217,30 +216,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     if path.suffix.lower() == ".parquet":
         yield from _parquet(path)
         return
-    source = printable(str(path))
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-        if "\0" in text:
-            raise ValueError
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise InputError(f"{source} cannot be read: {reason}; give a CSV, TSV or Parquet table, or a folder") from None
-    delimiter = "\t" if "\t" in text.split("\n", 1)[0] else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        if twice := {name for name in header if header.count(name) > 1}:
-            raise InputError(f'{source}, line 1: two columns are called "{printable(min(twice))}"; rename one')
-        for row in reader:
-            if len(row) > len(header):
-                raise InputError(f"{source}, line {reader.line_num}: {len(row)} cells under {len(header)} columns")
-            if any(cell.strip() for cell in row):
-                cells = dict.fromkeys(header, "") | dict(zip(header, row, strict=False))
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise InputError(f"{source}, line {reader.line_num}: {error}") from None
+    yield from tables.rows(read_text(path), printable(str(path)))
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

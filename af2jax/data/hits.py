@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from af2jax.constants.residues import UNKNOWN
-from af2jax.data import stockholm
+from af2jax.data import formats, stockholm
 from af2jax.data.parse import CODE_OF_BYTE, lines, printable, quote, read_text
 from af2jax.errors import InputError
 
@@ -41,7 +41,7 @@ def read_hits(path: str | os.PathLike, query: str) -> list[Hit]:
         InputError: the file is missing, damaged, or of another query.
     """
     text, source = read_text(path), printable(str(path))
-    name = str(path).lower().removesuffix(".gz")
+    name = formats.plain(str(path).lower())
     parse = parse_hhr if name.endswith(".hhr") else parse_m8 if name.endswith(".m8") else parse_hmmsearch
     return parse(text, query, source)
 

@@ -1,8 +1,6 @@
 """Data sets from a list of PDB identifiers and addresses, held to the SHA-256 digests of a lock file."""
 
-import csv
 import hashlib
-import io
 import os
 import re
 import threading
@@ -11,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from af2jax.data.parse import printable, read_bytes
+from af2jax.data import tables
+from af2jax.data.parse import printable, read_text
 from af2jax.errors import InputError
 from af2jax.files import file_name, write
 from af2jax.transfer import Fetched, download, name_in
@@ -165,34 +164,16 @@ def _fetch_one(item: Item, known: Locked | None, folder: Path, wait: float, stop
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a table with tabs or commas, by line; of `columns` those that are not there are empty.
+    """The rows of a table, by line; of `columns` those that are not there are empty.
 
     Raises:
         InputError: it cannot be read, or has none of the first two columns.
     """
     source = printable(str(path))
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-        if "\0" in text:
-            raise ValueError("NUL bytes")
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise InputError(f"{source} cannot be read: {reason}; give a table with tabs or commas") from error
-    delimiter = "\t" if "\t" in text.split("\n", 1)[0] else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = [cell.strip().lower() for cell in next(reader, [])]
-        if not set(columns[:2]) & set(header):
+    for line, row in tables.rows(read_text(path), source):
+        cells = {name.lower(): cell for name, cell in row.items()}
+        if not set(columns[:2]) & cells.keys():
             raise InputError(
                 f"{source}, line 1: no column {columns[0]!r} or {columns[1]!r}; its first line names columns"
             )
-        for row in reader:
-            if len(row) > len(header):
-                raise InputError(f"{source}, line {reader.line_num}: {len(row)} cells under {len(header)} columns")
-            if any(cell.strip() for cell in row):
-                cells = dict(zip(header, map(str.strip, row), strict=False))
-                yield reader.line_num, {column: cells.get(column, "") for column in columns}
-    except csv.Error as error:
-        raise InputError(f"{source}, line {reader.line_num}: {error}") from error
+        yield line, {column: cells.get(column, "") for column in columns}

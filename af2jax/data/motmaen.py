@@ -4,8 +4,6 @@ A cell "0:0;1:1;..." pairs positions of the sequence, chains joined, with residu
 all counted from 0.
 """
 
-import csv
-import io
 import re
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from af2jax import schema
 from af2jax.config import Config
+from af2jax.data import tables
 from af2jax.data.dataset import is_file, locate
 from af2jax.data.parse import read_text
 from af2jax.data.structure import Chain, read_chains
@@ -69,10 +68,10 @@ def template_files(table: Path) -> list[Path]:
 
 def _table(path: Path) -> list[tuple[str, Path, str]]:
     """(line, for messages; structure; pairs) for each template of a table."""
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="\t", restval="")
     try:
-        rows = [(f"{path}, line {reader.line_num}", *(row[name] for name in COLUMNS)) for row in reader]
-    except (csv.Error, KeyError):
+        known = tables.rows(read_text(path), str(path))
+        rows = [(f"{path}, line {line}", *(row[name] for name in COLUMNS)) for line, row in known]
+    except KeyError:
         rows = []
     if not rows:
         raise InputError(f"{path} is no table of templates; it needs a row and the columns {' and '.join(COLUMNS)}")

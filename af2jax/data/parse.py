@@ -3,11 +3,9 @@
 `source` is the name that messages show, a file name as a rule. Lines, columns, rows and positions count from 1.
 """
 
-import gzip
 import os
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +13,7 @@ import numpy as np
 from absl import logging
 
 from af2jax.constants.residues import GAP, MSA_CODES
+from af2jax.data import formats
 from af2jax.errors import InputError
 
 _LETTER, _GAP, _INSERTION, _FILL, _OTHER = range(5)  # the first two have a column
@@ -27,6 +26,17 @@ _KIND[ord(".")] = _FILL
 CODE_OF_BYTE = np.full(256, GAP, np.int8)  # of the letters of alignments, capital and small
 for _letter, _code in MSA_CODES.items():
     CODE_OF_BYTE[[ord(_letter), ord(_letter.lower())]] = _code
+
+UNSEEN = {ord(c): None for c in "\ufeff\u200b\u2060"}  # of no meaning in any text; the first marks its beginning
+JOINERS = {ord(c): None for c in "\u00ad\u200c\u200d\u200e\u200f"}  # nor these in a sequence
+# What HH-suite and the PDB put beside sequences: structure, its prediction, its confidence, the consensus.
+BESIDE = re.compile(r"((ss|sa|aa)_(dssp|pred|conf)|Consensus)\b|\S+_consensus\b|\S+:secstr\b")
+CURES = (  # characters that are no amino acids, and what they may mean
+    ("/|", 'put ":" between chains, and nothing else'),
+    ("-.~", "if it is an alignment, call the file .a3m"),
+    ("()=#[]@+\\", "if it is SMILES, leave it out: proteins alone are folded"),
+    ("0123456789", "leave out numbers and names"),
+)
 
 
 class Record(NamedTuple):
@@ -55,8 +65,8 @@ class Block(NamedTuple):
 
     @property
     def letters(self) -> str:
-        """The lines as one, with what marks the end of a sequence."""
-        return "".join(part.strip() for _, part in self.parts)
+        """The lines as one, without blanks of any kind, with what marks the end of a sequence."""
+        return bare("".join(part for _, part in self.parts))
 
     @property
     def sequence(self) -> str:
@@ -65,39 +75,50 @@ class Block(NamedTuple):
     def place(self, index: int) -> str:
         """Where letter `index` of the sequence stands: "line 3, column 17"."""
         for number, part in self.parts:
-            if index < len(part.strip()):
-                return f"line {number}, column {len(part) - len(part.lstrip()) + index + 1}"
-            index -= len(part.strip())
+            columns = [column for column, letter in enumerate(part, 1) if bare(letter)]
+            if index < len(columns):
+                return f"line {number}, column {columns[index]}"
+            index -= len(columns)
         raise IndexError(index)
 
 
+def bare(sequence: str) -> str:
+    """A sequence without blanks of any kind: spaces, tabs, line ends, those that do not break, those of no width."""
+    sequence = "".join(sequence.split())
+    return sequence if sequence.isascii() else sequence.translate(UNSEEN | JOINERS)
+
+
+def odd_letter(letter: str) -> str:
+    """What a message says of a character that is no amino acid, with what to do where that is known."""
+    cure = next((cure for letters, cure in CURES if letter in letters), "")
+    return f"{letter!r} is not an amino-acid letter{cure and '; '}{cure}"
+
+
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """The content of a file, plain or gzip.
+    """The content of a file, plain or packed by gzip, bzip2 or xz.
 
     Raises:
-        InputError: the file is missing, or damaged gzip.
+        InputError: the file is missing, damaged, or of a binary format that is not read.
         OSError, ValueError: it cannot be read for another reason.
     """
     source = printable(str(path))
     try:
         data = Path(path).read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except FileNotFoundError:
         raise InputError(f"{source}: no such file; check the path") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{source}: the gzip file is damaged ({reason}); copy or compress it again") from None
+    return formats.unpacked(data, source)
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """The text of a file, plain or gzip.
+    """The text of a file, plain or packed, in UTF-8, or in UTF-16 where its first bytes say so.
 
     Raises:
-        InputError: the file is missing, a folder, unreadable, damaged, or no UTF-8 text.
+        InputError: the file is missing, a folder, unreadable, damaged, or no text.
     """
     source = printable(str(path))
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        data = read_bytes(path)
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except InputError:  # a ValueError too
         raise
     except IsADirectoryError:
@@ -124,7 +145,7 @@ def parse_fasta(text: str, source: str) -> list[Record]:
     for block in _blocks(text, source):
         sequence = block.sequence
         if found := re.search("[^A-Za-z:]", sequence):
-            raise InputError(f"{source}, {block.place(found.start())}: {found[0]!r} is not an amino-acid letter")
+            raise InputError(f"{source}, {block.place(found.start())}: {odd_letter(found[0])}")
         if block.name in lines:
             raise InputError(
                 f"{source}, lines {lines[block.name]} and {block.line}: two records are called "
@@ -148,7 +169,7 @@ def split_chains(sequence: str, source: str) -> list[str]:
 
 
 def parse_a3m(text: str, source: str) -> Alignment:
-    """The rows of an A3M text; the first is the query. Lines that begin with "#" are comments.
+    """The rows of an A3M text; the first that is a sequence is the query. Lines that begin with "#" are comments.
 
     Lower-case letters are insertions: no column of their own, counted in `deletions` at the next position. "." fills
     insert columns and counts for nothing.
@@ -157,7 +178,7 @@ def parse_a3m(text: str, source: str) -> Alignment:
         InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
             acid, a query row with gaps or insertions, or a row of another width than the query.
     """
-    blocks = list(_blocks(text, source, comment="#"))
+    blocks = a3m_rows(text, source)
     rows = [block.sequence for block in blocks]
     buffer = np.frombuffer("".join(rows).encode("ascii", "replace"), np.uint8)
     ends = np.cumsum([len(row) for row in rows])
@@ -168,10 +189,16 @@ def parse_a3m(text: str, source: str) -> Alignment:
         index = int(np.argmax(kind == _OTHER))
         row = int(np.searchsorted(ends, index, side="right"))
         index -= int(starts[row])
-        raise InputError(f"{source}, {blocks[row].place(index)}: {rows[row][index]!r} is not an amino-acid letter")
+        raise InputError(f"{source}, {blocks[row].place(index)}: {odd_letter(rows[row][index])}")
 
+    gap = "delete this column from every row"
+    if header := complex_header(text):
+        gap = (
+            f"line 1 says chains of {', '.join(map(str, header[0]))} residues: put before it a row of their sequences, "
+            "joined and without gaps, as ColabFold has it"
+        )
     for unwanted, what, cure in (
-        (_GAP, "gap", "delete this column from every row"),
+        (_GAP, "gap", gap),
         (_INSERTION, "lower-case letter", "write the query in capitals, with a column for each of its residues"),
     ):
         if (found := kind[: ends[0]] == unwanted).any():
@@ -185,9 +212,11 @@ def parse_a3m(text: str, source: str) -> Alignment:
         raise InputError(f"{source}, line {blocks[0].line}: the query row has no residue; the first row is the query")
     if (width != width[0]).any():
         row = int(np.argmax(width != width[0]))
+        second = row > 1 and row + 1 < len(width) and (width[row:] == width[row]).all()
+        cure = "are these two alignments? give one in each file" if second else "align it again or delete it"
         raise InputError(
             f"{source}, line {blocks[row].line}: row {row + 1} ({quote(blocks[row].name)}) has {width[row]} aligned "
-            f"columns, the query has {width[0]}; align it again or delete it"
+            f"columns, the query has {width[0]}; {cure}"
         )
 
     shape = (len(rows), int(width[0]))
@@ -199,6 +228,34 @@ def parse_a3m(text: str, source: str) -> Alignment:
         deletions=np.diff(seen, axis=1, prepend=insertions[starts][:, None]).astype(np.int32),
         query=rows[0].replace(".", ""),
     )
+
+
+def a3m_rows(text: str, source: str) -> list[Block]:
+    """The rows of an A3M text as they stand, but those that are no sequences.
+
+    Raises:
+        InputError: as `parse_a3m`; a second alignment begins.
+    """
+    found = sequences(_blocks(text, source, comment="#"), source)
+    if re.search("\0\\s*>", text):
+        raise InputError(f"{source}: a second alignment begins behind a NUL byte; give one in each file")
+    return found
+
+
+def sequences(blocks: Iterable[Block], source: str) -> list[Block]:
+    """The rows of an alignment but those that HH-suite puts beside sequences (`BESIDE`); one line says how many.
+
+    Raises:
+        InputError: no other is there.
+    """
+    blocks = list(blocks)
+    kept = [block for block in blocks if not BESIDE.match(block.name)]
+    if blocks and not kept:
+        raise InputError(f"{source}: no row is a sequence, only {quote(blocks[0].name)} and such; put the query first")
+    if len(kept) < len(blocks):
+        names = ", ".join(dict.fromkeys(printable(b.name.split()[0]) for b in blocks if BESIDE.match(b.name)))
+        logging.warning("%s: left out %d rows that are no sequences: %s", source, len(blocks) - len(kept), names[:200])
+    return kept
 
 
 def complex_header(text: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
@@ -219,15 +276,17 @@ def printable(text: str) -> str:
 
 
 def lines(text: str, source: str) -> Iterator[tuple[int, str]]:
-    """The lines of a text with their numbers; NUL bytes are dropped, and a warning says so."""
+    """The lines of a text with their numbers, without what cannot be seen; of NUL bytes a warning says so."""
     if "\0" in text:
         logging.warning("%s: dropped %d NUL bytes", source, text.count("\0"))
         text = text.replace("\0", "")
+    text = text if text.isascii() else text.translate(UNSEEN)
     return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
 def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
     """The records of a text; lines that begin with `comment` are left out."""
+    formats.refuse(text, source, "FASTA")
     block = None
     for number, line in lines(text, source):
         content = line.strip()
@@ -235,12 +294,15 @@ def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
             if block:
                 yield _checked(block, source)
             block = Block(content[1:].strip(), number, [])
-        elif content.startswith("# STOCKHOLM"):
-            raise InputError(f"{source}, line {number}: this is a Stockholm alignment; call the file .sto")
-        elif not content or (comment and content.startswith(comment)):
+        elif not content:
             continue
+        elif comment and content.startswith(comment):
+            if block and complex_header(f"{content}\n"):
+                raise InputError(f"{source}, line {number}: a second alignment begins; give one in each file")
         elif block:
             block.parts.append((number, line))
+        elif complex_header(text):
+            raise InputError(f"{source}, line 1: this is ColabFold's alignment of a complex; call the file .a3m")
         else:
             raise InputError(f'{source}, line {number}: a sequence without a header; put a line ">name" before it')
     if block is None:

@@ -11,12 +11,13 @@ from absl import logging
 from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import LETTERS, encode
+from af2jax.data import formats, stockholm
 from af2jax.data import msa as msa_ops
 from af2jax.data import pairing as joint
-from af2jax.data import stockholm
 from af2jax.data.assembly import Assembly, assemble
 from af2jax.data.parse import (
     Alignment,
+    bare,
     complex_header,
     parse_a3m,
     parse_fasta,
@@ -30,7 +31,7 @@ from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
 
 NO_ALIGNMENT = "single sequence without an alignment: AlphaFold is poor without one"
-ALIGNMENTS = (".a3m", ".a2m", ".aln", *stockholm.SUFFIXES)  # suffixes; .gz may follow
+ALIGNMENTS = (".a3m", ".a2m", ".aln", ".clustal", ".clw", *stockholm.SUFFIXES)  # suffixes; `formats.PACKED` may follow
 
 
 class Query(NamedTuple):
@@ -235,7 +236,7 @@ def _stacked(found: Sequence[Alignment], query: str) -> Alignment:
 
 
 def read_alignment(path: str | os.PathLike) -> Alignment:
-    """One alignment, A3M, Stockholm or PSICOV's .aln (.gz too).
+    """One alignment, A3M, Stockholm, CLUSTAL or PSICOV's .aln, which may be packed.
 
     Raises:
         InputError: the file is missing, damaged, not well-formed or of several chains.
@@ -245,8 +246,12 @@ def read_alignment(path: str | os.PathLike) -> Alignment:
 
 def _parse(text: str, source: str) -> Alignment:
     """The content tells the format; the suffix does where there is neither a header nor a name."""
-    name = source.lower().removesuffix(".gz")
-    if stockholm.is_stockholm(text) or (name.endswith(stockholm.SUFFIXES) and not text.lstrip().startswith(">")):
+    name = formats.plain(source.lower())
+    if formats.is_format(text, "CLUSTAL"):
+        return stockholm.parse_clustal(text, source)
+    if formats.is_format(text, "Stockholm") or (
+        name.endswith(stockholm.SUFFIXES) and not text.lstrip().startswith(">")
+    ):
         return stockholm.parse_stockholm(text, source)
     if name.endswith(".aln") and not text.lstrip().startswith((">", "#")):
         return stockholm.parse_psicov(text, source)
@@ -257,13 +262,13 @@ def _parse(text: str, source: str) -> Alignment:
 
 
 def _is_alignment(query: str | os.PathLike) -> bool:
-    return os.fspath(query).lower().removesuffix(".gz").endswith(ALIGNMENTS)
+    return formats.plain(os.fspath(query).lower()).endswith(ALIGNMENTS)
 
 
 def _read_chains(query: str | os.PathLike) -> tuple[str, tuple[str, ...]]:
     """The name and the chains in a FASTA file or in a plain sequence."""
     if isinstance(query, str) and not os.path.exists(query):
-        name, source, sequence = "query", "the query sequence", "".join(query.split()).rstrip("*").upper()
+        name, source, sequence = "query", "the query sequence", bare(query).rstrip("*").upper()
         if not sequence:
             raise InputError("the query is empty; give a FASTA or A3M file or a sequence")
         if odd := re.search("[^A-Z:]", sequence):

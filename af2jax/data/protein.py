@@ -9,6 +9,7 @@ import gemmi
 import numpy as np
 
 from af2jax.constants.atoms import ATOM37
+from af2jax.data import formats
 from af2jax.data.coordinates import read_structure
 from af2jax.data.monomer import atoms, code
 from af2jax.data.parse import printable
@@ -61,7 +62,7 @@ def read_protein(path: str | os.PathLike) -> Protein:
     if others := _others(structure, found):
         more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
         notes.append(f"left out, as no protein: {', '.join(others[:LISTED])}{more}")
-    stem = Path(path).name.removesuffix(".gz").rsplit(".", 1)[0]
+    stem = formats.plain(Path(path).name).rsplit(".", 1)[0]
     return Protein(
         aatype=np.array(aatype, np.int32),
         positions=np.reshape(positions, (-1, len(ATOM37), 3)).astype(np.float32),

@@ -15,7 +15,7 @@ import numpy as np
 
 from af2jax.data import a3m
 from af2jax.data.database import Progress, blocks
-from af2jax.data.parse import parse_a3m, printable, quote
+from af2jax.data.parse import a3m_rows, parse_a3m, printable, quote
 from af2jax.errors import InputError
 
 JACKHMMER = dict(F1=0.0005, F2=0.00005, F3=0.0000005, E=0.0001, incE=0.0001, incdomE=0.001)  # the last is HMMER's
@@ -163,16 +163,9 @@ def _a3m_rows(msa) -> list[str]:
 def _distinct_rows(alignment: str) -> list[str]:
     """The rows of an A3M text but those that repeat an earlier one in the query's columns, as AlphaFold does."""
     parse_a3m(alignment, "the alignment")  # raises where it is not well-formed
-    rows: list[str] = []
-    for line in re.split(r"\r\n|\r|\n", alignment.replace("\0", "")):
-        line = line.strip()
-        if line.startswith(">"):
-            rows.append("")
-        elif line and not line.startswith("#"):
-            rows[-1] += line
     first: dict[str, str] = {}
-    for row in rows:
-        row = row.rstrip("*").replace(".", "")
+    for block in a3m_rows(alignment, "the alignment"):
+        row = block.sequence.replace(".", "")
         first.setdefault(re.sub("[a-z]", "", row), row)
     return list(first.values())
 

@@ -1,4 +1,4 @@
-"""Alignments whose rows are of one width: Stockholm, as HMMER and Pfam write it, and PSICOV's .aln.
+"""Alignments whose rows are of one width: Stockholm, as HMMER and Pfam write it, CLUSTAL, and PSICOV's .aln.
 
 `source` is the name that messages show, a file name as a rule. Lines and columns count from 1.
 """
@@ -8,7 +8,8 @@ from collections import Counter
 import numpy as np
 from absl import logging
 
-from af2jax.data.parse import CODE_OF_BYTE, Alignment, Block, lines, quote
+from af2jax.data import formats
+from af2jax.data.parse import CODE_OF_BYTE, Alignment, Block, lines, odd_letter, quote, sequences
 from af2jax.errors import InputError
 
 SUFFIXES = (".sto", ".sth", ".stk", ".stockholm")
@@ -18,11 +19,6 @@ _KIND = np.full(256, _OTHER, np.uint8)
 _KIND[ord("A") : ord("Z") + 1] = _KIND[ord("a") : ord("z") + 1] = _RESIDUE
 _KIND[ord("*")] = _RESIDUE  # a stop codon, in translated genomes: X
 _KIND[[ord(letter) for letter in "-._~"]] = _GAP
-
-
-def is_stockholm(text: str) -> bool:
-    """Whether the text begins as a Stockholm file."""
-    return text.lstrip().startswith("# STOCKHOLM")
 
 
 def parse_stockholm(text: str, source: str) -> Alignment:
@@ -45,8 +41,34 @@ def parse_psicov(text: str, source: str) -> Alignment:
     Raises:
         InputError: as `parse_stockholm`.
     """
+    formats.refuse(text, source)
     found = [(number, line) for number, line in lines(text, source) if line.strip()]
     return _aligned([Block(f"row {row}", line[0], [line]) for row, line in enumerate(found, start=1)], source)
+
+
+def parse_clustal(text: str, source: str) -> Alignment:
+    """The rows of a CLUSTAL text, as Clustal, MAFFT and MUSCLE write it; the rest as in `parse_stockholm`.
+
+    Lines of marks, which begin with a blank, and the numbers behind rows are left out.
+
+    Raises:
+        InputError: as `parse_stockholm`.
+    """
+    found: dict[str, Block] = {}
+    for number, line in lines(text, source):
+        words = line.split()
+        if not words or line[0].isspace():
+            continue
+        if formats.is_format(line, "CLUSTAL") and len(words) > 2:
+            if found:
+                raise InputError(f"{source}, line {number}: a second alignment begins; give one in each file")
+            continue
+        words = words[:-1] if len(words) > 2 and words[-1].isdigit() else words
+        if len(words) != 2:
+            raise InputError(f"{source}, line {number}: a row of a CLUSTAL alignment is a name and its letters")
+        part = " " * line.rindex(words[1]) + words[1]
+        found.setdefault(words[0], Block(words[0], number, [])).parts.append((number, part))
+    return _aligned(list(found.values()), source)
 
 
 def rows(text: str, source: str) -> tuple[list[Block], dict[str, str]]:
@@ -60,6 +82,7 @@ def rows(text: str, source: str) -> tuple[list[Block], dict[str, str]]:
     found: dict[str, Block] = {}
     descriptions: dict[str, str] = {}
     ended = False
+    formats.refuse(text, source, "Stockholm")
     for number, line in lines(text, source):
         words = line.split(maxsplit=3)
         if not words:
@@ -71,11 +94,11 @@ def rows(text: str, source: str) -> tuple[list[Block], dict[str, str]]:
         elif words[0] == "#=GS" and len(words) > 3 and words[2] == "DE":
             descriptions[words[1]] = words[3].strip()
         elif not words[0].startswith("#"):
-            if len(words) != 2:
+            if len(words) < 2:
                 raise InputError(
                     f"{source}, line {number}: a row of a Stockholm alignment is a name and its letters; correct it"
                 )
-            name, letters = words
+            name, letters = line.split(maxsplit=1)
             part = " " * line.rindex(letters) + letters  # so that a letter stands in its column of the file
             found.setdefault(name, Block(name, number, [])).parts.append((number, part))
     if found and not ended:
@@ -86,6 +109,7 @@ def rows(text: str, source: str) -> tuple[list[Block], dict[str, str]]:
 def _aligned(blocks: list[Block], source: str) -> Alignment:
     if not blocks:
         raise InputError(f"{source} is empty: it has no row; the first row is the query")
+    blocks = sequences(blocks, source)
     letters = [block.letters for block in blocks]
     width = Counter(len(row) for row in letters).most_common(1)[0][0]
     for block, row in zip(blocks, letters, strict=True):
@@ -98,7 +122,7 @@ def _aligned(blocks: list[Block], source: str) -> Alignment:
     kind = _KIND[table]
     if (kind == _OTHER).any():
         row, column = (int(index[0]) for index in np.nonzero(kind == _OTHER))
-        raise InputError(f"{source}, {blocks[row].place(column)}: {letters[row][column]!r} is not an amino-acid letter")
+        raise InputError(f"{source}, {blocks[row].place(column)}: {odd_letter(letters[row][column])}")
     residues = kind == _RESIDUE
     columns = np.flatnonzero(residues[0])
     if not len(columns):

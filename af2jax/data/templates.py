@@ -18,7 +18,7 @@ from absl import logging
 from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import GAP, ONE_TO_THREE, UNKNOWN, encode
-from af2jax.data import hits
+from af2jax.data import formats, hits
 from af2jax.data.parse import CODE_OF_BYTE, printable, quote, read_bytes
 from af2jax.data.structure import Chain, read_chain, read_chains
 from af2jax.data.transforms import no_template
@@ -139,7 +139,7 @@ def _owner(item: str | os.PathLike, chains: Sequence[str]) -> str:
 
 
 def _is_hits(item: str | os.PathLike) -> bool:
-    return str(item).lower().removesuffix(".gz").endswith(hits.SUFFIXES)
+    return formats.plain(str(item).lower()).endswith(hits.SUFFIXES)
 
 
 def _of_chain(
@@ -344,7 +344,7 @@ def _mmcif_files(folder: str | os.PathLike) -> dict[str, Path]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is no path"
         raise InputError(f"template_dir {printable(str(folder))} cannot be read: {reason}") from None
-    names = [(path.name.lower().removesuffix(".gz"), path) for path in files]
+    names = [(formats.plain(path.name.lower()), path) for path in files]
     return {name.removesuffix(".cif"): path for name, path in names if name.endswith(".cif")}
 
 

@@ -8,7 +8,7 @@ import pytest
 from af2jax.constants.residues import LETTERS
 from af2jax.data.parse import Alignment, parse_a3m, read_text
 from af2jax.data.pipeline import read_alignment
-from af2jax.data.stockholm import is_stockholm, parse_psicov, parse_stockholm, rows
+from af2jax.data.stockholm import parse_psicov, parse_stockholm, rows
 from af2jax.errors import InputError
 from tests.data.test_parse import check_a3m, fails, letters
 from tests.mutate import mutations
