@@ -32,6 +32,7 @@ setup(
         "optax",
         "orbax-checkpoint",
         "pyhmmer>=0.12",
+        "pyyaml",
         "rich",
         "tyro>=1.0",
     ],

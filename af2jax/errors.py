@@ -1,6 +1,7 @@
 """What goes wrong with what people hand to af2jax: one clear line each."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -16,3 +17,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """ "; did you mean ...?" for a message, where a known name is near; else ""."""
     near = difflib.get_close_matches(name, list(known), 1)
     return f'; did you mean "{near[0]}"?' if near else ""
+
+
+CURES = {  # what to do where the machine is at fault
+    errno.ENOSPC: "make room on this disk, then give the same command again",
+    errno.EDQUOT: "make room in this quota, then give the same command again",
+    errno.EROFS: "this disk is read-only; give another folder",
+    errno.EACCES: "give a folder and files that you may read and write",
+    errno.EPERM: "give a folder and files that you may read and write",
+    errno.EIO: "this disk fails; give another",
+}
+
+
+def machine(error: OSError) -> str:
+    """What the operating system says of a file, in one line: the path, why, and what to do where that is known."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    cure = CURES.get(error.errno or 0, "")
+    return f"{where}{error.strerror or error}{cure and '; '}{cure}"

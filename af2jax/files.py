@@ -3,11 +3,13 @@
 import os
 import platform
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_NAME = 120  # bytes
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
@@ -20,6 +22,10 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:  # what fails while it writes, as where the disk is full, names no file
+        if error.errno and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -50,9 +56,15 @@ def _lives(process: int) -> bool:
 
 
 def file_name(job: str) -> str:
-    """`job` as a file name that stays in its folder: letters, digits, "_", "-", "." and at most 120 bytes."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", job)[:120].lstrip(".")
-    return name or "query"
+    """`job` as a file name that stays in its folder: letters and digits of any script, "_", "-", "." and at most 120
+    bytes; of ASCII alone where the file system has no other."""
+    kept = lambda c: c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.-"
+    name = "".join(c if kept(c) else "_" for c in unicodedata.normalize("NFC", job))
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        name = re.sub("[^ -~]", "_", name)
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore").lstrip(".") or "query"
 
 
 def path_and_chain(item: str | os.PathLike) -> tuple[Path, str | None]:

@@ -8,8 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
+from absl import logging
+
 from af2jax.cli.locks import locked
-from af2jax.errors import InputError
+from af2jax.errors import InputError, machine
 from af2jax.files import file_name, write
 
 FAILURES = "failures.jsonl"
@@ -85,6 +87,14 @@ def note(out: Path, failed: Mapping[str, str], settled: Iterable[str] = ()) -> N
             write(path, "".join(json.dumps({"job": job, "error": error}) + "\n" for job, error in known.items()))
         else:
             path.unlink(missing_ok=True)
+
+
+def note_failures(path: Path, failures: Iterable[tuple[str, str]]) -> None:
+    """Writes what failed and why, or says that this cannot be written."""
+    try:
+        write(path, "".join(json.dumps({"job": name, "error": reason}) + "\n" for name, reason in failures))
+    except OSError as error:
+        logging.warning("%s does not say so: %s", path, machine(error))
 
 
 def _marker(out: Path, name: str) -> Path:

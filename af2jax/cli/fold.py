@@ -20,6 +20,7 @@ def fold(
     sampling: Sampling,
     keep: tuple[str, ...],
     progress: Callable[[float, str], object],
+    notes: tuple[str, ...],
 ) -> list[tuple[Any, int]]:
     """The predictions of a query with their seeds, until one is good enough.
 
@@ -27,6 +28,7 @@ def fold(
         name: of the query.
         keep: see `inference.predict`.
         progress: called with the part that is done and what is done now.
+        notes: what every file says of the query and the weights.
 
     Raises:
         InputError: the query cannot be read, memory ended, or an answer is not finite.
@@ -44,8 +46,8 @@ def fold(
                 (len(found) + done / most) / (len(presets) * len(seeds)), text
             )
             told(0, 1)
-            found.append((_one(name, given, model, params, seed, sampling, keep, networks.notes, told), seed))
-            if found[-1][0].plddt.mean() > sampling.stop_at_score:
+            found.append((_one(name, given, model, params, seed, sampling, keep, notes, told), seed))
+            if found[-1][0].ranking > sampling.stop_at_score:
                 return found
     return found
 

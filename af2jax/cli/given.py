@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from absl import logging
-
 from af2jax.cli.alignments import Progress, SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.options import Inputs
 from af2jax.cli.queries import HITS, Job
+from af2jax.data.formats import PACKED, plain
 from af2jax.errors import InputError
+from af2jax.files import file_name
+
+SUFFIXES_OF_HITS = (".hhr", HITS, ".m8", ".sto")
+TEMPLATE_HITS = ("pdb_hits", "pdb70_hits", "pdb100_hits", "hmm_output")  # hmmsearch's, in Stockholm too
+ALPHAFOLD = ("uniref90", "bfd", "small_bfd", "mgnify", "uniprot")  # in the order in which it joins them
 
 
 class Given(NamedTuple):
@@ -24,13 +28,22 @@ class Given(NamedTuple):
 
 
 def given(job: Job, inputs: Inputs) -> Given:
-    """What the user gives of a query. Folders of alignments are for queries that are sequences."""
+    """What the user gives of a query. Folders of alignments are for queries that are sequences.
+
+    Raises:
+        InputError: what was given by name is not there, or a folder has nothing for this query.
+    """
     from af2jax.data.pipeline import ALIGNMENTS
 
+    if missing := [path for path in job.msa if not path.is_file()]:
+        raise InputError(f"{job.source}: its alignment {missing[0]} is not there; check the path")
     folders_alone = all(path.is_dir() for path in inputs.msa)
-    msa = None if folders_alone and isinstance(job.query, Path) else _named(inputs.msa, job, ALIGNMENTS) or None
-    hits = _named([inputs.template_hits] if inputs.template_hits else [], job, (".hhr", HITS, ".m8"))
-    templates = (*inputs.templates, *map(str, hits)) or None
+    msa = None
+    if not (folders_alone and isinstance(job.query, Path)):
+        places = [] if job.msa and folders_alone else inputs.msa
+        msa = (*job.msa, *_named(places, job, ALIGNMENTS, "--msa")) or None
+    hits = _named([inputs.template_hits] if inputs.template_hits else [], job, SUFFIXES_OF_HITS, "--template-hits")
+    templates = (*job.templates, *inputs.templates, *map(str, hits)) or None
     return Given(job.query, msa, templates, inputs.custom_template_path, inputs.max_template_date, inputs.pairing)
 
 
@@ -53,15 +66,49 @@ def searched(
     return known
 
 
-def _named(places: Iterable[Path], job: Job, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files among `places`, and those in folders among them that are called as the query."""
-    from af2jax.files import file_name
+def _named(places: Iterable[Path], job: Job, suffixes: tuple[str, ...], flag: str) -> tuple[Path, ...]:
+    """The files among `places`, and those in folders among them that belong to the query.
 
+    Raises:
+        InputError: a folder has none.
+    """
     found: list[Path] = []
     for place in places:
-        names = [f"{file_name(job.name)}{suffix}{gz}" for suffix in suffixes for gz in ("", ".gz")]
-        inside = [place / name for name in names if (place / name).is_file()] if place.is_dir() else [place]
+        inside = _inside(place, job, suffixes) if place.is_dir() else [place]
         if not inside:
-            logging.warning("%s has no file %s", place, names[0])
+            name = file_name(job.name)
+            raise InputError(
+                f"{flag} {place} has nothing for {job.name}: no {name}{suffixes[0]} or the like, and no folder {name} "
+                f"of AlphaFold's or OpenFold's; add it, or leave {flag} out"
+            )
         found += inside
     return tuple(found)
+
+
+def _inside(place: Path, job: Job, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files of a query in a folder: called as the query, or in a folder of AlphaFold's or OpenFold's layout."""
+    name = file_name(job.name)
+    known = [place / f"{name}{suffix}{end}" for suffix in suffixes for end in ("", *PACKED)]
+    if found := [file for file in known if file.is_file()]:
+        return found
+    stem = Path(plain(job.source.split(", line ")[0])).stem  # AlphaFold calls its folder as the FASTA file
+    folders = [place / name, *([place / file_name(stem)] if stem else []), place]
+    for folder in folders:
+        patterns = ("*_hits.*", "msas/*") if folder == place else ("*", "msas/*", "msas/*/*")
+        files = [file for pattern in patterns for file in folder.glob(pattern) if _fits(file, job, suffixes)]
+        if files:
+            return sorted(files, key=lambda file: (_order(file.name), str(file)))
+    return []
+
+
+def _fits(file: Path, job: Job, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file of AlphaFold's layout is one of alignments, or of template hits, whichever the suffixes mean."""
+    name = plain(file.name.lower())
+    of_templates = name.endswith((".hhr", ".m8", HITS)) or name.startswith(TEMPLATE_HITS)
+    paired = name.startswith("uniprot_hits") and ":" not in str(job.query)  # AlphaFold reads it of complexes alone
+    return file.is_file() and name.endswith(suffixes) and of_templates == (suffixes is SUFFIXES_OF_HITS) and not paired
+
+
+def _order(name: str) -> int:
+    """The place of a file among those that AlphaFold joins."""
+    return next((i for i, start in enumerate(ALPHAFOLD) if name.startswith(start)), len(ALPHAFOLD))

@@ -1,11 +1,13 @@
 """The command `af2jax`: picks the subcommand, and turns errors into one line and an exit code.
 
-Exit codes: 0 all done, 2 usage or bad input, 3 some items failed, 4 none succeeded, 1 a fault of ours.
+Exit codes: 0 all done, 2 usage or bad input, 3 some items failed, 4 none succeeded, or a disk is full or closed to us,
+1 a fault of ours.
 """
 
 import os
 import sys
 
+from af2jax.cli import colabfold
 from af2jax.cli.bench import Bench
 from af2jax.cli.compare import Compare
 from af2jax.cli.doctor import Doctor
@@ -21,7 +23,7 @@ from af2jax.cli.relax import Relax
 from af2jax.cli.search import Search
 from af2jax.cli.warnings import show_warnings
 from af2jax.compilation import persist
-from af2jax.errors import InputError
+from af2jax.errors import InputError, machine
 
 COMMANDS = {
     "predict": Predict,
@@ -45,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     import tyro
 
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if answer := colabfold.answer(arguments):
+        print(f"error: {answer}", file=sys.stderr)
+        return 2
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS, args=arguments, prog="af2jax", description="AlphaFold 2 in JAX, for fine-tuning."
     )
@@ -64,6 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if command.debug or not error.strerror:
+            raise
+        print(f"error: {machine(error)}", file=sys.stderr)
+        return 4
     except Exception as error:
         if command.debug:
             raise

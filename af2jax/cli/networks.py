@@ -5,6 +5,8 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+from absl import logging
+
 from af2jax.cli.options import Network, Sampling
 from af2jax.errors import InputError
 
@@ -37,10 +39,31 @@ def presets(options: Network) -> list[str]:
         found = {f.stem.removeprefix("params_") for folder in folders for f in folder.glob("params_*.npz")}
         if not found:
             raise InputError(f"--params {options.params} holds no params_*.npz")
-        names = sorted(canonical(name) for name in found)
+        names = sorted(_known(found, options.params))
     if len(set(names)) < len(names):
         raise InputError(f"--model {options.model}: a preset is named twice; name each once")
     return _ordered(names, options.model_order)[: options.num_models]
+
+
+def _known(found: set[str], folder: Path) -> list[str]:
+    """The presets of the parameter files in a folder; others are left out, and a warning says which.
+
+    Raises:
+        InputError: there is none.
+    """
+    from af2jax.config import canonical
+
+    names, odd = {}, []
+    for stem in sorted(found):
+        try:
+            names.setdefault(canonical(stem), stem)
+        except InputError:
+            odd.append(f"params_{stem}.npz")
+    if odd:
+        logging.warning("--params %s: left out %d files of no known preset: %s", folder, len(odd), ", ".join(odd[:5]))
+    if not names:
+        raise InputError(f"--params {folder} holds no params_*.npz of a known preset; rename them as DeepMind does")
+    return list(names)
 
 
 def _ordered(names: list[str], order: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +21,12 @@ from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
 from af2jax.cli.queries import Job, content, query_files, read_queries
 from af2jax.cli.warnings import show_warnings
-from af2jax.errors import InputError, WeightsError
+from af2jax.constants.residues import RESTYPES
+from af2jax.errors import InputError, WeightsError, machine
 from af2jax.files import path_and_chain, tidy
 
 SKIPPED = "done before, skipped"
+LISTED = 5  # letters that a remark names
 
 
 class Task(NamedTuple):
@@ -45,7 +48,8 @@ class Predict:
     """
 
     query: Positional[tuple[Path, ...]]
-    """FASTA, CSV (id,sequence), A3M or Stockholm files (.gz too), or folders of them."""
+    """FASTA, tables (id, sequence), A3M, Stockholm or CLUSTAL files (packed too), or folders of them; proteins of
+    AlphaFold Server, AlphaFold 3 (JSON) and Boltz (YAML), each file by its name."""
     out: Path
     """Folder for the results."""
     network: OmitArgPrefixes[Network] = field(default_factory=Network)
@@ -94,25 +98,30 @@ class Predict:
                 print(f"{job.name}: {SKIPPED}", flush=True)
             else:
                 tasks.append(task)
+        self.warn_of_complexes(jobs, names)
         self.fold_all(tasks, names, networks, failed, chosen.platform == "cpu")
         self.index()
-        return 0 if not failed else 3 if len(failed) < len(jobs) + len(unread) else 4
+        bad = len(unread) + sum(job.name in failed for job in jobs)  # two of one name have both failed
+        return 0 if not bad else 3 if bad < len(jobs) + len(unread) else 4
 
     def fail(self, failed: dict[str, str], name: str, reason: str) -> None:
         """Says and notes that a query failed."""
         failed[name] = reason
         print(f"failed: {reason}" if reason.startswith(name) else f"failed: {name}: {reason}", file=sys.stderr)
-        batch.note(self.out, {name: reason})
+        try:
+            batch.note(self.out, {name: reason})
+        except OSError as error:  # the disk is full, or may not be written to
+            logging.warning("%s does not say so: %s", self.out / batch.FAILURES, machine(error))
 
     def index(self) -> None:
         """Writes the page of all that is done in the folder; one process at a time, so that the last has seen all."""
         from af2jax.report.index import NAME, save_index
 
-        with locked(self.out / f".{NAME}.lock", wait=True):
-            try:
+        try:
+            with locked(self.out / f".{NAME}.lock", wait=True):
                 save_index(self.out, self.out / batch.FAILURES)
-            except OSError as error:
-                logging.warning("%s is not written: %s", self.out / NAME, error.strerror)
+        except OSError as error:
+            logging.warning("%s is not written: %s", self.out / NAME, machine(error))
 
     def task(self, job: Job, weights: dict[str, str]) -> Task:
         """A query with all that decides its results.
@@ -176,25 +185,46 @@ class Predict:
             if not ours or self.is_done(task):
                 progress.drop(name)
                 return SKIPPED if ours else "another process works on it, skipped"
-            self.warn_of_unknown(task.sequence)
+            notes = (*networks.notes, *self.remarks(task.sequence))
             search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
             known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             told = lambda part, text: progress.at(name, part, text)
-            found = fold(name, known, names, networks, self.sampling, self.results.keep(), told)
+            found = fold(name, known, names, networks, self.sampling, self.results.keep(), told, notes)
             said = self.save(task, known, found, networks.notes)
             batch.note(self.out, {}, [name])
             progress.done(name)
             return f"{said}{(left := progress.left()) and '; '}{left}"
 
-    def warn_of_unknown(self, sequence: str) -> None:
-        """Says before a query is folded what relaxation will leave out."""
-        from af2jax.constants.residues import UNKNOWN, encode
+    def remarks(self, sequence: str) -> tuple[str, ...]:
+        """What files and page say of a sequence, of which a warning is given before it is folded: letters that stand
+        for no single amino acid have no atoms, and what reads as a nucleic acid is folded as a protein."""
+        found = []
+        if odd := [f"{letter}{place}" for place, letter in enumerate(sequence, 1) if letter not in RESTYPES]:
+            some = ", ".join(odd[:LISTED]) + (f" and {len(odd) - LISTED} more" if len(odd) > LISTED else "")
+            chain = "; the chain is relaxed in the parts between" if self.results.relaxed(1) else ""
+            found.append(f"{len(odd)} residues of unknown type have no atoms ({some}){chain}")
+        if len(sequence) >= 10 and set(sequence) <= set("ACGTUN") and len(set(sequence)) > 2:
+            found.append("A, C, G, T, U and N alone: this reads as a nucleic acid, and is folded as a protein")
+        for remark in found:
+            logging.warning("%s", remark)
+        return tuple(found)
 
-        count = int((encode(sequence) == UNKNOWN).sum())
-        if count and self.results.relaxed(1):
-            logging.warning(
-                "%d residues of unknown type have no atoms; the chain is relaxed in the parts between", count
-            )
+    def warn_of_complexes(self, jobs: list[Job], names: list[str]) -> None:
+        """Says where the records of a file are folded one by one by a network that was trained for complexes."""
+        from af2jax.config import preset
+
+        of_complexes = [name for name in names if preset(name).relpos == "chain"]
+        files = Counter(job.source.rpartition(", line ")[0] for job in jobs if job.header and ":" not in str(job.query))
+        for file, count in files.items():
+            if count > 1 and of_complexes:
+                show_warnings()
+                logging.warning(
+                    "%s: its %d records are folded one by one by %s; if they are the chains of one complex, give "
+                    "--one-complex",
+                    file,
+                    count,
+                    of_complexes[0],
+                )
 
     def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...]) -> str:
         """Ranks, relaxes and writes the predictions of a query; what to say of it."""
@@ -241,7 +271,7 @@ def _reason(error: Exception) -> str:
     if is_out_of_memory(error):
         return f"out of memory ({_line(error)}); try --max-msa with fewer rows, or a shorter query"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}"
+        return machine(error)
     return f"a fault of af2jax ({type(error).__name__}: {_line(error)}); --debug shows where"
 
 

@@ -1,9 +1,8 @@
-"""The queries of a command line: FASTA, tables and alignments, and folders of them."""
+"""The queries of a command line: FASTA, tables, alignments, other programs' inputs, and folders of them."""
 
-import csv
 import hashlib
-import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from absl import logging
 from af2jax.errors import InputError
 
 FASTA = (".fasta", ".fa", ".faa", ".fas")
-TABLES = {".csv": ",", ".tsv": "\t"}
+TABLES = (".csv", ".tsv")
 HITS = ".hits.sto"  # what `af2jax search` found among known structures: no query
 LISTED = 10  # files that are named where some are ignored
 
@@ -24,6 +23,10 @@ class Job(NamedTuple):
     name: str
     query: str | Path  # a sequence (":" joins chains), or the path of an alignment
     source: str = ""  # where it stands, for messages
+    header: str = ""  # all of its name, where `name` is a part of it
+    msa: tuple[Path, ...] = ()  # alignments that it names itself
+    templates: tuple[str, ...] = ()  # structures that it names itself
+    fault: str = ""  # why it cannot be folded
 
 
 class Content(NamedTuple):
@@ -39,15 +42,15 @@ def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list
     of one complex, called as the file.
 
     Raises:
-        InputError: there is no query at all, or two would write the same files.
+        InputError: there is no query at all.
     """
     from af2jax.data.parse import printable
-    from af2jax.files import file_name
 
     files, ignored = query_files(paths)
     if not files:
         raise InputError(
-            f"no queries: files must end in {', '.join(_suffixes())} (.gz too); ignored: {_few(ignored) or 'none'}"
+            f"no queries: files must end in {', '.join(_suffixes())} (.gz, .bz2, .xz too); ignored: "
+            f"{_few(ignored) or 'none'}"
         )
     if ignored:
         logging.warning("ignored, no queries by their names: %s", _few(ignored))
@@ -57,15 +60,35 @@ def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list
             jobs += _jobs(file, whole_files)
         except InputError as error:
             failures.append((printable(str(file)), str(error)))
-    taken: dict[str, Job] = {}
-    for job in jobs:
-        if other := taken.get(file_name(job.name)):
-            raise InputError(
-                f"{job.source}: this query and that of {other.source} would write the same files, called "
-                f'"{file_name(job.name)}"; rename one'
-            )
-        taken[file_name(job.name)] = job
-    return jobs, failures
+    return told_apart(jobs), failures
+
+
+def told_apart(jobs: Sequence[Job]) -> list[Job]:
+    """The queries, no two of which write the same files: where short names clash, the whole header names the query,
+    and where that is cut to the same file name a number follows. Those of one whole name have a fault."""
+    from af2jax.files import LONGEST_NAME, file_name
+
+    short = Counter(file_name(job.name) for job in jobs)
+    named = [job if short[file_name(job.name)] == 1 else job._replace(name=job.header or job.name) for job in jobs]
+    whole: dict[str, list[Job]] = {}
+    for job in named:
+        whole.setdefault(job.name, []).append(job)
+    taken: set[str] = set()
+    out = []
+    for job in named:
+        if len(same := whole[job.name]) > 1:
+            other = same[0] if job is not same[0] else same[1]
+            fault = f'{job.source}: this query and that of {other.source} have one name, "{job.name}"; rename one'
+            out.append(job._replace(fault=fault))
+            continue
+        number, name = 1, job.name
+        while file_name(name) in taken:
+            number += 1
+            start = file_name(job.name).encode()[: LONGEST_NAME - 10].decode(errors="ignore")
+            name = f"{start}_{number}"
+        taken.add(file_name(name))
+        out.append(job._replace(name=name))
+    return out
 
 
 def query_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -93,8 +116,10 @@ def content(job: Job) -> Content:
     """What is in a query, all of which is read.
 
     Raises:
-        InputError: it cannot be read, or a chain of it is empty.
+        InputError: it cannot be read or folded, or a chain of it is empty.
     """
+    if job.fault:
+        raise InputError(job.fault)
     from af2jax.data.parse import read_bytes, split_chains
     from af2jax.data.pipeline import read_query
 
@@ -107,6 +132,7 @@ def content(job: Job) -> Content:
 
 def _jobs(file: Path, whole_files: bool) -> list[Job]:
     """The queries in one file."""
+    from af2jax.data import formats, inputs
     from af2jax.data.parse import parse_fasta, printable, read_text
     from af2jax.data.pipeline import ALIGNMENTS
 
@@ -116,57 +142,124 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
         if not file.is_file():
             raise InputError(f"{source}: no such file; check the path")
         return [Job(stem, file, source)]
+    text = read_text(file)
+    for name, parse in (("JSON", inputs.parse_json), ("YAML", inputs.parse_yaml)):
+        if formats.is_format(text, name):
+            entries = parse(text, source)
+            return [_job_of(entry, stem, f"{source}, query {n}", file.parent) for n, entry in enumerate(entries, 1)]
     if suffix in TABLES:
-        return parse_table(read_text(file), source, TABLES[suffix])
-    records = parse_fasta(read_text(file), source)
+        return parse_table(text, source, file.parent)
+    records = parse_fasta(text, source)
     if whole_files:
-        return [Job(stem, ":".join(record.sequence for record in records), source)]
-    name = lambda record: printable((record.name.split() or ["query"])[0])
-    return [Job(name(record), record.sequence, f"{source}, line {record.line}") for record in records]
+        parts = [_record(record, source, file.parent) for record in records]
+        fault = next((part.fault for part in parts if part.fault), "")
+        msa = tuple(dict.fromkeys(path for part in parts for path in part.msa))
+        return [Job(stem, ":".join(record.sequence for record in records), source, msa=msa, fault=fault)]
+    return [_record(record, source, file.parent) for record in records]
 
 
-def parse_table(text: str, source: str, delimiter: str) -> list[Job]:
-    """The queries of a table with the columns "id" and "sequence", as ColabFold has it; other columns are left alone.
-
-    Raises:
-        InputError: a column is missing, a field is empty, a letter is no amino acid, or two rows have one id.
-    """
+def _record(record, source: str, folder: Path) -> Job:
+    """The query that one record of a FASTA file is."""
+    from af2jax.data.inputs import header, no_protein
     from af2jax.data.parse import printable
 
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found: dict[str, Job] = {}
-    try:
-        header = [cell.strip().lower() for cell in next(rows, [])]
-        if missing := {"id", "sequence"} - set(header):
-            raise InputError(
-                f'{source}, line 1: there is no column "{min(missing)}"; the first line of a table of queries names '
-                "the columns id and sequence"
-            )
-        for row in rows:
-            if not any(cell.strip() for cell in row):
-                continue
-            where = f"{source}, line {rows.line_num}"
-            cells = {key: cell.strip() for key, cell in zip(header, row, strict=False)}
-            name, sequence = printable(cells.get("id", "")), "".join(cells.get("sequence", "").split()).rstrip("*")
-            if not name or not sequence:
-                raise InputError(f"{where}: the {'sequence' if name else 'id'} is missing; add it or delete the row")
-            if odd := re.search("[^A-Za-z:]", sequence):
-                raise InputError(
-                    f"{where}: {odd[0]!r} at position {odd.start() + 1} of the sequence is not an amino-acid letter"
-                )
-            if name in found:
-                raise InputError(f"{where}: this id is that of {found[name].source} too; rename one")
-            found[name] = Job(name, sequence.upper(), where)
-    except csv.Error as error:
-        raise InputError(f"{source}, line {rows.line_num}: this is no table ({error}); write it anew") from None
+    label, other, msa = header(record.name)
+    where = f"{source}, line {record.line}"
+    short, long = (printable(name) for name in ((label.split() or ["query"])[0], record.name or "query"))
+    fault = f"{where}: {no_protein(other)}" if other else ""
+    return Job(short, record.sequence, where, long, (_locate(folder, msa),) if msa else (), fault=fault)
+
+
+def _job_of(entry, stem: str, where: str, folder: Path) -> Job:
+    """The query that an entry of another program's file is."""
+    from af2jax.data.parse import bare, odd_letter, printable
+
+    sequence = ":".join(bare(chain).rstrip("*").upper() for chain in entry.chains)
+    fault = f"{where}: {entry.fault}" if entry.fault else ""
+    if not fault and (odd := re.search("[^A-Z:]", sequence)):
+        fault = f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}"
+    msa = tuple(_locate(folder, path) for path in entry.msa)
+    return Job(printable(entry.name) or stem, sequence, where, msa=msa, fault=fault)
+
+
+def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
+    """The queries of a table with the columns "id" and "sequence", as ColabFold has it, and where they are there
+    "a3mpath", an alignment, and "templatepath", a structure or a folder of them; other columns are left alone.
+
+    Args:
+        folder: of the table; paths are relative to it, or else to the current folder.
+
+    Raises:
+        InputError: a column is missing, a field is empty, or a letter is no amino acid.
+    """
+    from af2jax.data import tables
+    from af2jax.data.parse import bare, odd_letter, printable
+
+    found: list[Job] = []
+    rows = [(line, {name.lower(): cell for name, cell in row.items()}) for line, row in tables.rows(text, source)]
+    header = rows[0][1].keys() if rows else set(map(str.lower, tables.header(text)))
+    if missing := {"id", "sequence"} - set(header):
+        raise InputError(
+            f'{source}, line 1: there is no column "{min(missing)}"; the first line of a table of queries names '
+            "the columns id and sequence"
+        )
+    for line, row in rows:
+        where = f"{source}, line {line}"
+        name, sequence = printable(row["id"]), bare(row["sequence"]).rstrip("*").upper()
+        if not name or not sequence:
+            raise InputError(f"{where}: the {'sequence' if name else 'id'} is missing; add it or delete the row")
+        if odd := re.search("[^A-Z:]", sequence):
+            raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
+        msa = (_locate(folder, row["a3mpath"]),) if row.get("a3mpath") else ()
+        job = Job(name, sequence, where, msa=msa)
+        try:
+            templates = _structures(_locate(folder, row["templatepath"])) if row.get("templatepath") else ()
+        except InputError as error:
+            job = job._replace(fault=f"{where}: {error}")
+        else:
+            job = job._replace(templates=templates)
+        found.append(job)
     if not found:
         raise InputError(f"{source} is empty: it has no row; give an id and a sequence in each")
-    return list(found.values())
+    return found
+
+
+def _locate(folder: Path, name: str) -> Path:
+    """A file or folder that a record names: relative to the record's file, or else to the current folder."""
+    beside = folder / name
+    return beside if beside.exists() or not Path(name).exists() else Path(name)
+
+
+def _structures(place: Path) -> tuple[str, ...]:
+    """The chains of a structure, or of all those in a folder, as templates.
+
+    Raises:
+        InputError: there is none.
+    """
+    from af2jax.data.dataset import STRUCTURES
+    from af2jax.data.formats import plain
+    from af2jax.data.structure import protein_chains
+
+    if not place.exists():
+        raise InputError(f"templatepath {place}: no such file or folder; check the path")
+    files = (
+        sorted(f for f in place.iterdir() if plain(f.name.lower()).endswith(STRUCTURES)) if place.is_dir() else [place]
+    )
+    if not files:
+        raise InputError(f"templatepath {place} has no structure ({', '.join(STRUCTURES)}); give one, or leave it out")
+    found: list[str] = []
+    for file in files:
+        chains = protein_chains(file)
+        several = sum(map(len, chains.values())) > 1
+        found += [f"{file}:{names[0]}" for names in chains.values()] if several else [str(file)]
+    return tuple(found)
 
 
 def _plain(file: Path) -> str:
     """The name that tells the format."""
-    return file.name.lower().removesuffix(".gz")
+    from af2jax.data.formats import plain
+
+    return plain(file.name.lower())
 
 
 def _suffixes() -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from af2jax.cli.batch import note_failures
 from af2jax.cli.warnings import show_warnings
-from af2jax.errors import InputError
+from af2jax.errors import InputError, machine
 
 SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")  # of two files of one name in a folder, the first
 DONE = "_relaxed"
@@ -44,7 +45,6 @@ class Relax:
         from rich.console import Console
         from rich.progress import track
 
-        from af2jax.files import write
         from af2jax.relax import available, check_settings
 
         if self.out.exists() and not self.out.is_dir():
@@ -58,14 +58,14 @@ class Relax:
             try:
                 show_warnings(name)
                 self.relax(name, path)
-            except InputError as error:
+            except (InputError, OSError) as error:
                 if self.debug:
                     raise
-                failures.append((name, str(error)))
-                print(f"failed: {error}", file=sys.stderr)
+                reason = machine(error) if isinstance(error, OSError) else str(error)
+                failures.append((name, reason))
+                print(f"failed: {reason}", file=sys.stderr)
         if failures:
-            lines = (json.dumps({"job": name, "error": reason}) + "\n" for name, reason in failures)
-            write(self.out / "relax_failures.jsonl", "".join(lines))
+            note_failures(self.out / "relax_failures.jsonl", failures)
         return 0 if not failures else 3 if len(failures) < len(jobs) else 4
 
     def jobs(self) -> dict[str, Path]:

@@ -1,6 +1,5 @@
 """`af2jax search`: sequences to alignments and template hits."""
 
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from af2jax.cli.alignments import SearchOptions, alignment_for, search_bar, template_hits_for
+from af2jax.cli.batch import note_failures
 from af2jax.cli.queries import Job, read_queries
-from af2jax.errors import InputError
+from af2jax.errors import InputError, machine
 
 
 @dataclass
@@ -46,20 +46,20 @@ class Search:
             try:
                 print(f"{job.name}: {self.search(job)}")
                 done += 1
-            except InputError as error:
+            except (InputError, OSError) as error:
                 if self.debug:
                     raise
-                failures.append((job.name, str(error)))
-                print(f"failed: {job.name}: {error}", file=sys.stderr)
+                reason = machine(error) if isinstance(error, OSError) else str(error)
+                failures.append((job.name, reason))
+                print(f"failed: {job.name}: {reason}", file=sys.stderr)
         if failures:
-            from af2jax.files import write
-
-            lines = (json.dumps({"job": name, "error": reason}) + "\n" for name, reason in failures)
-            write(self.out / "failures.jsonl", "".join(lines))
+            note_failures(self.out / "failures.jsonl", failures)
         return 0 if not failures else 3 if done else 4
 
     def search(self, job: Job) -> str:
         """The files of one query; says what is in them."""
+        if job.fault:
+            raise InputError(job.fault)
         if isinstance(job.query, Path) and not self.seqres:
             raise InputError(f"{job.query} is an alignment already; give a FASTA file, or --seqres to find templates")
         with search_bar(job.name, self.quiet) as progress:

@@ -1,9 +1,9 @@
 """Data sets: a folder of structures, or a table with a row for each protein, as items that can be looked at and loaded.
 
-A table (cells between commas, semicolons or tabs; it may be packed; or Parquet) has the columns `id`, `file` and `chain`
-and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or test); every other column may be
-a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the
-table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
+A table (CSV, TSV or with semicolons, which may be packed, or Parquet) has the columns `id`, `file` and `chain` (a
+structure) or `sequence`, `msa` and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or
+test); every other column may be a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its
+sequence. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
 """
 
 import os

@@ -169,11 +169,9 @@ def _table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str
     Raises:
         InputError: it cannot be read, or has none of the first two columns.
     """
-    source = printable(str(path))
-    for line, row in tables.rows(read_text(path), source):
+    source, text = printable(str(path)), read_text(path)
+    if not set(columns[:2]) & {name.lower() for name in tables.header(text)}:
+        raise InputError(f"{source}, line 1: no column {columns[0]!r} or {columns[1]!r}; its first line names columns")
+    for line, row in tables.rows(text, source):
         cells = {name.lower(): cell for name, cell in row.items()}
-        if not set(columns[:2]) & cells.keys():
-            raise InputError(
-                f"{source}, line 1: no column {columns[0]!r} or {columns[1]!r}; its first line names columns"
-            )
         yield line, {column: cells.get(column, "") for column in columns}

@@ -61,7 +61,7 @@ def search(
         start = Path(path).name.lower()
         limit = next((limit for begin, limit in MAX_ROWS_OF.items() if start.startswith(begin)), MAX_ROWS)
         _leave_out_behind(hits, limit)
-        rows += _a3m_rows(_aligned(hits, path, [query], [trace], digitize=True))[1:limit]
+        rows += _a3m_rows(_aligned(hits, [query], [trace], digitize=True))[1:limit]
     return a3m.join(name, sequence, rows)
 
 
@@ -94,7 +94,7 @@ def template_hits(
     hits = _scan(_as_written(hmm), seqres, HMMSEARCH, cpus, progress)
     if not any(hit.domains.included for hit in hits.included):
         return NO_HITS
-    found = _aligned(hits, seqres)
+    found = _aligned(hits)
     found.name, found.author = "query", "hmmsearch (pyhmmer)"
     text = io.BytesIO()
     found.write(text, "stockholm")
@@ -108,7 +108,7 @@ def _scan(hmm, path: str | os.PathLike, settings: dict[str, float], cpus: int | 
     def scan(block):
         try:
             return Pipeline(hmm.alphabet, **settings).search_hmm(hmm, block)
-        except (ValueError, ArithmeticError, RuntimeError, SystemError) as error:  # too long, "." in it, ...
+        except (ValueError, ArithmeticError, RuntimeError, SystemError) as error:
             between = f"between {quote(block[0].name)} and {quote(block[-1].name)}"
             raise InputError(
                 f"{printable(str(path))}: HMMER cannot compare a sequence {between} ({error}); delete it"
@@ -125,17 +125,11 @@ def _scan(hmm, path: str | os.PathLike, settings: dict[str, float], cpus: int | 
     return found[0].merge(*found[1:])
 
 
-def _aligned(hits, path: str | os.PathLike, *extra: list, digitize: bool = False):
+def _aligned(hits, *extra: list, digitize: bool = False):
     """The alignment of hits in a database, behind the extra sequences with their traces."""
     from pyhmmer.easel import Alphabet
 
-    try:
-        return hits.to_msa(Alphabet.amino(), *extra, all_consensus_cols=True, digitize=digitize)
-    except (RuntimeError, SystemError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise InputError(
-            f'{printable(str(path))}: HMMER cannot align a hit ({reason}); take "." and "~" out of its sequence'
-        ) from None
+    return hits.to_msa(Alphabet.amino(), *extra, all_consensus_cols=True, digitize=digitize)
 
 
 def _leave_out_behind(hits, limit: int | None) -> None:
