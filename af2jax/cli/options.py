@@ -62,8 +62,8 @@ class Sampling:
     use_dropout: bool = False
     """Dropout as in training, so that seeds differ more."""
     stop_at_score: float = 100.0
-    """Leave out the other presets and seeds of a query once a mean pLDDT, of complexes 80 ipTM + 20
-    pTM, is above this."""
+    """Leave out the other presets and seeds of a query once a mean pLDDT is above this, of complexes 80
+    ipTM + 20 pTM."""
 
     def check(self) -> None:
         """Raises InputError where values are out of range."""
@@ -88,9 +88,9 @@ class Inputs:
     """What is known of the queries; in a folder, files that are named as each of them are looked for."""
 
     msa: Annotated[tuple[Path, ...], UseAppendAction] = ()
-    """Alignment of a query that is a sequence (A3M, Stockholm, CLUSTAL, .aln), or a folder of NAME.a3m or of AlphaFold's
-    or OpenFold's layout (NAME/*.sto); may be given again. Of a complex an alignment for each chain, which its first row
-    tells, or ColabFold's one of all."""
+    """Alignment of a query that is a sequence (A3M, Stockholm, CLUSTAL, .aln), or a folder of NAME.a3m, or of
+    AlphaFold's or OpenFold's layout (NAME/*.sto); may be given again. Of a complex an alignment for each chain, which
+    its first row tells, or ColabFold's one of all."""
     templates: Annotated[tuple[str, ...], UseAppendAction] = ()
     """Structure (mmCIF, PDB) that is laid over each query by sequence, FILE or FILE:CHAIN, in a complex over the chain
     that it is most like; may be given again."""

@@ -174,12 +174,12 @@ def _job_of(entry, stem: str, where: str, folder: Path) -> Job:
     """The query that an entry of another program's file is."""
     from af2jax.data.parse import bare, odd_letter, printable
 
-    sequence = ":".join(bare(chain).rstrip("*").upper() for chain in entry.chains)
+    sequence = ":".join(bare(chain).rstrip("*") for chain in entry.chains)
     fault = f"{where}: {entry.fault}" if entry.fault else ""
-    if not fault and (odd := re.search("[^A-Z:]", sequence)):
+    if not fault and (odd := re.search("[^A-Za-z:]", sequence)):
         fault = f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}"
     msa = tuple(_locate(folder, path) for path in entry.msa)
-    return Job(printable(entry.name) or stem, sequence, where, msa=msa, fault=fault)
+    return Job(printable(entry.name) or stem, sequence.upper(), where, msa=msa, fault=fault)
 
 
 def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
@@ -205,13 +205,13 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
         )
     for line, row in rows:
         where = f"{source}, line {line}"
-        name, sequence = printable(row["id"]), bare(row["sequence"]).rstrip("*").upper()
+        name, sequence = printable(row["id"]), bare(row["sequence"]).rstrip("*")
         if not name or not sequence:
             raise InputError(f"{where}: the {'sequence' if name else 'id'} is missing; add it or delete the row")
-        if odd := re.search("[^A-Z:]", sequence):
+        if odd := re.search("[^A-Za-z:]", sequence):
             raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
         msa = (_locate(folder, row["a3mpath"]),) if row.get("a3mpath") else ()
-        job = Job(name, sequence, where, msa=msa)
+        job = Job(name, sequence.upper(), where, msa=msa)
         try:
             templates = _structures(_locate(folder, row["templatepath"])) if row.get("templatepath") else ()
         except InputError as error:

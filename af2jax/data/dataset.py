@@ -156,8 +156,8 @@ def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item
     split = SPLIT_ALIASES.get(split, split)
     if split not in ("", *SPLITS):
         raise InputError(f"{where}: the split {get('split')!r} is not known; give {', '.join(SPLITS)}, or nothing")
-    sequence = bare(get("sequence")).rstrip("*").upper()
-    if odd := re.search("[^A-Z/:]", sequence):
+    sequence = bare(get("sequence")).rstrip("*")
+    if odd := re.search("[^A-Za-z/:]", sequence):
         raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
     file = locate(folder, get("file")) if get("file") else None
     if file is not None:
@@ -167,7 +167,7 @@ def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item
         id=printable(get("id") or default),
         where=where,
         folder=folder,
-        sequence=sequence.replace(":", "/"),
+        sequence=sequence.upper().replace(":", "/"),
         file=file,
         chain=get("chain"),
         msa=tuple(locate(folder, part) for part in many("msa")),

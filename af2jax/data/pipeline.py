@@ -268,15 +268,15 @@ def _is_alignment(query: str | os.PathLike) -> bool:
 def _read_chains(query: str | os.PathLike) -> tuple[str, tuple[str, ...]]:
     """The name and the chains in a FASTA file or in a plain sequence."""
     if isinstance(query, str) and not os.path.exists(query):
-        name, source, sequence = "query", "the query sequence", bare(query).rstrip("*").upper()
+        name, source, sequence = "query", "the query sequence", bare(query).rstrip("*")
         if not sequence:
             raise InputError("the query is empty; give a FASTA or A3M file or a sequence")
-        if odd := re.search("[^A-Z:]", sequence):
+        if odd := re.search("[^A-Za-z:]", sequence):
             where = f"{odd[0]!r} at position {odd.start() + 1}"
             raise InputError(
                 f"{quote(query, 200)}: no such file, and no sequence of amino-acid letters either ({where})"
             )
-        return name, tuple(split_chains(sequence, source))
+        return name, tuple(split_chains(sequence.upper(), source))
     source = printable(str(query))
     records = parse_fasta(read_text(query), source)
     chains = [chain for r in records for chain in split_chains(r.sequence, f"{source}, line {r.line}")]

@@ -1,12 +1,14 @@
 """What counts as a query, and that what does not is named: FASTA, tables, alignments, folders."""
 
 import gzip
+import re
 
 import pytest
 
 from af2jax.cli.queries import Job, content, parse_table, query_files, read_queries
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError
+from af2jax.files import file_name
 from tests.mutate import mutations
 
 
@@ -65,19 +67,35 @@ def test_what_cannot_be_read_is_named_and_the_others_are_there(folder):
     assert [name for name, _ in failures] == [
         str(folder / name) for name in ("bad.csv", "bad.fasta", "none.a3m", "none.fasta")
     ]
-    assert "line 2: '7' at position 3" in failures[0][1] and "line 2, column 3: '7'" in failures[1][1]
+    assert "line 2, position 3 of the sequence: '7'" in failures[0][1] and "line 2, column 3: '7'" in failures[1][1]
     assert all("no such file" in reason for _, reason in failures[2:]) and len(jobs) == 8
     with pytest.raises(InputError, match="gzip file is damaged"):
         content(next(job for job in jobs if job.name == "page"))
 
 
 @pytest.mark.parametrize(
-    "other", [">one\nMKV\n", ">one again\nMKTAYI\n", ">a/b\nMK\n>a_b\nMK\n", ">x\nMK\n>?\nMK\n>*\nM\n"]
+    "other, names",
+    [
+        (">one\nMKV\n", ["one words", "one"]),
+        (">one again\nMKTAYI\n", ["one words", "one again"]),
+        (">a/b\nMK\n>a_b\nMK\n", ["one", "a/b", "a_b_2"]),
+        (">x\nMK\n>?\nMK\n>*\nM\n", ["one", "x", "?", "__2"]),
+        (f">{'n' * 130}a\nMK\n>{'n' * 130}b\nMK\n", ["one", "n" * 130 + "a", "n" * 110 + "_2"]),
+    ],
 )
-def test_t06_names_that_would_write_the_same_files(folder, other):
+def test_t06_names_that_would_write_the_same_files_are_told_apart(folder, other, names):
     (folder / "z.fasta").write_text(other)
-    with pytest.raises(InputError, match=r"z.fasta, line \d: this query and that of .*line \d would write the same"):
-        read_queries([folder])
+    jobs, failures = read_queries([folder / "a.fasta", folder / "z.fasta"])
+    assert [job.name for job in jobs if job.name != "sp|P1|X_Y"] == names and not failures
+    assert len({file_name(job.name) for job in jobs}) == len(jobs) and not any(job.fault for job in jobs)
+
+
+def test_t06_queries_of_one_whole_name_fail_and_no_other(folder):
+    (folder / "z.csv").write_text("id,sequence\nt1,MKV\nt9,MKV\n")
+    jobs, failures = read_queries([folder / "b.CSV", folder / "z.csv"])
+    assert [bool(job.fault) for job in jobs] == [True, False, True, False] and not failures
+    with pytest.raises(InputError, match=r"z.csv, line 2: this query and that of .*b.CSV, line 3 have one name, .t1"):
+        content(jobs[2])
 
 
 def test_names_that_are_not_there_or_not_fit_for_a_terminal(tmp_path):
@@ -96,15 +114,16 @@ def test_names_that_are_not_there_or_not_fit_for_a_terminal(tmp_path):
         ("id,sequence\n,MKT\n", "line 2: the id is missing"),
         ("id,sequence\na\n", "line 2: the sequence is missing"),
         ("id,sequence\na,*\n", "line 2: the sequence is missing"),
-        ("id,sequence\nb,MK\n\na,MKT\na,MKV\n", "line 5: this id is that of t.csv, line 4 too"),
-        ("id,sequence\na,MK-T\n", "line 2: '-' at position 3 of the sequence"),
-        ("id,sequence\na,MKß\n", "line 2: 'ß' at position 3"),
+        ("id,sequence\na,MK-T\n", "line 2, position 3 of the sequence: '-' is not an amino-acid letter"),
+        ("id,sequence\na,MKß\n", "line 2, position 3 of the sequence: "),
+        ("id,sequence\na,MK/T\n", "line 2, position 3 of the sequence: '/' is not an amino-acid letter; put \":\""),
+        ("id,sequence\na,MKT,MKV\n", "line 2: 3 cells under 2 columns"),
         (f"id,sequence\na,{'M' * 200_000}\n", "line 2: this is no table"),
     ],
 )
 def test_faults_of_tables(text, message):
-    with pytest.raises(InputError, match=f"^t.csv(, | ){message}"):
-        parse_table(text, "t.csv", ",")
+    with pytest.raises(InputError, match=f"^t.csv(, | ){re.escape(message)}"):
+        parse_table(text, "t.csv")
 
 
 def test_a_table_of_mutations_raises_nothing_but_bad_input(tmp_path):
@@ -113,7 +132,7 @@ def test_a_table_of_mutations_raises_nothing_but_bad_input(tmp_path):
     for data in mutations(table, 2000, seed=5):
         path.write_bytes(data)
         try:
-            assert parse_table(read_text(path), "t.csv", ",")
+            assert parse_table(read_text(path), "t.csv")
         except InputError as error:
             raised += 1
             assert "\n" not in str(error)

@@ -101,14 +101,14 @@ class TestTables:
             ("id,sequence,id\nx,MKT,y\n", 'line 1: two columns are called "id"'),
             ("sequence\nMKT,1\n", "line 2: 2 cells under 1 columns"),
             ("id,sequence,file\nx,MKT,\ny,,\n", "line 3: neither a file nor a sequence"),
-            ("sequence\nMK1T\n", "line 2: '1' in the sequence is not an amino-acid letter"),
+            ("sequence\nMK1T\n", "line 2, position 3 of the sequence: '1' is not an amino-acid letter"),
             ("sequence,weight\nMKT,-1\n", "line 2: the weight '-1' is no number of 0 or more"),
             ("sequence,weight\nMKT,nan\n", "line 2: the weight 'nan' is no number"),
             ("sequence,weight\nMKT,inf\n", "line 2: the weight 'inf' is no number"),
             ("sequence,split\nMKT,holdout\n", "line 2: the split 'holdout' is not known; give train, valid, test"),
             ("id,sequence\nx,MKT\nx,MKV\n", 'line 3: a second item is called "x" .the first: .*line 2.; rename it'),
-            ('sequence,a\nMKT,"' + "x" * 200_000 + '"\n', "line 2: field larger than field limit"),
-            ("sequence\nMK\0T\n", "it is no text in UTF-8"),
+            ('sequence,a\nMKT,"' + "x" * 200_000 + '"\n', "line 2: this is no table .field larger than field limit"),
+            ("sequence\nMK\0T\n", "it has NUL bytes"),
         ],
     )
     def test_bad_tables(self, folder, content, message):
@@ -124,7 +124,7 @@ class TestTables:
 
     def test_no_text(self, folder):
         (folder / "table.csv").write_bytes(b"sequence\n\xff\xfe\n")
-        with pytest.raises(InputError, match="it is no text in UTF-8; give a CSV, TSV or Parquet table, or a folder"):
+        with pytest.raises(InputError, match=r"is not a text file .*; give plain text in UTF-8"):
             read_dataset(folder / "table.csv")
 
 

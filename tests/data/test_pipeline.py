@@ -228,7 +228,11 @@ def test_queries_that_cannot_be_read(query, message, tmp_path, monkeypatch):
     "name, text, message",
     [
         ("a.fasta", ">a\nAC::DE", '{}, line 1: chain 2 is empty; put one ":" between two chains, none else'),
-        ("a.fasta", ">a\nAC-D", "{}, line 2, column 3: '-' is not an amino-acid letter"),
+        (
+            "a.fasta",
+            ">a\nAC-D",
+            "{}, line 2, column 3: '-' is not an amino-acid letter; if it is an alignment, call the file .a3m",
+        ),
         ("a.fasta", "", "{} is empty: it has no record; give a header line and a sequence"),
         ("a.a3m", "", "{} is empty: it has no record; give a header line and a sequence"),
         (
@@ -242,7 +246,7 @@ def test_queries_that_cannot_be_read(query, message, tmp_path, monkeypatch):
             ">a\nACD\n>b\nAC",
             '{}, line 3: row 2 ("b") has 2 aligned columns, the query has 3; align it again or delete it',
         ),
-        ("a\nb.fasta", ">a\nA1", "{}, line 2, column 2: '1' is not an amino-acid letter"),
+        ("a\nb.fasta", ">a\nA1", "{}, line 2, column 2: '1' is not an amino-acid letter; leave out numbers and names"),
     ],
 )
 def test_files_that_are_no_query(write, name, text, message):
@@ -252,7 +256,7 @@ def test_files_that_are_no_query(write, name, text, message):
 
 def test_a_fasta_that_is_no_text(tmp_path):
     path = tmp_path / "a.fasta"
-    path.write_bytes(b"\xff\xfe>\0")
+    path.write_bytes(b"\xff>a")
     message = f"{path} is not a text file (byte 0xff at offset 0); give plain text in UTF-8"
     fails(lambda: af2jax.features(path, CONFIG), message)
 

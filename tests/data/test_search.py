@@ -1,7 +1,9 @@
 """Searches inside the process: what is planted is found, rows are HMMER's own, a bad database is one line."""
 
+import bz2
 import csv
 import gzip
+import lzma
 import random
 import re
 import shutil
@@ -10,6 +12,7 @@ import subprocess
 import pytest
 
 from af2jax.data import database, search
+from af2jax.data.database import blocks
 from af2jax.data.parse import parse_a3m
 from af2jax.errors import InputError
 
@@ -142,10 +145,8 @@ def test_nothing_found(query, path):
         (b"", "db.fasta is empty"),
         (b" \n\n", "db.fasta is empty"),
         (gzip.compress(b"", mtime=0), "db.fasta is empty"),
-        (b">a\nACD\n>b\n\nAC1\n", "db.fasta, line 5, column 3: '1' is not an amino-acid letter"),
-        (b">a\nAC-D\n", "db.fasta, line 2, column 3: '-' is not an amino-acid letter"),
-        (b">a\nAC\0D\n", "db.fasta, line 2, column 3: '?' is not an amino-acid letter"),
-        (b">a\nACD\n>\nACD\n", "db.fasta, line 3: a header without a name"),
+        (b">a\nAC-D\n", "has no protein: it is skipped whole, 1 records"),
+        (b">a\nAC\0D\n>b\nA1\n", "has no protein: it is skipped whole, 2 records"),
         (b"PK\x03\x04\x00", 'is not FASTA: it begins with "PK???"'),
         (b"# STOCKHOLM 1.0\n", "is not FASTA: it begins with"),
         (b">a\nACD\n>b", 'is cut off: it ends in the header "b"'),
@@ -153,7 +154,6 @@ def test_nothing_found(query, path):
         (gzip.compress(b">a\nACD\n" * 9000, mtime=0)[:-9], "cannot be read to its end"),
         (gzip.compress(b">a\nACD\n", mtime=0) + b"more", "cannot be read to its end"),
         (b"\x1f\x8b\x08 no gzip", "cannot be read to its end"),
-        (b">a\nACD\n>long\n" + b"A" * 100_001 + b"\n", 'cannot compare a sequence between "a" and "long"'),
     ],
 )
 def test_bad_databases_are_one_line(query, path, content, message):
@@ -164,12 +164,21 @@ def test_bad_databases_are_one_line(query, path, content, message):
         assert message in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_hit_with_dots_is_one_line(query, path):
-    path.write_text(f">dots\n{query[:45]}...{query[45:]}\n")
-    with pytest.raises(InputError, match=r"HMMER cannot align a hit .*dots.* take"):
-        search.search("q", query, [path])
-    with pytest.raises(InputError, match="HMMER cannot align a hit"):
-        search.template_hits(f">q\n{query}\n", path)
+ODD = [b">na\nCT05ATCTTTG\n", b">gaps\nAC-D\n", b">dots\nAC..D\n", b">\nACD\n", b">long\n" + b"A" * 100_001 + b"\n"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_one_bad_record_is_skipped_and_counted(query, path, odd, packed, caplog):
+    good = f">hit\n{query}\n>other\n{query[:40]}\n".encode()
+    path.write_bytes(packed(good))
+    expected = search.search("q", query, [path])
+    path.write_bytes(packed(odd + good[:-6] + b"\n" + odd + good))
+    names = [sequence.name for block in blocks(path) for sequence in block]
+    assert names == ["hit", "other", "hit", "other"]
+    assert caplog.messages == [f'{path}: skipped 2 records that are no proteins, "{odd.split()[0][1:].decode()}" first']
+    path.write_bytes(packed(odd + good))
+    assert search.search("q", query, [path]) == expected and ">hit" in expected
 
 
 @pytest.mark.parametrize("name, message", [("", "is a folder"), ("none.fa", "no such file"), ("a\0b", "is no path")])
