@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -211,11 +212,11 @@ def train_step(
     metrics and indices are those of the whole batch, as on one device.
 
     Raises:
-        InputError: no batch, an example without residues, a wrong number of recycles, or labels of a new head that are
-            missing, misshapen, out of range or all unknown.
+        InputError: no batch, a leaf of it with another number of examples, an example without residues, a wrong number
+            of recycles, or labels of a new head that are missing, misshapen, out of range or all unknown.
     """
     left = None if num_recycle is None else _recycles(num_recycle)
-    task_loss.check(state.setup.scored, batch[:2])
+    _check(state.setup, batch)
     if state.setup.mesh is not None:
         batch = sharding.global_batch(batch, state.setup.mesh)
     moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
@@ -230,7 +231,7 @@ def eval_step(state: TrainState, batch: tuple, num_recycle: int | None = None) -
     residues (NaN where there are none). Several devices all take the whole batch. Errors as in `train_step`.
     """
     left = _recycles(state.setup.model.config.num_recycle if num_recycle is None else num_recycle)
-    task_loss.check(state.setup.scored, batch[:2])
+    _check(state.setup, batch)
     trained = state.trained if state.ema is None else state.ema
     return _evaluate(state.setup, trained, state.frozen, batch, left)
 
@@ -244,6 +245,19 @@ def culprit(metrics: dict) -> str | None:
     first = values.get("bad_example", -1)
     where = f" (example {int(first)} of the batch)" if first >= 0 else ""
     return f"not finite: {', '.join(wrong) or 'the gradient, though every loss is finite'}{where}"
+
+
+def _check(setup: Setup, batch: tuple) -> None:
+    """Raises InputError of labels that do not fit, and of a leaf whose leading axis is not the batch's."""
+    task_loss.check(setup.scored, batch[:2])
+    size, parts = len(batch[0].aatype), dict(zip(("features", "targets", "outputs"), batch, strict=False))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
+        try:
+            chex.assert_tree_shape_prefix(leaf, (size,))
+        except AssertionError as error:
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            message = f"{name} has shape {list(leaf.shape)}, expected [{size}, ...]: one for each example of the batch"
+            raise InputError(f"{message}; make one by af2jax.stack([example, ...])") from error
 
 
 def _recycles(num: int) -> np.int32:
