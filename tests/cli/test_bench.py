@@ -143,8 +143,12 @@ def test_a_process_that_fails_says_why():
 
 
 def test_compare_needs_a_network_of_deepminds(monkeypatch):
-    with pytest.raises(InputError, match="give --model model_1_ptm"):
-        deepmind.check("mini")
+    """Whether its packages are installed here or not."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    for name in ("mini", "model_1_multimer_v3"):
+        with pytest.raises(InputError, match="give --model model_1_ptm"):
+            deepmind.check(name)
+    deepmind.check("model_1_ptm")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install"):
         deepmind.check("model_1_ptm")

@@ -3,6 +3,7 @@ atoms apart by."""
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,12 @@ import pytest
 
 from af2jax import interop, losses
 from af2jax.config import preset
+from af2jax.constants.atoms import C, N
 from af2jax.geometry import quaternion
+from af2jax.geometry.lddt import distances, lddt
+from af2jax.geometry.rigid import Rigid
+from af2jax.losses import violation
+from af2jax.losses.fape import fape
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.recycle import forward
 from tests import support
@@ -112,6 +118,47 @@ def test_far_from_the_origin_the_loss_is_the_same(who):
     here, there = check(d), check(away, follow if who == "both" else lambda said: said)
     for name, value in here.items():
         np.testing.assert_allclose(there[name], value, rtol=2e-2 if name == "pae" else 1e-3, err_msg=name)
+
+
+def atoms14(num=3):
+    """[num 14 3] angstrom, float64: atoms of a made-up chain, the N of residue 1 in the place of the C before it."""
+    x = np.random.default_rng(0).normal(size=(num, 14, 3)) + 3.0 * np.arange(num)[:, None, None]
+    x[1, N] = x[0, C]
+    return jnp.asarray(x)
+
+
+def of_fape(bcd, trans, points):
+    """FAPE where every frame and point is as in the truth, and where each frame's origin is a point."""
+    true = Rigid(jnp.tile(jnp.eye(3), (3, 1, 1)), jnp.arange(9.0).reshape(3, 3))
+    return fape(Rigid(quaternion.update(bcd), trans), points, true, true.trans, jnp.ones((3, 3), bool))
+
+
+TRANS = np.arange(9.0).reshape(3, 3)
+AATYPE, INDEX, ASYM = jnp.array([3, 14, 7]), jnp.arange(3), jnp.zeros(3, int)
+MASK14, JOINED = jnp.ones((3, 14), bool), jnp.ones(2, bool)
+TOGETHER = np.array([[0.0, 0, 0], [0, 0, 0], [3, 1, 2], [1, 5, 2]])
+CENTRES = np.array([[0.0, 0, 0], [3, 0, 0], [3, 1, 2], [1, 5, 2]])
+SINGULAR = {
+    "FAPE of the truth": (of_fape, lambda: [np.zeros((3, 3)), TRANS, TRANS]),
+    "FAPE in one point": (of_fape, lambda: [np.zeros((3, 3)), np.zeros((3, 3)), np.zeros((3, 3))]),
+    "distances of points that coincide": (lambda x: distances(x), lambda: [TOGETHER]),
+    "lDDT of points that coincide": (lambda x: lddt(x, jnp.asarray(CENTRES), jnp.ones(4, bool)), lambda: [TOGETHER]),
+    "a peptide bond of no length": (
+        lambda x: violation.peptide(x, MASK14, AATYPE, JOINED),
+        lambda: [atoms14()],
+    ),
+    "atoms that clash in one place": (lambda x: violation.clash(x, MASK14, AATYPE, INDEX, ASYM), lambda: [atoms14()]),
+    "a residue in one point": (lambda x: violation.within(x, MASK14, AATYPE), lambda: [np.zeros((3, 14, 3))]),
+}
+
+
+@pytest.mark.parametrize("case", SINGULAR)
+def test_the_gradient_is_right_where_roots_are_singular(case, x64):
+    """Not finite alone: equal to the difference quotient, forward and backward, in float64."""
+    of, arguments = SINGULAR[case]
+    arguments = [jnp.asarray(x) for x in arguments()]
+    atol = 1e-5 / arguments[0].size  # chex takes it times the size
+    chex.assert_numerical_grads(jax.jit(of), arguments, order=1, atol=atol, rtol=1e-5, eps=1e-7)
 
 
 CONFIG = preset("tiny")
