@@ -65,3 +65,7 @@ bench: $(STAMP)  ## memory as compiled, then time beside DeepMind's code; an hou
 
 clean:
 	rm -rf .venv .venv-* demo_out overfit_out build dist *.egg-info
+
+.PHONY: gpu
+gpu: $(STAMP)  ## what must be seen on a GPU: its numbers, memory and speed; without one it says so
+	$(BIN)/python -m benchmarks.gpu

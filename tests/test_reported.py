@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -198,7 +199,7 @@ def test_t19_coordinates_far_from_the_origin(write):
 
 def test_t19_a_template_without_side_chains(homologue):
     outputs = forward(af2jax.load("tiny")[1], af2jax.features(SEQUENCE, TINY, templates=[homologue]))
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves(outputs))
+    chex.assert_tree_all_finite(outputs)
 
 
 def test_t20_numbers_that_are_not_finite_are_not_written(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -143,7 +144,7 @@ def test_without_a_structure_only_labels_teach(items):
         return jnp.stack([total, *(terms[name] for name in silent)]), terms
 
     slopes, terms = jax.jit(jax.jacrev(losses, has_aux=True), compiler_options=QUICK)(toy.parameters())
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves((slopes, terms)))
+    chex.assert_tree_all_finite((slopes, terms))
     assert {name for name in silent if float(terms[name]) != 0} == set()
     assert any(np.any(x[0]) for x in jax.tree.leaves(slopes))  # the others are there
     assert not any(np.any(x[1:]) for x in jax.tree.leaves(slopes))

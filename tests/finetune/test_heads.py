@@ -1,5 +1,6 @@
 """New heads on activations that are made up: what they say at first, what counts in their loss, what is refused."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -208,7 +209,7 @@ class TestLosses:
         error = (np.asarray(say(head, params)) - label) / 5
         value, grads = jax.value_and_grad(lambda params: loss(head, params, label))(params)
         np.testing.assert_allclose(value, np.nanmean(error**2), rtol=1e-5)
-        assert all(np.isfinite(x).all() for x in jax.tree.leaves(grads))
+        chex.assert_tree_all_finite(grads)
 
     def test_the_unit_is_kept_among_the_parameters(self):
         head = NUMBERS["residue"]
@@ -251,8 +252,7 @@ def test_padding_changes_nothing(heads, name):
     gradient = jax.value_and_grad(loss, argnums=1)
     found = gradient(head, params, padded, wide, (features.replace(**longer), targets))
     expected = gradient(head, params, label)
-    for x, y in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(x, y, atol=1e-6, rtol=1e-5)
+    chex.assert_trees_all_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
 class TestBadInput:

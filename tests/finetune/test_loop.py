@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-import jax
+import chex
 import numpy as np
 import pytest
 
@@ -180,7 +180,8 @@ def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
     good = loop.fit(dataclasses.replace(training, max_bad=20), tmp_path / "b", say=lambda line: None)
     assert int(good.skipped) == 3
     state, _ = run.restore(prepare.prepare(training), run.latest(tmp_path / "a"))
-    assert int(state.step) == 5 and all(np.isfinite(x).all() for x in jax.tree.leaves(state.trained))
+    assert int(state.step) == 5
+    chex.assert_tree_all_finite(state.trained)
     assert toy.bits(state.trained) != toy.bits(prepare.prepare(training).state.trained)
     Given.spoil, said = (5,), []
     with pytest.raises(InputError, match="4 bad steps in a row"):

@@ -36,18 +36,13 @@ def gradient(said, targets):
     return jax.grad(loss, has_aux=True)(said)
 
 
-def assert_finite(tree):
-    for path, x in jax.tree_util.tree_leaves_with_path(tree):
-        assert np.isfinite(x).all(), jax.tree_util.keystr(path)
-
-
 def check(d, change=lambda said: said, num_seq=4):
     """Terms and gradients of a prediction of `d` are finite; the terms."""
     targets = jax.tree.map(jnp.asarray, interop.targets(d))
     said = examples.prediction(d["aatype"], num_seq=num_seq)
     said["rot"] = 0.3 * jax.random.normal(jax.random.key(0), said["trans"].shape)
     grads, metrics = gradient(change(said), targets)
-    assert_finite((grads, metrics))
+    chex.assert_tree_all_finite((grads, metrics))
     return metrics
 
 
@@ -196,7 +191,7 @@ def of_network(num, present):
 @pytest.mark.parametrize("num, present", [(1, 1), (3, 0), (3, 1), (3, 2), (3, 3)])
 def test_the_whole_network_of_few_residues(num, present):
     grads, metrics = network(support.rule_params(CONFIG), *of_network(num, present))
-    assert_finite((grads, metrics))
+    chex.assert_tree_all_finite((grads, metrics))
     assert (metrics["loss"] > 0) == (present > 0)
     heads = grads["heads"]
     assert any(np.any(x) for x in jax.tree.leaves(heads)) == (present > 0)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -298,4 +299,4 @@ def test_every_output_is_finite_with_nothing_present(base):
     f = interop.features(empty)
     total = lambda p: sum(jnp.sum(x) for x in forward(AlphaFold(CONFIG), p, f, 0).logits.values())
     grads = jax.jit(jax.grad(total))(PARAMS)
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves((run(empty), grads)))
+    chex.assert_tree_all_finite((run(empty), grads))

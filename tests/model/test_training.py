@@ -263,8 +263,7 @@ def test_the_backward_pass_recomputes_with_the_same_draw():
     params = Stack(False).init(KEY, x)
     loss = lambda params, remat: jnp.sum(Stack(remat).apply(params, x, rngs={"dropout": KEY}) ** 2)
     a, b = (jax.jit(jax.grad(loss), static_argnums=1)(params, remat) for remat in (True, False))
-    for one, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    chex.assert_trees_all_close(a, b, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -276,5 +275,4 @@ def test_gradients_flow_through_the_last_pass_only():
     a = jax.jit(jax.grad(lambda p: loss(forward(model, p, features, 1, KEY))))(PARAMS)
     b = jax.jit(jax.grad(lambda p: loss(cycle(model, p, features, 0, before, KEY))))(PARAMS)
     largest = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(b))
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_allclose(x, y, atol=1e-5 * largest)
+    chex.assert_trees_all_close(a, b, rtol=1e-7, atol=1e-5 * largest)

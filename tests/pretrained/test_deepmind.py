@@ -2,6 +2,7 @@
 
 import json
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -70,8 +71,7 @@ def test_stacks_split_and_rejoin():
     params = support.rule_params(preset("tiny"))
     split = split_stack(params, (1, 1))
     assert set(split["evoformer"]) == {"blocks_0", "blocks_1"}
-    for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(join_stacks(split)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(params, join_stacks(split))
     back = af2jax.pretrained.to_deepmind(split, "tiny")
     assert back.keys() == deepmind.shapes(preset("tiny")).keys()
 
