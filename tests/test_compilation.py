@@ -158,6 +158,7 @@ def test_a_crash_empties_the_folder_once(tmp_path, log, reading):
     assert len(log) == reading
 
 
+@pytest.mark.medium("compiles many programs")
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux counts maps of memory")
 def test_room_is_made_when_there_are_too_many_maps(tmp_path):
     maps = lambda: Path("/proc/self/maps").read_bytes().count(b"\n")
@@ -188,7 +189,7 @@ print(json.dumps([code, sum(seconds), len(hits)]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles in several processes, optimised")
 def test_a_second_process_compiles_at_most_15_percent(tmp_path):
     """`predict` of the tiny preset, in processes of their own; again if the machine was busy with something else."""
     (tmp_path / "q.fasta").write_text(">q\nACDEFGHIKLMNPQRSTVWY\n")

@@ -56,7 +56,7 @@ def chains(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs an experiment in processes of its own")
 def test_a_comparison_over_seeds(chains, tmp_path):
     """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
     command = [sys.executable, "-m", "experiments.secondary", "--data", str(chains), "--out", str(tmp_path)]
@@ -79,7 +79,7 @@ def test_a_comparison_over_seeds(chains, tmp_path):
     assert "validation" not in run()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs an experiment in processes of its own")
 def test_descent_beside_its_control(chains, tmp_path):
     """At its smallest: every way has both scores, and the verdict names the control."""
     command = [sys.executable, "-m", "experiments.descent", "--data", str(chains), "--out", str(tmp_path)]

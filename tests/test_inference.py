@@ -17,7 +17,7 @@ from af2jax.metrics import distogram, interface
 from af2jax.model.alphafold import AlphaFold
 from tests import support
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network for each shape")
 
 CONFIG = preset("tiny")
 MODEL, PARAMS = AlphaFold(CONFIG), support.rule_params(CONFIG)

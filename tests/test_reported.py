@@ -23,7 +23,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.protein.files import Protein
 from tests.data import molecules
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network")
 
 TINY = preset("tiny")
 SEQUENCE = "MKTAYIAKQR"
@@ -60,7 +60,7 @@ def equal(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process")
 def test_t01_new_jax_breaks_installs():
     code = "import af2jax; af2jax.features('MKT', af2jax.load('tiny')[0].config); af2jax.finetune.fit"
     command = [sys.executable, "-W", "error::DeprecationWarning:af2jax", "-c", code]
@@ -185,7 +185,7 @@ def test_t18_every_array_is_loaded():
             af2jax.load("tiny", {key: value for key, value in flat.items() if key != missing})
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network and all losses")
 def test_t19_coordinates_far_from_the_origin(write):
     near = molecules.peptide(SEQUENCE)
     far = [dataclasses.replace(a, position=tuple(x + 1000 for x in a.position)) for a in near]
@@ -245,7 +245,7 @@ def test_t26_the_seed_decides(write):
     assert equal(make(3), make(3)) and not equal(make(3), make(4))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains the small network")
 def test_t27_a_training_predicts_as_it_did_in_memory(write, tmp_path):
     write("a.pdb", molecules.pdb(molecules.peptide(SEQUENCE)))
     write("b.pdb", molecules.pdb(molecules.peptide(SEQUENCE[::-1])))

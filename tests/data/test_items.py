@@ -131,7 +131,7 @@ class TestChains:
         assert (features.templates.aatype[0] == encode(SEQUENCE)).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the gradient of all losses")
 def test_without_a_structure_only_labels_teach(items):
     """Every loss that a structure is needed for is exactly 0, and so is its gradient; all are finite."""
     batch = stack([load(items["four"], CONFIG, toy.N_RES, 0, {"ss": LETTERS})])

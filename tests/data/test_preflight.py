@@ -184,7 +184,7 @@ class TestHash:
         assert check(read_dataset(other / "table.csv"), LABELS, CONFIG).hash == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow("reads hundreds of real chains")
 def test_real_chains(shared):
     items = read_dataset(shared / "data" / "chains.tsv")
     report = check(items, {}, CONFIG)

@@ -106,6 +106,7 @@ class TestAtFirst:
         np.testing.assert_allclose(loss(head, params, labels(head)), expected, rtol=1e-5)
 
 
+@pytest.mark.medium("trains every kind of head")
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("heads", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_learns(heads, name):
@@ -227,6 +228,7 @@ class TestLosses:
             np.testing.assert_array_equal(loss(head, first(head), label), loss(head, first(head), label[..., 0]))
 
 
+@pytest.mark.medium("compiles every kind of head")
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("heads", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_padding_changes_nothing(heads, name):

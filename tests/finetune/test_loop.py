@@ -20,7 +20,7 @@ from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains whole runs")
 
 TRAINING = Training(
     "none",

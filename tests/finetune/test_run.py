@@ -18,7 +18,7 @@ from af2jax.pretrained.tree import flatten, split_stack
 from tests import support
 from tests.finetune.toy import bits
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains and saves whole runs")
 
 HEADS = {"ss": af2jax.Head("residue", classes=3), "tm": af2jax.Head("chain", outputs=1, mean=40.0, std=10.0)}
 
@@ -62,7 +62,7 @@ class TestLoading:
             for a, b in ((found.plddt, expected.plddt), (found.protein.positions, expected.protein.positions)):
                 assert np.array_equal(a, b) == same
 
-    @pytest.mark.slow
+    @pytest.mark.slow("trains with every recipe")
     @pytest.mark.parametrize("recipe", ["full", "heads", "last_blocks", "lora", "bias_only"])
     @pytest.mark.parametrize("ema", [None, 0.9])
     def test_every_leaf(self, recipe, ema, tmp_path):

@@ -17,7 +17,7 @@ from tests import support
 from tests.finetune import toy
 from tests.finetune.toy import MODEL, STILL, bits, example
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles training steps")
 
 PARAMS = toy.parameters()
 LABELS = af2jax.label(PARAMS, [("heads_(distogram|masked_msa)/.*|structure/.*|trunk/.*", "train"), (".*", "freeze")])

@@ -215,7 +215,7 @@ def outputs(known, order):
     return made.replace(structure=made.structure.replace(atom37=near))
 
 
-@pytest.mark.medium
+@pytest.mark.medium("compiles the losses of complexes")
 class TestTargets:
     """The losses of permuted targets, under jit."""
 

@@ -22,7 +22,7 @@ from af2jax.model.recycle import forward
 from tests import support
 from tests.losses import examples
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the gradient of all losses")
 
 
 @partial(jax.jit, compiler_options=examples.QUICK)
@@ -96,7 +96,13 @@ def test_nothing_to_learn_from_counts_nothing():
     assert not any(found.values())
 
 
-@pytest.mark.parametrize("num", [1, *(pytest.param(num, marks=pytest.mark.slow) for num in (2, 3))])
+@pytest.mark.parametrize(
+    "num",
+    [
+        1,
+        *(pytest.param(num, marks=pytest.mark.slow("compiles the gradient of all losses once more")) for num in (2, 3)),
+    ],
+)
 def test_few_residues_and_no_alignment(num):
     """Apart, and all in one point."""
     d = examples.dictionary(num, num_seq=1, sequence="DWP", missing=0)
@@ -187,7 +193,7 @@ def of_network(num, present):
     return interop.features(d), interop.targets(known)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the gradient of all losses once more")
 @pytest.mark.parametrize("num, present", [(1, 1), (3, 0), (3, 1), (3, 2), (3, 3)])
 def test_the_whole_network_of_few_residues(num, present):
     grads, metrics = network(support.rule_params(CONFIG), *of_network(num, present))

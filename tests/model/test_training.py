@@ -19,7 +19,7 @@ from af2jax.nn.stack import stack as stacked
 from tests import support
 from tests.losses.examples import QUICK
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network")
 
 CONFIG = preset("tiny")
 PARAMS = support.rule_params(CONFIG)
@@ -234,7 +234,7 @@ class TestWhatIsDropped:
         assert np.abs(a["distogram"] - b["distogram"]).max() > 1e-3
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network and its gradient")
 def test_a_traced_number_of_recycles_is_the_same_as_a_static_one(recorded):
     static = jax.jit(lambda params: forward(AlphaFold(CONFIG), params, inputs(), 1, KEY).logits)(PARAMS)
     for head, expected in static.items():
@@ -266,7 +266,7 @@ def test_the_backward_pass_recomputes_with_the_same_draw():
     chex.assert_trees_all_close(a, b, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network and its gradient")
 def test_gradients_flow_through_the_last_pass_only():
     """In training: with dropout, and the losses that reach the structure."""
     features, model = inputs(), AlphaFold(CONFIG)

@@ -58,6 +58,7 @@ def parameters(module, *args):
     return jax.tree.map(lambda p: jax.random.normal(jax.random.key(2), p.shape), params)
 
 
+@pytest.mark.medium("compiles stacks and loops")
 @pytest.mark.parametrize("remat", [False, True])
 def test_a_stack_is_a_loop(remat):
     params = parameters(Stacked(remat), X)

@@ -11,7 +11,7 @@ from af2jax.nn.runtime import Runtime
 from tests import support
 from tests.losses import examples, theirs
 
-pytestmark = [pytest.mark.slow, pytest.mark.parity]
+pytestmark = [pytest.mark.slow("compiles DeepMind's full-size network and its gradient"), pytest.mark.parity]
 
 # Arrays whose gradient is rounding: a bias of keys shifts every logit of a softmax alike, and the like.
 FLOOR = 1e-7  # of the norm of the whole gradient

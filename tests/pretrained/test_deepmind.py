@@ -39,6 +39,7 @@ def test_keys_and_shapes_are_those_of_the_published_files(shared, name):
     assert deepmind.shapes(preset(name)) == {key: tuple(shape) for key, shape in published.items()}
 
 
+@pytest.mark.medium("traces every full-size network")
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_the_table_makes_the_tree_of_the_network(name):
     config = preset(name)

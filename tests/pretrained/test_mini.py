@@ -38,6 +38,7 @@ def test_the_parameters_are_small_and_halves():
         assert {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
 
 
+@pytest.mark.medium("compiles how af2jax-mini is initialised")
 def test_by_name_or_at_random():
     _, params = af2jax.load("mini")
     _, same = af2jax.load("mini", "mini")
@@ -48,6 +49,7 @@ def test_by_name_or_at_random():
     assert len(moved) > 0.9 * len(params) and all(array.dtype == np.float32 for array in params.values())
 
 
+@pytest.mark.medium("compiles af2jax-mini")
 def test_the_card_and_every_prediction_say_what_it_is_for():
     text = (WEIGHTS / "README.md").read_text()
     assert "not for science" in text and "lDDT-CA" in text
@@ -77,7 +79,7 @@ def folded(network, chain: dict, num_recycle: int):
     return lddt[mask], found.plddt[mask]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains and folds with af2jax-mini")
 class TestOnRealChains:
     @pytest.fixture(scope="class")
     def chains(self, data):
@@ -116,7 +118,7 @@ def examples(config, chains: list[dict]):
     return stack(found)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains and folds with af2jax-mini")
 class TestFineTuning:
     """The new head learns secondary structure from few real chains, in the ways that people use."""
 

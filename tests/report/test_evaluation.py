@@ -68,6 +68,7 @@ def knows(monkeypatch, data):
     return fails
 
 
+@pytest.mark.medium("compiles the small network")
 def test_a_network_that_knows(knows, data, tmp_path):
     told = []
     found = evaluation.evaluate(network(), data, "all", lambda done, total: told.append((done, total)))

@@ -19,7 +19,7 @@ from af2jax.report.findings import CAUTION
 from tests.report import sets
 from tests.report.test_page import HOSTILE, TAGS, Tags
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("makes whole reports")
 
 TARGETS = ("tm", "kind", "buried")
 
@@ -276,7 +276,7 @@ def test_one_family_is_split_by_sequence(tmp_path):
     assert "this family alone" in (tmp_path / "out" / "config.toml").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains the small network")
 def test_a_training_from_the_proposal(tmp_path):
     from af2jax.finetune import fit
 
@@ -287,7 +287,7 @@ def test_a_training_from_the_proposal(tmp_path):
     assert state is not None and (tmp_path / "run" / "metrics.jsonl").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("measures many real chains")
 def test_real_chains(tmp_path, shared):
     """Real structures: read, measured, and nothing serious is wrong with them."""
     items = read_dataset(shared / "data" / "chains.tsv")[:60]
