@@ -9,7 +9,7 @@ SPREAD := -q -n auto --dist loadfile --no-loadscope-reorder --durations=10
 TEST := -m "not slow" $(SPREAD)
 TWO := -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
-.PHONY: demo check test test-rest test-all colabfold docs matrix check-weights bench clean
+.PHONY: demo check test test-rest test-all costs colabfold docs matrix check-weights bench clean
 
 $(STAMP): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,6 +34,11 @@ test-rest: $(STAMP) colabfold  ## DeepMind's code live, ColabFold, browsers, not
 	$(BIN)/python -m pytest -m optimised $(TWO)
 
 test-all: test test-rest  ## all of it: under 50 minutes
+
+costs: $(STAMP)  ## what each test of make test costs, the costliest first
+	rm -rf build/costs
+	COSTS=build/costs $(QUICK) $(BIN)/python -m pytest -p tests.costs $(TEST)
+	$(BIN)/python -m tests.costs build/costs
 
 colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests of exported parameters
 

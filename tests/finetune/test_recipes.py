@@ -210,7 +210,7 @@ def operations():
     return of("full") | of("last_blocks", (44, 4)) | of("heads")
 
 
-@pytest.mark.slow("compiles a training step of the network for each recipe")
+@pytest.mark.slow("traces gradients of the full-size network")
 @pytest.mark.parametrize("recycles", [0, 1.5], ids=["no_recycles", "mean_of_0_to_3"])
 @pytest.mark.parametrize(("name", "goal"), [("last_blocks", 0.55), ("heads", 0.5)])
 def test_freezing_saves_work(operations, name, goal, recycles):

@@ -108,7 +108,7 @@ def corrected():
 def diagonal_in_bin_1():
     """PAE's diagonal in bin 1, as we have it: its error is 0, and so its label is bin 0 where XLA fuses no additions.
 
-    Its two logits change places, which is the same. Compile with `xla_backend_optimization_level` 0.
+    Its two logits change places, which is the same. Compile with `examples.QUICK`.
     """
     from alphafold.model import modules
 

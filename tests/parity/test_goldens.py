@@ -51,6 +51,7 @@ def ours() -> tuple[dict, dict, dict]:
     return arrays, losses, af2jax.pretrained.to_deepmind(gradient, make.PASS_NAME)
 
 
+@pytest.mark.optimised
 @pytest.mark.medium("compiles the full-size network and its gradient")
 class TestStored:
     def test_every_array(self, ours, stored):

@@ -55,6 +55,7 @@ def compare_gradients(found, norms, dots):
     return rounding
 
 
+@pytest.mark.optimised
 def test_every_stored_array(shared):
     stored = dict(np.load(shared / "golden" / "model_1_ptm_gradient.npz", allow_pickle=False))
     inside = lambda prefix: {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
@@ -101,7 +102,7 @@ def test_every_live_array(case):
 
     name, num_recycle, d = example(case)
     flat = support.rule_flat(preset(name), seed=5)
-    with theirs.corrected():
+    with theirs.corrected(), theirs.diagonal_in_bin_1():
         expected, gradient = oracle.gradient(preset(name), flat, d | theirs.labels(d), num_recycle)
     metrics, found = ours(name, flat, d, num_recycle)
     theirs.compare_terms(metrics, expected)

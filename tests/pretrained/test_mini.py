@@ -79,7 +79,8 @@ def folded(network, chain: dict, num_recycle: int):
     return lddt[mask], found.plddt[mask]
 
 
-@pytest.mark.slow("trains and folds with af2jax-mini")
+@pytest.mark.optimised
+@pytest.mark.slow("folds real chains")
 class TestOnRealChains:
     @pytest.fixture(scope="class")
     def chains(self, data):
@@ -118,7 +119,8 @@ def examples(config, chains: list[dict]):
     return stack(found)
 
 
-@pytest.mark.slow("trains and folds with af2jax-mini")
+@pytest.mark.optimised
+@pytest.mark.slow("trains on real chains")
 class TestFineTuning:
     """The new head learns secondary structure from few real chains, in the ways that people use."""
 
