@@ -65,7 +65,7 @@ class TestStored:
 
     def test_the_gradient_of_every_array(self, ours, stored):
         rounding = compare_gradients(ours[2], part(stored, "norm/"), part(stored, "dot/"))
-        assert len(rounding) == 6
+        assert len(rounding) == 5
 
 
 @pytest.mark.slow("compiles DeepMind's full-size network and its gradient")
@@ -78,4 +78,4 @@ def test_they_are_what_deepminds_code_gives(stored):
         if name.startswith(("norm/", "dot/")):
             size = float(stored[f"norm/{name.partition('/')[2]}"])
             limit = max(1e-3 * size, 1e-6 * whole)
-        assert np.abs(found[name] - expected).max() <= limit, name
+        assert np.abs(np.asarray(found[name], np.float64) - expected).max() <= limit, name
