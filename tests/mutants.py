@@ -73,8 +73,10 @@ def mutants(file: Path, name: str) -> list[Mutant]:
     """All of a file, in its order."""
     text = file.read_text()
     lines, tree = text.splitlines(), ast.parse(text)
+    annotations = [getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns")]
+    types = {node for annotation in filter(None, annotations) for node in ast.walk(annotation)}
     found = []
-    for node in ast.walk(tree):
+    for node in (node for node in ast.walk(tree) if node not in types):
         for a, b, old, new in changes(node):
             start, end = (a.col_offset, a.end_col_offset) if a is b else (a.end_col_offset, b.col_offset)
             first, last = (a.lineno, a.end_lineno) if a is b else (a.end_lineno, b.lineno)
@@ -94,13 +96,12 @@ def mutants(file: Path, name: str) -> list[Mutant]:
 
 
 def drawn(tree: Path, number: int, seed: int) -> list[Mutant]:
-    """So many of all, none twice, the same for one tree and seed; a file as often as it has lines."""
+    """So many of all, the same for one tree and seed; fewer are the first of them."""
     package = tree / "af2jax"
     inside = lambda place: [place] if place.is_file() else place.rglob("*.py")
     files = [file for place in PLACES for file in inside(package / place)]
     everything = [m for file in sorted(files) for m in mutants(file, file.relative_to(package).as_posix())]
-    chosen = np.random.default_rng(seed).choice(len(everything), number, replace=False)
-    return [everything[i] for i in chosen]
+    return [everything[i] for i in np.random.default_rng(seed).permutation(len(everything))[:number]]
 
 
 def run(tree: Path, *arguments: str) -> str | None:
