@@ -34,9 +34,9 @@ class Content(NamedTuple):
 
 
 def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list[Job], list[tuple[str, str]]]:
-    """Every query, and (file or record, reason) of what cannot be read. Each record of a FASTA or of a table is a query,
-    and each alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are the chains
-    of one complex, called as the file.
+    """Every query, and (file or record, reason) of what cannot be read. Each record of a FASTA or a table is a query,
+    and each alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are
+    the chains of one complex, called as the file.
 
     Raises:
         InputError: there is no query at all, or two would write the same files.

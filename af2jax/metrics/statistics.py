@@ -312,10 +312,9 @@ def power(num: int, effect: float, tests: int = 1) -> float:
 
     effect, level = abs(effect), ALPHA / tests / 2
     if num <= EXACT:
-        below = np.cumsum(_sums(range(1, num + 1)))
-        if not below[0] < level:
+        edge = _edge(num, level)
+        if edge < 0:
             return 0.0
-        edge = np.searchsorted(below, level, side="left") - 1  # the largest sum against the effect that is significant
     else:
         spread = np.sqrt(num * (num + 1) * (2 * num + 1) / 24)
         edge = num * (num + 1) / 4 + stats.norm.ppf(level) * spread - 0.5
@@ -327,3 +326,9 @@ def power(num: int, effect: float, tests: int = 1) -> float:
     variance += pairs * (num - 2) * (three - two**2)
     found = stats.norm.cdf((edge + 0.5 - mean) / np.sqrt(max(variance, 1e-12)))
     return float(max(found, one**num))  # where all signs agree it is significant
+
+
+@functools.lru_cache(maxsize=1024)
+def _edge(num: int, level: float) -> int:
+    """The largest signed-rank sum against an effect that is significant, one-sided; -1: none is."""
+    return int(np.searchsorted(np.cumsum(_sums(range(1, num + 1))), level, side="left")) - 1

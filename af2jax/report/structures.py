@@ -304,7 +304,7 @@ def _errors(page: Page, shown: Shown) -> None:
     rows = np.asarray(shown.features.seq_mask)
     said, true = shown.seen.pae[rows][:, rows], shown.scores.aligned
     both = np.isfinite(true)
-    hidden = float(((said < FAR) & (true > 2 * FAR))[both].mean())
+    hidden = float(((said < reliability.FAR) & (true > 2 * reliability.FAR))[both].mean())
     page.figure(
         "worst_pae",
         assess.maps(
@@ -314,7 +314,8 @@ def _errors(page: Page, shown: Shown) -> None:
             f"The aligned error of {shown.target.id}, the worst target: expected and true.",
             "The error of residue x where the structures are laid over each other at the backbone of residue y; white: "
             "not observed.",
-            f"{hidden:.1%} of the pairs are said to be within {FAR:g} angstrom and are off by more than {2 * FAR:g}: "
-            + ("PAE hides errors here." if hidden > 0.05 else "what is wrong is also said to be uncertain."),
+            f"{hidden:.1%} of the pairs are predicted to be within {reliability.FAR:g} angstrom and are off by more "
+            f"than {2 * reliability.FAR:g}: "
+            + ("PAE hides errors here." if hidden > 0.05 else "what is wrong is also predicted to be uncertain."),
         ),
     )
