@@ -98,7 +98,8 @@ def main(_: Sequence[str]) -> None:
     worst, skewed = (max(row[3] for row in wrong if (row[0] == SKEWED) == of) for of in (False, True))
     least, most = min(row[3] for row in found), max(row[3] for row in found)
     print(
-        f"\nfalse better: at most {worst:.1%}, of skewed noise {skewed:.1%}; power, stated {POWER:.0%}: {least:.1%} to {most:.1%}"
+        f"\nfalse better: at most {worst:.1%}, of skewed noise {skewed:.1%}; power, stated {POWER:.0%}: "
+        f"{least:.1%} to {most:.1%}"
     )
 
 
