@@ -55,6 +55,15 @@ class Jitted:
         return jax.jit(self.__wrapped__, compiler_options=options, **self.options)
 
 
+def need(plan) -> int:
+    """Bytes of the device that one run of a program takes, by XLA's `memory_analysis`.
+
+    Outputs that take the place of arguments count once.
+    """
+    outputs = plan.output_size_in_bytes - plan.alias_size_in_bytes
+    return plan.argument_size_in_bytes + outputs + plan.temp_size_in_bytes
+
+
 def folder() -> Path | None:
     """Where compiled programs of this kind of machine are kept; None where AF2JAX_CACHE is "off"."""
     root = os.environ.get("AF2JAX_CACHE", "")

@@ -2,7 +2,7 @@
 
 Three-class secondary structure of each residue, by the hydrogen bonds of the known structure. DeepMind's heads are left
 where they are, and a new one reads the single representation: of a random trunk, of the trained trunk, frozen; beside
-LoRA and the whole network. Rivals: the commonest class, the nearest residue by its window of letters, logistic
+LoRA and the whole network. Baselines: the majority class, the nearest residue by its window, logistic
 regression on that window, and on the activations of the frozen trunk. No test chain has a relative (30 % identity)
 among those that network or head was trained on.
 

@@ -43,10 +43,11 @@ def is_done(out: Path, name: str, settings: Mapping) -> bool:
 
 
 def identity(path: Path) -> list:
-    """What tells a file from another: its name, and its SHA-256 or, where it is large, its size; None: no file."""
+    """What tells a file from another: its name, and its SHA-256 or, where it is large, size and time; None: no file."""
     try:
-        size = path.stat().st_size
-        return [path.name, hashlib.sha256(path.read_bytes()).hexdigest() if size < LARGE else size]
+        if (stat := path.stat()).st_size >= LARGE:
+            return [path.name, stat.st_size, stat.st_mtime_ns]
+        return [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
     except OSError:
         return [path.name, None]
 

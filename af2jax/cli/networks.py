@@ -93,6 +93,26 @@ class Networks:
             return (RANDOM,)
         return (OWN,) if _is_run(self.options.params) and not training_of(self.options.params).params else ()
 
+    def calibrated(self, name: str) -> bool:
+        """Whether the pLDDT of a preset is the one that DeepMind calibrated: its parameters as published, or a run on
+        them that trained new heads alone.
+
+        Raises:
+            WeightsError: as of loading them.
+        """
+        from af2jax.config import preset
+        from af2jax.finetune.run import keeps_network, training_of
+        from af2jax.pretrained.export import is_exported
+        from af2jax.pretrained.load import find
+
+        place = self.options.params
+        while place is not None and _is_run(place):
+            began = training_of(place).params
+            if not began or not Path(began).exists() or not keeps_network(place):
+                return False
+            place = Path(began)
+        return place is not None and not preset(name).remark and not is_exported(find(place, name))
+
     def fingerprint(self, name: str) -> str:
         """What tells the weights of a preset from others.
 

@@ -181,7 +181,7 @@ class Predict:
             known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             told = lambda part, text: progress.at(name, part, text)
             found = fold(name, known, names, networks, self.sampling, self.results.keep(), told)
-            said = self.save(task, known, found, networks.notes)
+            said = self.save(task, known, found, networks.notes, all(map(networks.calibrated, names)))
             batch.note(self.out, {}, [name])
             progress.done(name)
             return f"{said}{(left := progress.left()) and '; '}{left}"
@@ -196,7 +196,7 @@ class Predict:
                 "%d residues of unknown type have no atoms; the chain is relaxed in the parts between", count
             )
 
-    def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...]) -> str:
+    def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...], calibrated: bool) -> str:
         """Ranks, relaxes and writes the predictions of a query; what to say of it."""
         from af2jax.data.pipeline import load_alignment
         from af2jax.report.prediction import save_page
@@ -216,7 +216,7 @@ class Predict:
             relaxed=relaxed,
             by=self.results.rank,
         )
-        files.append(save_page(order, files, self.out, self.results.naming, alignment))
+        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated))
         batch.finish(self.out, task.job.name, task.settings, files)
         best = order[0][0]
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"

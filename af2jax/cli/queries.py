@@ -34,9 +34,9 @@ class Content(NamedTuple):
 
 
 def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list[Job], list[tuple[str, str]]]:
-    """Every query, and (file, reason) of what cannot be read. Each record of a FASTA or of a table is a query, and each
-    alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are the chains
-    of one complex, called as the file.
+    """Every query, and (file or record, reason) of what cannot be read. Each record of a FASTA or a table is a query,
+    and each alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are
+    the chains of one complex, called as the file.
 
     Raises:
         InputError: there is no query at all, or two would write the same files.
@@ -54,7 +54,9 @@ def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list
     jobs, failures = [], []
     for file in files:
         try:
-            jobs += _jobs(file, whole_files)
+            found, faults = _jobs(file, whole_files)
+            jobs += found
+            failures += faults
         except InputError as error:
             failures.append((printable(str(file)), str(error)))
     taken: dict[str, Job] = {}
@@ -105,8 +107,8 @@ def content(job: Job) -> Content:
     return Content("".join(chains), hashlib.sha256(job.query.encode()).hexdigest())
 
 
-def _jobs(file: Path, whole_files: bool) -> list[Job]:
-    """The queries in one file."""
+def _jobs(file: Path, whole_files: bool) -> tuple[list[Job], list[tuple[str, str]]]:
+    """The queries in one file, and (name, reason) of records that cannot be used."""
     from af2jax.data.parse import parse_fasta, printable, read_text
     from af2jax.data.pipeline import ALIGNMENTS
 
@@ -115,14 +117,16 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
     if suffix in ALIGNMENTS:
         if not file.is_file():
             raise InputError(f"{source}: no such file; check the path")
-        return [Job(stem, file, source)]
+        return [Job(stem, file, source)], []
     if suffix in TABLES:
-        return parse_table(read_text(file), source, TABLES[suffix])
-    records = parse_fasta(read_text(file), source)
+        return parse_table(read_text(file), source, TABLES[suffix]), []
+    faults: list[tuple[str, str]] = []
+    records = parse_fasta(read_text(file), source, None if whole_files else faults)
     if whole_files:
-        return [Job(stem, ":".join(record.sequence for record in records), source)]
-    name = lambda record: printable((record.name.split() or ["query"])[0])
-    return [Job(name(record), record.sequence, f"{source}, line {record.line}") for record in records]
+        return [Job(stem, ":".join(record.sequence for record in records), source)], []
+    called = lambda header: printable((header.split() or ["query"])[0])
+    jobs = [Job(called(record.name), record.sequence, f"{source}, line {record.line}") for record in records]
+    return jobs, [(called(name), reason) for name, reason in faults]
 
 
 def parse_table(text: str, source: str, delimiter: str) -> list[Job]:

@@ -110,10 +110,13 @@ def read_text(path: str | os.PathLike) -> str:
         raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
 
 
-def parse_fasta(text: str, source: str) -> list[Record]:
+def parse_fasta(text: str, source: str, faults: list[tuple[str, str]] | None = None) -> list[Record]:
     """The records of a FASTA text in their order: wrapped lines joined, letters upper case, a trailing "*" dropped.
 
     B, J, O, U, X and Z count as amino-acid letters. ":" is kept: it joins the chains of a complex (`split_chains`).
+
+    Args:
+        faults: gains (name, reason) of each record that cannot be used, which is left out; None: it is an error.
 
     Raises:
         InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
@@ -121,18 +124,27 @@ def parse_fasta(text: str, source: str) -> list[Record]:
     """
     records: list[Record] = []
     lines: dict[str, int] = {}
-    for block in _blocks(text, source):
-        sequence = block.sequence
-        if found := re.search("[^A-Za-z:]", sequence):
-            raise InputError(f"{source}, {block.place(found.start())}: {found[0]!r} is not an amino-acid letter")
+    for block in _split(text, source):
         if block.name in lines:
             raise InputError(
                 f"{source}, lines {lines[block.name]} and {block.line}: two records are called "
                 f"{quote(block.name)}; rename one"
             )
         lines[block.name] = block.line
-        records.append(Record(block.name, sequence.upper(), block.line))
+        try:
+            records.append(_record(block, source))
+        except InputError as error:
+            if faults is None:
+                raise
+            faults.append((block.name, str(error)))
     return records
+
+
+def _record(block: Block, source: str) -> Record:
+    sequence = _checked(block, source).sequence
+    if found := re.search("[^A-Za-z:]", sequence):
+        raise InputError(f"{source}, {block.place(found.start())}: {found[0]!r} is not an amino-acid letter")
+    return Record(block.name, sequence.upper(), block.line)
 
 
 def split_chains(sequence: str, source: str) -> list[str]:
@@ -227,13 +239,18 @@ def lines(text: str, source: str) -> Iterator[tuple[int, str]]:
 
 
 def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
-    """The records of a text; lines that begin with `comment` are left out."""
+    """The records of a text, each with a sequence; lines that begin with `comment` are left out."""
+    return (_checked(block, source) for block in _split(text, source, comment))
+
+
+def _split(text: str, source: str, comment: str = "") -> Iterator[Block]:
+    """The records of a text as they stand."""
     block = None
     for number, line in lines(text, source):
         content = line.strip()
         if content.startswith(">"):
             if block:
-                yield _checked(block, source)
+                yield block
             block = Block(content[1:].strip(), number, [])
         elif content.startswith("# STOCKHOLM"):
             raise InputError(f"{source}, line {number}: this is a Stockholm alignment; call the file .sto")
@@ -245,7 +262,7 @@ def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
             raise InputError(f'{source}, line {number}: a sequence without a header; put a line ">name" before it')
     if block is None:
         raise InputError(f"{source} is empty: it has no record; give a header line and a sequence")
-    yield _checked(block, source)
+    yield block
 
 
 def _checked(block: Block, source: str) -> Block:

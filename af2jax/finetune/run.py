@@ -22,6 +22,7 @@ from af2jax.files import write
 from af2jax.finetune import prepare as preparing
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
+from af2jax.finetune.heads import SCOPE
 from af2jax.finetune.prepare import Prepared
 from af2jax.finetune.step import TrainState
 from af2jax.finetune.summary import module, table
@@ -133,6 +134,16 @@ def restore(prepared: Prepared, place: Path) -> tuple[TrainState, dict]:
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a path is a run directory, its checkpoints, or one of them."""
     return _root(Path(path)) is not None
+
+
+def keeps_network(path: str | os.PathLike) -> bool:
+    """Whether a run, or that of a checkpoint, trained new heads alone: its structures are those that it began with.
+
+    Raises:
+        WeightsError: it has no checkpoint, or a damaged one.
+    """
+    arrays = checkpoint.verify(_place(Path(path)))["arrays"]
+    return all(name.startswith(f"trained/{SCOPE}/") for name in arrays if name.startswith("trained/"))
 
 
 def load_state(path: str | os.PathLike) -> tuple[TrainState, Training]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from af2jax.pretrained.deepmind import difference, from_deepmind, shapes, to_dee
 from af2jax.pretrained.load import checked, find, located
 from af2jax.pretrained.tree import flatten, join_stacks
 
+EXPORTED = b"exported by af2jax: not the parameters that DeepMind published"  # other programs do not read it
 HEADS = "task_heads"  # the scope of parameters that DeepMind's networks do not have
 
 
@@ -51,7 +53,7 @@ def export(params: dict, name: str, out: str | os.PathLike, base: str | os.PathL
     marker = out / marker_of(name)
     for stale in (marker, out / "heads.npz"):
         stale.unlink(missing_ok=True)
-    written = [_save(out / f"params_{name}.npz", flat)]
+    written = [_save(out / f"params_{name}.npz", flat, EXPORTED)]
     for other, file in others.items():
         with whole(out / f"params_{other}.npz") as partial:
             shutil.copyfile(file, partial)
@@ -84,7 +86,23 @@ def marker_of(name: str) -> str:
     return f"download_complexes_multimer{version or '_v1'}_finished.txt" if several else "download_finished.txt"
 
 
-def _save(path: Path, arrays: dict) -> Path:
-    with whole(path) as partial, open(partial, "wb") as file:
-        np.savez(file, **arrays)
+def _save(path: Path, arrays: dict, comment: bytes = b"") -> Path:
+    with whole(path) as partial:
+        with open(partial, "wb") as file:
+            np.savez(file, **arrays)
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.comment = comment
     return path
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a file of parameters was written by `export`, so that it is not known to be DeepMind's as published.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == EXPORTED
+    except (OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from None

@@ -33,7 +33,8 @@ from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
 from af2jax.report.subject import Subject, splits_of, trained_on
 from af2jax.schema import Features, Targets
 
-FORMAT, FILE = 1, "scores.json"
+FORMAT, FILE = 2, "scores.json"
+SEED = 0  # of the draws of alignments, for every network, so that they see the same
 WORST = 3  # targets whose structures are kept
 HEAD_METRICS = {
     "accuracy": Metric("accuracy", True),
@@ -44,7 +45,7 @@ HEAD_METRICS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What a head says of a target where the label is known."""
+    """What a head predicts of a target where the label is known."""
 
     said: np.ndarray  # float [n classes] probabilities, or [n] numbers
     label: np.ndarray  # int [n] or float [n]
@@ -57,12 +58,13 @@ class Target:
 
     id: str
     sequence: str
-    family: int  # equal for relatives
-    relative: bool  # of something that the run learnt from
+    family: int  # equal for homologues
+    relative: bool  # whether a homologue was learned from
     numbers: dict[str, float]
     passes: list[list[float]]
     answers: dict[str, Answers]
     values: dict[str, str] = field(default_factory=dict)  # other cells of its row, for groups
+    split: str = ""  # "train", "valid" or "test", as its row or the run says
     chains: list[str] = field(default_factory=list)  # names, where there are several
     interfaces: list[dict] = field(default_factory=list)  # those of the known structure, as `docking.interfaces`
 
@@ -106,6 +108,13 @@ class Evaluation:
     def scan(self) -> bool:
         """Whether all targets are of one family, so that what is found holds for it alone."""
         return len(self.targets) > 1 and len({target.family for target in self.targets}) == 1
+
+
+def primary(evaluation: Evaluation) -> list[str]:
+    """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
+    heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in evaluation.classes.items()]
+    names = [*heads, "lddt_ca"]
+    return [name for name in names if np.isfinite(evaluation.column(name)).any()]
 
 
 def metric(name: str) -> Metric:
@@ -170,8 +179,7 @@ def evaluate(
         progress(done, len(left))
         make_room()
         size = bucket(len(sequences[item.id].replace("/", "")))
-        seed = subject.training.seed if subject.training else 0
-        loader = Loader(subject.model.config, size, labels, seed, 1, rows, templates)
+        loader = Loader(subject.model.config, size, labels, SEED, 1, rows, templates)
         try:
             features, targets = loader.example(item, 0)
             seen = observe(subject, features, item.id)
@@ -192,6 +200,7 @@ def evaluate(
             scores.passes.tolist(),
             answers,
             dict(item.values),
+            item.split,
             chains,
             interfaces(scores.docked, chains, seen.chain_tm),
         )
@@ -218,12 +227,15 @@ def _alignment(item: Item) -> np.ndarray | None:
 
 
 def sequence_of(item: Item) -> str:
-    """The full sequence of an item, "/" between chains.
+    """The sequence on which the labels of an item are placed, "/" between chains.
+
+    That is the full one of its structure: the column `sequence` may hold the observed residues alone.
 
     Raises:
         InputError: its structure cannot be read.
     """
-    return item.sequence or "/".join(reading.read(item).chains)
+    placed = item.file is None or item.placed
+    return item.sequence if placed and item.sequence else "/".join(reading.read(item).chains)
 
 
 def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:
@@ -259,6 +271,8 @@ def facts(subject: Subject) -> dict:
         "weights": subject.digest,
         "parameters": subject.size,
         "recycles": subject.recycles,
+        "validated": subject.validated,
+        "seed": SEED,
         "run": subject.training is not None,
         "data": subject.training.data if subject.training else "",
     }
@@ -269,7 +283,7 @@ def _families(subject: Subject, sequences: dict[str, str]) -> tuple[dict[str, in
     learnt = []
     for item in trained_on(subject.path):
         try:
-            learnt.append(sequence_of(item))
+            learnt.append(item.sequence or sequence_of(item))  # its observed residues tell its family as well
         except InputError:
             continue
     groups = splits.clusters([*sequences.values(), *learnt]).tolist()

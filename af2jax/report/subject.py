@@ -31,6 +31,7 @@ class Subject:
         labels: how the column of each head is read.
         training: that made it; None: the parameters are of no run.
         recycles: passes before the last.
+        validated: recycles with which the run was validated, or the preset's number.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Subject:
     labels: dict[str, Label]
     training: Training | None
     recycles: int
+    validated: int | None = None
 
     @property
     def digest(self) -> str:
@@ -77,7 +79,8 @@ def open_subject(path: str | Path, name: str | None = None, recycles: int | None
         model, params = load(name or _named(path), path)
         usual = model.config.num_recycle
     heads = {name: training.heads[name] for name in labels}
-    return Subject(shown, str(path), model, params, heads, labels, training, usual if recycles is None else recycles)
+    recycles = usual if recycles is None else recycles
+    return Subject(shown, str(path), model, params, heads, labels, training, recycles, usual)
 
 
 def splits_of(path: str | Path) -> dict[str, str]:

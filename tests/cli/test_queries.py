@@ -62,13 +62,23 @@ def test_what_cannot_be_read_is_named_and_the_others_are_there(folder):
     (folder / "bad.csv").write_text("id,sequence\nx,MK7\n")
     (folder / "page.a3m.gz").write_bytes(b"\x1f\x8bhalf")
     jobs, failures = read_queries([folder, folder / "none.a3m", folder / "none.fasta"])
-    assert [name for name, _ in failures] == [
-        str(folder / name) for name in ("bad.csv", "bad.fasta", "none.a3m", "none.fasta")
-    ]
+    files = [str(folder / name) for name in ("bad.csv", "none.a3m", "none.fasta")]
+    assert [name for name, _ in failures] == [files[0], "b", *files[1:]]
     assert "line 2: '7' at position 3" in failures[0][1] and "line 2, column 3: '7'" in failures[1][1]
     assert all("no such file" in reason for _, reason in failures[2:]) and len(jobs) == 8
     with pytest.raises(InputError, match="gzip file is damaged"):
         content(next(job for job in jobs if job.name == "page"))
+
+
+def test_a_bad_record_leaves_the_others_of_its_file(tmp_path):
+    file = tmp_path / "two.fasta"
+    file.write_text(">good\nMKT\n>bad one\nMK7\n>empty\n>last\nMKV\n")
+    jobs, failures = read_queries([file])
+    assert [(job.name, job.query) for job in jobs] == [("good", "MKT"), ("last", "MKV")]
+    assert [name for name, _ in failures] == ["bad", "empty"]
+    assert f"{file}, line 4, column 3: '7' is not" in failures[0][1] and "has no sequence" in failures[1][1]
+    jobs, failures = read_queries([file], whole_files=True)  # a complex without a chain is another complex
+    assert not jobs and [name for name, _ in failures] == [str(file)]
 
 
 @pytest.mark.parametrize(
