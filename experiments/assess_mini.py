@@ -2,57 +2,48 @@
 
 Whole chains of the clusters that `experiments/corpus.py` calls "valid" are folded with the preset's recycles, from the
 sequence alone and, where there is one, from the alignment. Measured are lDDT-CA, TM-score, long-range contacts (the L/5
-likeliest pairs), the secondary structure of the coordinates (share of residues with the right one of three states), and
-what pLDDT knows of lDDT-CA. Beside stand an ideal helix, the nearest chain of the training set by sequence, a chain as
-compact as the prediction (its distances shuffled at equal separation), and exchanged truths: the lDDT-CA that the
-predictions have on each other's structures of about the same length. Only what lies above that is knowledge of a fold.
+likeliest pairs), the secondary structure of the coordinates (share of residues with the right one of three states),
+what pLDDT knows of lDDT-CA, and what the masked-MSA head knows of hidden residues. Beside stand an ideal helix, the
+nearest chain of the training set by sequence, a chain as compact as the prediction (its distances shuffled at equal
+separation), and exchanged truths: the lDDT-CA that predictions have on each other's structures of about the same
+length. Only what lies above that is knowledge of a fold.
 
     python -m experiments.assess_mini --data DATA --params mini --assessed mini_assessed
 
-The folder then has `chains.csv`, `assessment.json` and `README.md`, the tables of the card. Intervals are 95 % of the
-means of clusters drawn again. Hardware: 2 CPU cores, 10 minutes; expected result and last good commit:
+The folder then has `assessment.json`, every figure and every chain, and `README.md`, the tables of the card. Intervals
+are 95 % of the means of clusters drawn again. Hardware: 2 CPU cores, 10 minutes; expected result and last good commit:
 experiments/README.md.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 from absl import app, flags, logging
-from scipy.stats import spearmanr
+from jax.nn import log_softmax
 
 import af2jax
 from af2jax import compilation
 from af2jax.constants.atoms import CA, CB
-from af2jax.constants.residues import CODES
-from af2jax.data.items import read
+from af2jax.constants.residues import CODES, UNKNOWN
+from af2jax.data.items import load, read
 from af2jax.data.structure import Chain
 from af2jax.data.transforms import padded
 from af2jax.files import write
 from af2jax.metrics import quality
 from af2jax.metrics.contacts import precision
-from af2jax.metrics.statistics import Interval, bootstrap, paired
 from af2jax.protein.secondary import secondary
 from af2jax.report.scores import helix
-from experiments import controls, corpus
+from experiments import card, controls, corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 PARAMS = flags.DEFINE_string("params", "mini", 'Run directory, folder of params_mini.npz, or "mini" of the package.')
 ASSESSED = flags.DEFINE_string("assessed", "mini_assessed", "Folder for the results.")
+WINDOW = 64  # residues of a chain of which some are hidden
 CHAINS = flags.DEFINE_integer("chains", 0, "Use only the first so many of each kind; 0: all.", lower_bound=0)
-
-KINDS = ("natural", "designed")
-OTHERS = ("exchanged truths", "compact chain", "ideal helix", "nearest chain")
-RESAMPLES = 1000
-GOALS = (  # what, key, at least, goal
-    ("natural, sequence alone: lDDT-CA", "natural: lddt_ca", 35, 42),
-    ("natural: lDDT-CA minus exchanged truths", "natural: minus exchanged truths", 5, 10),
-    ("designed and model: lDDT-CA", "designed: lddt_ca", 46, 60),
-    ("designed and model: lDDT-CA minus exchanged truths", "designed: minus exchanged truths", 8, 18),
-    ("three-state accuracy of coordinates, natural", "natural: states", 0.52, 0.65),
-    ("with an alignment of 100 rows or more minus without: lDDT-CA", "alignment: difference", "interval above 0", 5),
-    ("pLDDT over residues: Spearman with lDDT-CA", "plddt: spearman", 0.35, 0.55),
-)
+_forward = jax.jit(af2jax.forward, static_argnums=0)
 
 
 def fold(network, known: Chain, msa: Path | None = None):
@@ -100,124 +91,69 @@ def beside(points: np.ndarray, known: Chain, training: dict[str, Chain], states:
     }
 
 
-def ranks(residues: list[np.ndarray], clusters: list[str]) -> Interval:
-    """Spearman's correlation over all residues, and its interval over clusters drawn again."""
-    members: dict[str, list[np.ndarray]] = {}
-    for one, cluster in zip(residues, clusters, strict=True):
-        members.setdefault(cluster, []).append(one)
-    groups = [np.concatenate(some) for some in members.values()]
-    rng = np.random.default_rng(0)
-    drawn = (rng.integers(len(groups), size=len(groups)) for _ in range(RESAMPLES))
-    found = [spearmanr(*np.concatenate([groups[g] for g in some]).T).statistic for some in drawn]
-    everything = np.concatenate(groups)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Interval(float(spearmanr(*everything.T).statistic), float(low), float(high), len(everything))
+def guessed(network, member: corpus.Member, frequencies: np.ndarray) -> dict[str, float]:
+    """What the masked-MSA head knows of residues that are hidden from all inputs, in a window of a chain.
+
+    Natural logarithms: minus that of the true residue's probability, and of its frequency in the training chains.
+    """
+    model, params = network
+    data = replace(model.config.data, mask_target=1.0, clusters=1, extra=1)
+    features, targets = load(member.item, replace(model.config, data=data), WINDOW, 0, {})
+    logits = _forward(model, params, features, model.config.num_recycle).logits["masked_msa"][0]
+    where = np.flatnonzero(targets.bert_mask[0] & (targets.true_msa[0] < UNKNOWN))
+    said, true = np.asarray(log_softmax(logits))[where], targets.true_msa[0, where]
+    values = (-said[np.arange(len(where)), true], -np.log(frequencies[true]), said.argmax(-1) == true)
+    mean = lambda x: float(np.mean(x)) if len(x) else np.nan
+    return {f"hidden: {name}": mean(x) for name, x in zip(("nats", "frequencies", "right"), values, strict=True)}
 
 
-def numbers(rows: list[dict], residues: list[np.ndarray], aligned: list[dict]) -> dict:
-    """Every figure of the assessment, by key; intervals are (value, low, high, count)."""
-    found: dict = {}
-    for kind in KINDS:
-        some = [row for row in rows if row["kind"] == kind]
-        column = lambda name, some=some: np.array([row.get(name, np.nan) for row in some], float)
-        clusters = [row["cluster"] for row in some]
-        for name in ("lddt_ca", "tm", "contacts", "states", "plddt"):
-            found[f"{kind}: {name}"] = bootstrap(column(name), clusters)
-        for other in OTHERS:
-            for name in ("lddt_ca", "tm", "states"):
-                found[f"{kind}: {other}: {name}"] = bootstrap(column(f"{other}: {name}"), clusters)
-            difference = paired(column("lddt_ca"), column(f"{other}: lddt_ca"), clusters).difference
-            found[f"{kind}: minus {other}"] = difference
-    clusters = [row["cluster"] for row in aligned]
-    column = lambda name: np.array([row[name] for row in aligned])
-    found["alignment: with"], found["alignment: without"] = (
-        bootstrap(column(name), clusters) for name in ("with", "without")
-    )
-    found["alignment: difference"] = paired(column("with"), column("without"), clusters).difference
-    found["plddt: spearman"] = ranks(residues, [row["cluster"] for row in rows])
-    found["plddt: calibration"] = quality.calibration(*(x := np.concatenate(residues)).T, np.ones(len(x), bool))
-    return found
-
-
-def tables(found: dict) -> str:
-    """The tables of the card, in Markdown."""
-    lines = ["| it must show | found | at least | goal |", "|---|---:|---:|---:|"]
-    lines += [f"| {what} | {found[key]} | {least} | {goal} |" for what, key, least, goal in GOALS]
-    for kind in KINDS:
-        own = [str(found[f"{kind}: {name}"]) for name in ("lddt_ca", "tm", "contacts", "states")]
-        lines += [
-            "",
-            f"| {kind}, {found[f'{kind}: lddt_ca'].count} chains | lDDT-CA | af2jax-mini minus it | TM-score | ",
-        ]
-        lines[-1] += "L/5 contacts | three states |"
-        lines += ["|---|---:|---:|---:|---:|---:|", f"| af2jax-mini | {own[0]} | | {' | '.join(own[1:])} |"]
-        for other in OTHERS:
-            local, tm, state = (found[f"{kind}: {other}: {name}"] for name in ("lddt_ca", "tm", "states"))
-            shown = state if state.count else ""
-            lines.append(f"| {other} | {local} | {found[f'{kind}: minus {other}']} | {tm} | | {shown} |")
-    known = found["plddt: calibration"]
-    lines += [
-        "",
-        f"pLDDT over residues: Spearman {found['plddt: spearman']}; expected calibration error {known.error:.1f}.",
-    ]
-    lines += ["", "| pLDDT from | residues | mean pLDDT | mean lDDT-CA |", "|---:|---:|---:|---:|"]
-    for low, count, plddt, true in zip(known.edges, known.count, known.predicted, known.found, strict=False):
-        lines += [f"| {low:.0f} | {count} | {plddt:.1f} | {true:.1f} |"] if count else []
-    return "\n".join(lines) + "\n"
+def exchange(rows: list[dict], folded: list[np.ndarray], knowns: list[Chain]) -> None:
+    """Adds to each row what its prediction and that of its partner have on each other's truth."""
+    mates = controls.partners([row["length"] for row in rows], [row["cluster"] for row in rows])
+    for i, j in enumerate(mates):
+        truths = [(knowns[k].positions[:, CA], knowns[k].atom_mask[:, CA]) for k in (i, j)]
+        worth = controls.exchanged([folded[i], folded[j]], truths)
+        rows[i] |= {f"exchanged truths: {name}": value for name, value in worth.items()}
 
 
 def main(_) -> None:
     """Folds all chains, and compares."""
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
-    data, out = Path(DATA.value).resolve(), Path(ASSESSED.value)
-    everything = corpus.members(data)
+    everything, out = corpus.members(Path(DATA.value).resolve()), Path(ASSESSED.value)
+    corpus.refuse(PARAMS.value, everything)
     network = af2jax.load("mini", PARAMS.value)
     training = {m.id: read(m.item) for m in everything if m.side == "train" and m.msa is None}
     states = {name: classes(chain, chain.positions, chain.atom_mask) for name, chain in training.items()}
-    valid = [m for m in everything if m.side == "valid"]
-    alone = [
-        m for kind in KINDS for m in [m for m in valid if m.kind == kind and m.msa is None][: CHAINS.value or None]
-    ]
+    counts = sum(np.bincount(chain.aatype, minlength=UNKNOWN + 1) for chain in training.values())[:UNKNOWN]
 
-    rows, residues, folded, knowns = [], [], [], [read(member.item) for member in alone]
-    for member, known in zip(alone, knowns, strict=True):
-        prediction = fold(network, known)
-        values, each = measured(prediction, known)
-        folded.append(prediction.protein.positions[:, CA])
-        residues.append(each)
-        rows.append(
-            {"id": member.id, "cluster": member.cluster, "kind": member.kind, "length": len(known.aatype)} | values
-        )
-        for other, worth in beside(folded[-1], known, training, states).items():
-            rows[-1] |= {f"{other}: {name}": value for name, value in worth.items()}
-        print(f"{member.id} {member.kind} lDDT-CA {values['lddt_ca']:.1f}, pLDDT {values['plddt']:.1f}", flush=True)
-    for kind in KINDS:
-        here = [i for i, row in enumerate(rows) if row["kind"] == kind]
-        mates = controls.partners([rows[i]["length"] for i in here], [rows[i]["cluster"] for i in here])
-        for i, j in ((here[a], here[b]) for a, b in enumerate(mates)):
-            truth = [(knowns[k].positions[:, CA], knowns[k].atom_mask[:, CA]) for k in (i, j)]
-            worth = controls.exchanged([folded[i], folded[j]], *map(list, zip(*truth, strict=True)))
-            rows[i] |= {f"exchanged truths: {name}": value for name, value in worth.items()}
-    aligned = []
-    for member in [m for m in valid if m.msa is not None][: CHAINS.value or None]:
-        known = read(member.item)
-        one = {"id": member.id, "cluster": member.cluster}
-        one |= {
-            k: measured(fold(network, known, m), known)[0]["lddt_ca"]
-            for k, m in (("with", member.msa), ("without", None))
-        }
-        aligned.append(one)
-    found = numbers(rows, residues, aligned)
-    plain = {k: x._asdict() for k, x in found.items()}
-    text = json.dumps(
-        {"params": PARAMS.value, "figures": plain, "chains": rows, "alignments": aligned},
-        default=lambda x: np.asarray(x).tolist(),
-        indent=1,
-    )
+    valid, some = [m for m in everything if m.side == "valid"], slice(CHAINS.value or None)
+    rows, residues, aligned = [], [], []
+    for kind in card.KINDS:
+        folded, knowns, first = [], [], len(rows)
+        for member in [m for m in valid if m.kind == kind and m.msa is None][some]:
+            known = read(member.item)
+            prediction = fold(network, known)
+            values, each = measured(prediction, known)
+            row = {"id": member.id, "cluster": member.cluster, "kind": kind, "length": len(known.aatype)} | values
+            folded, knowns = [*folded, prediction.protein.positions[:, CA]], [*knowns, known]
+            for other, worth in beside(folded[-1], known, training, states).items():
+                row |= {f"{other}: {name}": value for name, value in worth.items()}
+            rows, residues = [*rows, row | guessed(network, member, counts / counts.sum())], [*residues, each]
+            print(f"{member.id} {kind} lDDT-CA {values['lddt_ca']:.1f}, pLDDT {values['plddt']:.1f}", flush=True)
+        exchange(rows[first:], folded, knowns)
+    for member in [m for m in valid if m.msa is not None][some]:
+        known, row = read(member.item), {"id": member.id, "cluster": member.cluster}
+        for name, msa in (("with", member.msa), ("without", None)):
+            row[name] = measured(fold(network, known, msa), known)[0]["lddt_ca"]
+        aligned.append(row)
+    found = card.numbers(rows, residues, aligned)
+    figures = {name: figure._asdict() for name, figure in found.items()}
+    text = {"params": PARAMS.value, "figures": figures, "chains": rows, "alignments": aligned}
+    text = json.dumps(text, default=lambda x: np.asarray(x).tolist(), indent=1)
     write(out / "assessment.json", text.replace("NaN", "null") + "\n")
-    write(out / "README.md", tables(found))
-    print(tables(found))
+    write(out / "README.md", card.tables(found))
+    print(card.tables(found))
 
 
 if __name__ == "__main__":

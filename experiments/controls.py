@@ -73,8 +73,11 @@ def partners(lengths: list[int], clusters: list[str]) -> list[int]:
     ]
 
 
-def exchanged(points: list[np.ndarray], truths: list[np.ndarray], seen: list[np.ndarray]) -> dict[str, float]:
-    """The scores of two predictions against each other's truth, both directions, cut to the shorter chain."""
-    num = min(map(len, truths))
-    each = [scores(points[a][:num], truths[b][:num], seen[b][:num]) for a, b in ((0, 1), (1, 0))]
+def exchanged(points: list[np.ndarray], truths: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """The scores of two predictions against each other's truth, both directions, cut to the shorter chain.
+
+    `truths`: CA atoms, and bool [N_res] which of them were observed.
+    """
+    num = min(map(len, points))
+    each = [scores(points[a][:num], *(x[:num] for x in truths[b])) for a, b in ((0, 1), (1, 0))]
     return {name: float(np.mean([one[name] for one in each])) for name in each[0]}

@@ -28,6 +28,7 @@ from af2jax.data.items import read as read_item
 from af2jax.data.splits import COVERAGE, IDENTITY
 from af2jax.data.structure import read_chain
 from af2jax.data.templates import align
+from af2jax.errors import InputError
 from af2jax.finetune.run import is_run, training_of
 from af2jax.protein.secondary import secondary
 from experiments import sides
@@ -203,3 +204,14 @@ def saw(params: str) -> set[str]:
         found |= {name for name, split, *_ in rows if split == "train"}
         params = training_of(params).params
     return found
+
+
+def refuse(params: str, known: Iterable[Member]) -> None:
+    """Looks whether given weights were trained on what is to be validated on.
+
+    Raises:
+        InputError: they were, as their runs tell.
+    """
+    if seen := sorted(saw(params) & {member.id for member in known if member.side == "valid"}):
+        chains = f"{len(seen)} chain{'s' * (len(seen) > 1)} of validation, such as {seen[0]}"
+        raise InputError(f"{params} was trained on {chains}; give weights that saw none of {UNSEEN.name}")

@@ -160,9 +160,7 @@ def main(_) -> None:
     jax.config.update("jax_num_cpu_devices", 2)  # the examples of a step side by side
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
-    valid = {member.id for member in corpus.members(data) if member.side == "valid"}
-    if seen := sorted(corpus.saw(FROM.value) & valid):
-        raise app.UsageError(f"{FROM.value} was trained on {len(seen)} chains of validation, such as {seen[0]}")
+    corpus.refuse(FROM.value, corpus.members(data))
     stages = trainings(tables(data, out), out, STEPS.value, SEED.value, FROM.value, CHOSEN.value)
     if CHECK.value:
         print(first_hundred(next(iter(stages.values())), out / "check"))
