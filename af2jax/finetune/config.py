@@ -49,6 +49,8 @@ class Training:
         crop: residues.
         clusters, extra: rows of the MSA; 0: the preset's.
         clamped: share of the examples whose backbone FAPE is clamped; None: the preset's.
+        mask_target: share of the examples, in validation too, whose masked query residues are hidden in all that the
+            network reads, so that the masked-MSA loss means something without homologues; published: 0.
         dtype: of the trunk, "float32" or "bfloat16".
         chunk: rows of attention and transitions that are computed at a time, which saves memory; 0: all.
         seed: of everything that is drawn.
@@ -93,6 +95,7 @@ class Training:
     clusters: int = 0
     extra: int = 0
     clamped: float | None = None
+    mask_target: float = 0.0
     dtype: str = "float32"
     chunk: int = 0
     seed: int = 0
@@ -119,6 +122,8 @@ class Training:
             raise InputError(f'dtype = "{self.dtype}" is not known; give float32 or bfloat16')
         if self.ema is not None and not 0 < self.ema < 1:
             raise InputError(f"ema = {self.ema} must lie between 0 and 1")
+        if self.mask_target > 1:
+            raise InputError(f"mask_target = {self.mask_target} is a share of the examples; give 0 to 1")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate = {self.learning_rate} must be positive")
         if self.warmup >= self.steps:
@@ -176,6 +181,7 @@ _ZERO = (
     "extra",
     "chunk",
     "clamped",
+    "mask_target",
     "seed",
     "patience",
     "clip",

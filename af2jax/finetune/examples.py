@@ -56,6 +56,7 @@ class Examples:
         rows = any(item.msa for item in used)
         if not rows and ALONE in flatten(state.trained):
             logging.warning(MAGNIFIED)
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, mask_target=training.mask_target))
         self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates, found.whole)
         self.fixed = dataclasses.replace(self.loader, draws=1)
         self.cache = None

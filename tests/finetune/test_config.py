@@ -67,6 +67,7 @@ def test_changes():
         ("learning_rate=NaN", "learning_rate = nan must be positive"),
         ("clip=-1", "clip = -1.0 must be 0 or more"),
         ("ema=1", "ema = 1.0 must lie between 0 and 1"),
+        ("mask_target=2", "mask_target = 2.0 is a share of the examples; give 0 to 1"),
         ("warmup=1000", "warmup = 1000 must be below steps = 1000"),
         ("recipe=head", 'recipe = "head" is not known'),
         ("dtype=float16", 'dtype = "float16" is not known'),
