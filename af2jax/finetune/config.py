@@ -53,6 +53,7 @@ class Training:
             network reads, so that the masked-MSA loss means something without homologues; published: 0.
         dtype: of the trunk, "float32" or "bfloat16".
         chunk: rows of attention and transitions that are computed at a time, which saves memory; 0: all.
+        remat: compute each block again in the backward pass, which saves memory; false is quicker for a small network.
         seed: of everything that is drawn.
         draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
         cache: activations of the frozen trunk are computed once for each draw; where nothing but new heads and
@@ -98,6 +99,7 @@ class Training:
     mask_target: float = 0.0
     dtype: str = "float32"
     chunk: int = 0
+    remat: bool = True
     seed: int = 0
     cache: bool = False
     cache_dir: str = ""

@@ -85,7 +85,7 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
         training.params or None,
         split=split,
         key=jax.random.key(training.seed),
-        runtime=Runtime(dtype=training.dtype, chunk=training.chunk),
+        runtime=Runtime(dtype=training.dtype, chunk=training.chunk, remat=training.remat),
     )
     params = {name: tree for name, tree in params.items() if name != SCOPE}
     data = preset(training.preset).data

@@ -77,6 +77,13 @@ def test_a_stack_is_a_loop(remat):
         np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("remat", "loops"), [(False, False), (True, True)])
+def test_a_loop_that_would_copy_what_is_stored_is_unrolled(remat, loops):
+    params = parameters(Stacked(remat), X)
+    gradient = jax.jit(jax.grad(lambda p: jnp.sum(Stacked(remat).apply({"params": p}, X) ** 2)))
+    assert ("while" in gradient.lower(params).as_text()) == loops
+
+
 def test_blocks_start_differently():
     kernel = Stacked(False).init(jax.random.key(0), X)["params"]["blocks"]["a"]["kernel"]
     assert np.abs(kernel[0] - kernel[1]).max() > 0.01
