@@ -33,7 +33,7 @@ from af2jax.data.items import Label
 from af2jax.data.loading import Loader
 from af2jax.files import write
 from af2jax.finetune import Training, fit
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.finetune.record import TRAIN, lines
 from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from af2jax.finetune.summary import table

@@ -22,7 +22,7 @@ from af2jax import compilation
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from af2jax.protein.secondary import secondary
 from experiments import sides, walk

@@ -28,6 +28,7 @@ FLOORS = {
     "model": 3,
     "losses": 3,
     "metrics": 3,
+    "heads": 3.5,
     "pretrained": 4,
     "relax": 4,
     "plots": 4,
@@ -40,7 +41,7 @@ FLOORS = {
 
 # Who may import a library; others are free.
 LIBRARIES = {
-    "flax": ("nn", "model", "finetune", "geometry", "schema", "pretrained", "protein"),
+    "flax": ("nn", "model", "heads", "finetune", "geometry", "schema", "pretrained", "protein"),
     "optax": ("finetune",),
     "orbax": ("pretrained",),
     "gemmi": ("protein", "data"),

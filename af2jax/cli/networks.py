@@ -80,7 +80,6 @@ class Networks:
             config = model.config
             templates = config.data.max_templates if config.template else 0
             data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
-            params = {scope: tree for scope, tree in params.items() if scope != "task_heads"}
             self._loaded[name] = model.clone(config=dataclasses.replace(config, data=data)), params
         return self._loaded[name]
 

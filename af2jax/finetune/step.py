@@ -16,16 +16,16 @@ import optax
 from flax import struct
 from jax.sharding import Mesh
 
+from af2jax import heads as task_heads
 from af2jax import losses as all_losses
 from af2jax.compilation import Jitted
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
 from af2jax.finetune import lora, norms, sharding, task_loss
-from af2jax.finetune.heads import SCOPE, TAKEN, Head
 from af2jax.finetune.optimizer import masked
 from af2jax.finetune.rules import join, paired, split, trains
 from af2jax.geometry.lddt import lddt
+from af2jax.heads import SCOPE, TAKEN, Head
 from af2jax.losses.symmetry import permute
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.heads import HEADS as LOGITS
@@ -40,9 +40,8 @@ LORA = "lora"  # the scope of adapters among what trains
 class Setup:
     """What does not change in a training, and is compiled into its step."""
 
-    model: AlphaFold
+    model: AlphaFold  # which describes the new heads
     optimizer: optax.GradientTransformation
-    heads: tuple[tuple[str, Head], ...]
     losses: tuple[tuple[str, float], ...] | None  # None: DeepMind's for the model's heads, and each new head by 1
     clip_example: float | None
     ema_decay: float | None
@@ -50,6 +49,11 @@ class Setup:
     dropout: bool = True
     norms: bool = False  # of the gradient, block by block, among the metrics
     mesh: Mesh | None = None  # the devices that share a batch (`sharding.replicate`); None: one
+
+    @property
+    def heads(self) -> tuple[tuple[str, Head], ...]:
+        """The new heads, with their names."""
+        return self.model.heads
 
     @property
     def scored(self) -> dict[str, Head]:
@@ -84,7 +88,7 @@ class TrainState:
     @property
     def params(self) -> dict:
         """The full tree, adapters merged, new heads under "task_heads"; copies, which later steps leave alone."""
-        return _whole(jax.tree.map(jnp.copy, self.trained), self.frozen)
+        return assembled(jax.tree.map(jnp.copy, self.trained), self.frozen)
 
     @property
     def ema_params(self) -> dict:
@@ -95,7 +99,7 @@ class TrainState:
         """
         if self.ema is None:
             raise InputError("there is no moving average; give finetune.init(ema=0.999)")
-        return _whole(jax.tree.map(jnp.copy, self.ema), self.frozen)
+        return assembled(jax.tree.map(jnp.copy, self.ema), self.frozen)
 
     @property
     def adapters(self) -> dict:
@@ -123,10 +127,11 @@ def init(
     Args:
         labels: from `af2jax.label`.
         optimizer: any optax transformation; it sees what trains, as a tree of paths.
-        heads: new ones, which start at zero and train whatever the labels say.
+        heads: new ones, which start at zero; those that `params` hold under "task_heads" go on from what they are.
+            Each that has a loss trains, whatever the labels say.
         adapters: from `af2jax.lora.init`, where labels say "lora".
         losses: weights by name, of `af2jax.losses.LOSSES` and of new heads; no others count, and a head without one
-            needs no labels and learns nothing. None: DeepMind's weights for the heads that the model has, and 1 for
+            needs no labels and stays as it is. None: DeepMind's weights for the heads that the model has, and 1 for
             each new head.
         form: "split" differentiates what trains alone, which saves work; "masked" differentiates everything and lets
             `finetune.masked` hold the rest. Given the same gradients both make the same updates bit for bit.
@@ -137,21 +142,29 @@ def init(
 
     Raises:
         InputError: labels of another tree, nothing to train, adapters missing, not asked for or of other kernels, a
-            head or a loss that does not fit the model.
+            head or a loss that does not fit the model, or parameters of heads that `heads` does not describe.
     """
     heads, config = dict(heads or {}), model.config
-    if SCOPE in params:
-        raise InputError("these parameters hold new heads already; give those of the network alone, and heads=")
-    new = task_heads.init(heads, config)
+    network, known = _apart(params), params.get(SCOPE, {})
+    if other := sorted(known.keys() - heads.keys()):
+        raise InputError(
+            f'the parameters hold the new head "{other[0]}", which heads= does not describe; add it '
+            "(heads=dict(model.heads)), or leave out the scope task_heads"
+        )
+    new = task_heads.init(heads, config) | known
+    task_heads.check({name: heads[name] for name in known}, known, config, "params")
     if losses is not None and not losses:
         raise InputError("losses={} leaves nothing to learn; give weights by name, or None for DeepMind's")
     all_losses.check(
         [name for name in losses or () if name not in heads],
         {name for name, size in vars(config.heads).items() if size},
     )
+    params, labels = network, _apart(labels)
     _check_adapters(params, labels, adapters, form)
     if heads:
-        params, labels = params | {SCOPE: new}, labels | {SCOPE: task_heads.label(new)}
+        learns = {name: losses is None or name in losses for name in heads}
+        own = {name: task_heads.label(new[name]) if learns[name] else _frozen(new[name]) for name in heads}
+        params, labels = params | {SCOPE: new}, labels | {SCOPE: own}
     trained, frozen = split(params, labels)
     counts = None
     if form == "masked":
@@ -167,6 +180,7 @@ def init(
         raise InputError('nothing trains: every label is "freeze", and there are no new heads')
     copy = lambda tree: jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
     trained = copy(trained)
+    model = model.clone(heads=tuple(heads.items()))
     weights = None if losses is None else tuple((name, float(weight)) for name, weight in losses.items())
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -175,8 +189,17 @@ def init(
         frozen=jax.tree.map(jnp.asarray, frozen),
         opt_state=copy(optimizer.init(trained)),
         ema=None if ema is None else copy(trained),
-        setup=Setup(model, optimizer, tuple(heads.items()), weights, clip_example, ema, counts, dropout, norms),
+        setup=Setup(model, optimizer, weights, clip_example, ema, counts, dropout, norms),
     )
+
+
+def _apart(tree: dict) -> dict:
+    """Parameters or labels of the network alone."""
+    return {name: inner for name, inner in tree.items() if name != SCOPE}
+
+
+def _frozen(tree: dict) -> dict:
+    return jax.tree.map(lambda _: "freeze", tree)
 
 
 def _check_adapters(params: dict, labels: dict, adapters: dict | None, form: str) -> None:
@@ -252,8 +275,8 @@ def _recycles(num: int) -> np.int32:
     return np.int32(num)
 
 
-def _whole(trained: dict, frozen: dict) -> dict:
-    """All parameters, adapters merged into theirs."""
+def assembled(trained: dict, frozen: dict) -> dict:
+    """All parameters of what trains and what does not, adapters merged into theirs."""
     params = join({name: tree for name, tree in trained.items() if name != LORA}, frozen)
     return lora.merge(params, trained[LORA]) if LORA in trained else params
 
@@ -262,13 +285,13 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
     """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example, which may bring the
     trunk's outputs. Copies of a known chain change places to suit the prediction."""
     features, targets, *known = example
-    params, heads = _whole(trained, frozen), dict(setup.heads)
+    params, heads = assembled(trained, frozen), dict(setup.heads)
     if known:
         outputs = known[0].replace(
             logits=logits(setup.model.config.heads, params.get("heads", {}), known[0], setup.read)
         )
     else:
-        outputs = forward(setup.model, {n: x for n, x in params.items() if n != SCOPE}, features, num_recycle, key)
+        outputs = forward(setup.model, _apart(params), features, num_recycle, key)
     weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
     own = {name: weights.pop(name) for name in heads if name in weights}
     if targets.whole is not None:

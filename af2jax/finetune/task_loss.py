@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from af2jax.errors import InputError
-from af2jax.finetune.heads import Head, starts
+from af2jax.heads import Head, starts
 from af2jax.losses.auxiliary import cross_entropy
 from af2jax.nn.layers import masked_mean
 from af2jax.schema import Features, Targets

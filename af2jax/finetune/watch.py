@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from af2jax.finetune.heads import Head
 from af2jax.finetune.step import TrainState, eval_step
 from af2jax.finetune.task_loss import present
+from af2jax.heads import Head
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
 

@@ -24,7 +24,7 @@ from af2jax.data.pipeline import join_alignments
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.metrics.classification import log_loss
 from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe

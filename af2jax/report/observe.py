@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from af2jax import heads as task_heads
 from af2jax.compilation import Jitted
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
-from af2jax.finetune.heads import SCOPE
+from af2jax.heads import SCOPE
 from af2jax.inference import network
 from af2jax.metrics import confidence, distogram, interface
 from af2jax.model.alphafold import initial

@@ -11,7 +11,7 @@ from af2jax.errors import InputError
 from af2jax.finetune import run
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training
-from af2jax.finetune.heads import SCOPE, Head
+from af2jax.heads import SCOPE, Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import load
 from af2jax.pretrained.tree import flatten
@@ -108,7 +108,7 @@ def labels_of(training: Training) -> dict[str, Label]:
         for name, head in training.heads.items()
         if head.kind != "pair" and head.outputs < 2 and (training.losses is None or name in training.losses)
     }
-    return {n: Label(h.kind == "residue", h.classes, tuple(training.classes.get(n, ()))) for n, h in heads.items()}
+    return {n: Label(h.kind == "residue", h.classes, tuple(h.names)) for n, h in heads.items()}
 
 
 def _items(path: Path) -> Path | None:

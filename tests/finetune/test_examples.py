@@ -1,7 +1,5 @@
 """What a training is told of its data before it begins."""
 
-import logging
-
 import numpy as np
 import optax
 import pytest
@@ -17,11 +15,17 @@ from af2jax.nn.runtime import Runtime
 from af2jax.pretrained.tree import unflatten
 
 
-@pytest.mark.parametrize("path, warned", [(ALONE, True), ("extra_msa/blocks/outer/out/kernel", False)])
-def test_the_bias_that_no_alignment_magnifies_is_named_where_it_trains(tmp_path, caplog, path, warned):
-    training = Training(str(synthetic.make(tmp_path / "data", 8)), preset="tiny", crop=16)
-    setup = Setup(AlphaFold(preset("tiny"), Runtime()), optax.identity(), (), None, None, None, None)
+@pytest.mark.parametrize(
+    "path, rules, magnified",
+    [
+        (ALONE, (), True),
+        (ALONE, ((".*", "train"),), True),
+        (ALONE, ((ALONE, "train"), (".*", "freeze")), False),
+        ("extra_msa/blocks/outer/out/kernel", (), False),
+    ],
+)
+def test_the_bias_that_no_alignment_magnifies_is_found_where_no_rule_names_it(tmp_path, path, rules, magnified):
+    training = Training(str(synthetic.make(tmp_path / "data", 8)), preset="tiny", crop=16, rules=rules)
+    setup = Setup(AlphaFold(preset("tiny"), Runtime()), optax.identity(), None, None, None, None)
     state = TrainState(0, 0, unflatten({path: np.zeros(1)}), {}, (), None, setup)
-    with caplog.at_level(logging.WARNING):
-        Examples(training, state, tmp_path / "run")
-    assert any(ALONE in record.getMessage() for record in caplog.records) == warned
+    assert Examples(training, state, tmp_path / "run").magnified == magnified

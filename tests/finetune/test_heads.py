@@ -7,11 +7,11 @@ import optax
 import pytest
 
 import af2jax
+from af2jax import heads as task_heads
 from af2jax.config import preset
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
 from af2jax.finetune import task_loss
-from af2jax.finetune.heads import BREAK, Head
+from af2jax.heads import BREAK, Head
 from af2jax.metrics import confidence
 from tests.finetune import toy
 from tests.finetune.toy import bits, place
@@ -60,7 +60,7 @@ def first(head):
 def stirred(head, seed=0):
     """Parameters after some training: noise on all that trains."""
     params = first(head)
-    labels = task_heads.label({"x": params})["x"]
+    labels = task_heads.label(params)
     noise = lambda x, label: x + 0.3 * random(x.shape, seed) if label == "train" else x
     return jax.tree.map(noise, params, labels)
 
@@ -110,8 +110,8 @@ class TestAtFirst:
 def test_learns(heads, name):
     head = heads[name]
     params, label = first(head), labels(head)
-    trains = jax.tree.map(lambda x: x == "train", task_heads.label({"x": params})["x"])
-    optimizer = af2jax.finetune.masked(optax.adam(0.05), task_heads.label({"x": params})["x"])
+    trains = jax.tree.map(lambda x: x == "train", task_heads.label(params))
+    optimizer = af2jax.finetune.masked(optax.adam(0.05), task_heads.label(params))
     state, step = optimizer.init(params), jax.jit(jax.value_and_grad(lambda params: loss(head, params, label)))
     start, _ = step(params)
     for _ in range(20):

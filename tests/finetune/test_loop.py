@@ -46,7 +46,7 @@ EIGHT = dataclasses.replace(TRAINING, batch_size=8)  # for 1, 2, 4 or 8 devices
 class Given:
     """Examples from memory; `spoil` holds steps of which one coordinate is NaN."""
 
-    hash, report, num_train, num_valid = "0" * 64, "id\n", 4, 1
+    hash, report, num_train, num_valid, magnified = "0" * 64, "id\n", 4, 1, False
     spoil: tuple = ()
     stop: ClassVar[dict] = {}  # by step, what happens before its batch is given out
 
@@ -78,6 +78,7 @@ class Given:
 def small(monkeypatch):
     """The toy in place of AlphaFold, and examples from memory."""
     monkeypatch.setattr(prepare, "network", lambda training: (toy.MODEL, toy.parameters()))
+    monkeypatch.setattr(run, "network", lambda training: (toy.MODEL, toy.parameters()))
     monkeypatch.setattr(loop, "Examples", Given)
     monkeypatch.setattr(Given, "spoil", ())
     monkeypatch.setattr(Given, "stop", {})
@@ -179,7 +180,7 @@ def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
         loop.fit(training, tmp_path / "a")
     good = loop.fit(dataclasses.replace(training, max_bad=20), tmp_path / "b", say=lambda line: None)
     assert int(good.skipped) == 3
-    state, _ = run.restore(prepare.prepare(training), run.latest(tmp_path / "a"))
+    state, _ = run.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
     assert int(state.step) == 5 and all(np.isfinite(x).all() for x in jax.tree.leaves(state.trained))
     assert toy.bits(state.trained) != toy.bits(prepare.prepare(training).state.trained)
     Given.spoil, said = (5,), []
@@ -200,16 +201,21 @@ def test_patience(tmp_path):
 
 
 class TestRuns:
+    def best(self, out):
+        training = run.training_of(out)
+        return run.restore(prepare.prepare(training).state, run.best(out))[0], training
+
     def test_the_best_is_loaded(self, whole):
         out, _ = whole
         scores = {line["step"]: line["loss"] for line in lines(out / VALIDATION)}
-        state, training = run.load_state(out)
+        state, training = self.best(out)
         assert int(state.step) == min(scores, key=scores.get) and training == located(TRAINING, Path())
 
     def test_a_model_and_its_parameters(self, whole):
         model, params = run.load("tiny", whole[0])
-        state, _ = run.load_state(whole[0])
-        assert model == toy.MODEL and toy.bits(params) == toy.bits(state.ema_params)
+        state, _ = self.best(whole[0])
+        assert model == toy.MODEL.clone(heads=tuple(TRAINING.heads.items()))
+        assert toy.bits(params) == toy.bits(state.ema_params)
         assert run.is_run(whole[0]) and run.is_run(run.latest(whole[0])) and not run.is_run(whole[0].parent)
         with pytest.raises(WeightsError, match="is a run of tiny, not model_1"):
             run.load("model_1", whole[0])

@@ -13,8 +13,8 @@ from af2jax.constants.atoms import CA
 from af2jax.data.batch import stack
 from af2jax.data.structure import read_chain
 from af2jax.data.transforms import padded
-from af2jax.finetune.heads import Head
 from af2jax.finetune.rules import WITHOUT_ALIGNMENTS, recipe
+from af2jax.heads import Head
 from af2jax.metrics import quality
 from af2jax.pretrained.load import PACKAGED, find
 from af2jax.pretrained.tree import flatten

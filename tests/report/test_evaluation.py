@@ -14,7 +14,7 @@ from af2jax.data import synthetic
 from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
 from af2jax.report import assessment, evaluation, subject
