@@ -30,7 +30,6 @@ from absl import app, flags, logging
 from af2jax import compilation
 from af2jax.files import whole, write
 from af2jax.finetune import Training, fit
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from af2jax.finetune.run import latest, load
 from af2jax.pretrained.checkpoint import place
 from af2jax.pretrained.deepmind import to_deepmind
@@ -47,7 +46,7 @@ OFTEN = {"train": 8, "alignments": 4, "known": 64, "confidence": 1}  # how much 
 # against the published weights the distogram counts for more: the trunk must know where atoms are before FAPE falls
 LOSSES = {"fape": 0.5, "sidechain_fape": 0.25, "chi": 0.25, "angle_norm": 0.01, "distogram": 1.0, "masked_msa": 0.1}
 # a bias is frozen: it begins as 0, and would move every pair by 1 in a step of 1e-3, so that nothing else is learnt
-COMMON = {"preset": "mini", "rules": WITHOUT_ALIGNMENTS, "batch_size": 2, "dropout": False}
+COMMON = {"preset": "mini", "recipe": "full", "batch_size": 2, "dropout": False}
 COMMON |= {"clip": 1.0, "clip_example": None}
 
 

@@ -24,6 +24,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.files import write
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
+from af2jax.finetune.record import VALIDATION, lines
 from af2jax.finetune.step import LORA, TrainState, assembled
 from af2jax.finetune.summary import module, table
 from af2jax.heads import SCOPE, Head
@@ -327,6 +328,21 @@ def report(path: str | os.PathLike) -> str:
     lines += table(["trains", "parameters"], [[name, f"{n:,}"] for name, n in modules.items()]).splitlines()
     lines += [f"validation: {name} {value:.4g}" for name, value in (metadata["scores"] or {}).items()]
     return "\n".join(lines)
+
+
+def outcome(out: Path) -> str:
+    """The best validation of a run in one line, beside the one before its first step."""
+    training, place = training_of(out), best(out)
+    manifest, first = checkpoint.verify(place), lines(out / VALIDATION)
+    monitor, scores, step = training.monitor, manifest["metadata"]["scores"], manifest["step"]
+    if not scores:
+        return f"done: {step} of {training.steps} steps; nothing was validated; {out / 'changes.txt'} says what moved"
+    known = first[0].get(monitor) if first and step else None
+    before = "" if known is None else f", {known:.4g} before the first step"
+    return (
+        f"best validation: {monitor} {scores[monitor]:.4g} after step {step} of {training.steps}{before}; "
+        f"{out / 'changes.txt'} says what moved"
+    )
 
 
 def _facts(out: Path) -> dict:

@@ -228,14 +228,15 @@ def train_step(
     `state` is consumed. The number of recycles is drawn from 0 to the preset's for each example, or `num_recycle`. The
     metrics are means over the batch: "loss", each term, "grad_norm" before the optimizer, and "skipped", which is 1
     where loss or gradient was not finite: then nothing but the counters has changed, and `culprit` says why;
-    "bad_example" is the index of the first example of the batch that was not finite, or -1.
+    "bad_example" is the index of the first example of the batch that was not finite, or -1. An example that does not
+    know the label of a new head does not count for that head: its loss is the mean over those that do, NaN without any.
 
     A state that is on several devices (`sharding.replicate`) takes of the batch what is this process's share; keys,
     metrics and indices are those of the whole batch, as on one device.
 
     Raises:
         InputError: no batch, an example without residues, a wrong number of recycles, or labels of a new head that are
-            missing, misshapen, out of range or all unknown.
+            missing, misshapen or out of range.
     """
     left = None if num_recycle is None else _recycles(num_recycle)
     task_loss.check(state.setup.scored, batch[:2])
@@ -250,7 +251,7 @@ def eval_step(state: TrainState, batch: tuple, num_recycle: int | None = None) -
     """(metrics, what new heads say) of a batch, without dropout and by the moving average where there is one.
 
     The number of recycles is the preset's, or `num_recycle`. Metrics have "lddt_ca" too, 0 to 100, of the observed
-    residues (NaN where there are none). Several devices all take the whole batch. Errors as in `train_step`.
+    residues. What no example knows is NaN. Several devices all take the whole batch. Errors as in `train_step`.
     """
     left = _recycles(state.setup.model.config.num_recycle if num_recycle is None else num_recycle)
     task_loss.check(state.setup.scored, batch[:2])
@@ -281,9 +282,10 @@ def assembled(trained: dict, frozen: dict) -> dict:
     return lora.merge(params, trained[LORA]) if LORA in trained else params
 
 
-def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
+def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key, shares: dict | None = None):
     """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example, which may bring the
-    trunk's outputs. Copies of a known chain change places to suit the prediction."""
+    trunk's outputs. Copies of a known chain change places to suit the prediction. `shares`: by what the loss of a new
+    head is multiplied."""
     features, targets, *known = example
     params, heads = assembled(trained, frozen), dict(setup.heads)
     if known:
@@ -300,6 +302,7 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
     said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
     for name, weight in own.items():
         metrics[name] = task_loss.loss(heads[name], params[SCOPE][name], said[name], targets.labels[name], targets)
+        metrics[name] = metrics[name] * (1.0 if shares is None else shares[name])
         total += weight * metrics[name]
     ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
     return total, (metrics | {"loss": total}, said, ca)
@@ -311,13 +314,14 @@ def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
     size, most = len(batch[0].aatype), setup.model.config.num_recycle
 
     def mean(params, examples):
-        trained, frozen, num_recycle = params
+        trained, frozen, num_recycle, shares = params
 
         def add(total, inputs):
             example, key = inputs
             draw, dropout = jax.random.split(key)
             cycles = jax.random.randint(draw, (), 0, most + 1) if num_recycle is None else num_recycle
-            loss = lambda trained: _loss(setup, trained, frozen, example, cycles, dropout if setup.dropout else None)
+            noise = dropout if setup.dropout else None
+            loss = lambda trained: _loss(setup, trained, frozen, example, cycles, noise, shares)
             gradient, (metrics, *_) = jax.grad(loss, has_aux=True)(trained)
             norm = setup.norm(gradient)
             if setup.clip_example is not None:
@@ -328,8 +332,11 @@ def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
         return jax.lax.scan(add, jax.tree.map(jnp.zeros_like, trained), examples)
 
     examples = batch, jax.random.split(key, size)
-    gradient, (metrics, good) = sharding.shared(mean, setup.mesh)((trained, frozen, num_recycle), examples)
+    knowing = {name: known.sum() for name, known in _knowing(setup, batch).items()}
+    shares = {name: size / jnp.maximum(number, 1) for name, number in knowing.items()}  # the mean over what is known
+    gradient, (metrics, good) = sharding.shared(mean, setup.mesh)((trained, frozen, num_recycle, shares), examples)
     metrics, norm = jax.tree.map(jnp.mean, metrics), setup.norm(gradient)
+    metrics |= {name: jnp.where(number, metrics[name], jnp.nan) for name, number in knowing.items()}
     finite = good.all() & jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
 
     update = optax.with_extra_args_support(setup.optimizer).update
@@ -350,4 +357,15 @@ def _evaluate(setup: Setup, trained: dict, frozen: dict, batch, num_recycle):
         return metrics | {"lddt_ca": 100 * jnp.mean(lddt(ca, true, observed), where=observed)}, said
 
     metrics, said = jax.lax.map(one, batch)
-    return jax.tree.map(jnp.mean, metrics), said
+    metrics |= {name: jnp.where(known, metrics[name], jnp.nan) for name, known in _knowing(setup, batch).items()}
+    partial = {*setup.scored, "lddt_ca"}  # NaN where an example knows nothing
+    return {name: (jnp.nanmean if name in partial else jnp.mean)(x) for name, x in metrics.items()}, said
+
+
+def _knowing(setup: Setup, batch: tuple) -> dict[str, jax.Array]:
+    """By new head that has a loss, which examples of a batch know its label: bool [N_example]."""
+    targets = batch[1]
+    return {
+        name: task_loss.known(head, jnp.asarray(targets.labels[name]), targets.seq_mask)
+        for name, head in setup.scored.items()
+    }

@@ -50,6 +50,8 @@ def better(monitor: str, new: float, old: float | None) -> bool:
 
 
 def _scores(head: Head, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    if not len(labels):
+        return {}
     if head.classes:
         return {"accuracy": float(np.mean(answers == labels))}
     scores = {"rmse": float(np.sqrt(np.mean((answers - labels) ** 2)))}

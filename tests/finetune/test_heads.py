@@ -323,11 +323,14 @@ class TestBadInput:
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_nothing_known(self, name):
-        match = r'labels\["x"\]: nothing is known of example 0 of the batch'
+        everyone = np.ones((1, N), bool)
         for head, nothing in ((CLASSES[name], -1), (NUMBERS[name], np.nan)):
-            label = np.full_like(labels(head), nothing)
-            bad(match, lambda h=head, x=label: self.check(h, x))
+            label = labels(head)
+            assert task_loss.known(head, label[None], everyone).tolist() == [True]
+            unknown = np.full_like(label, nothing)
+            self.check(head, unknown)
+            assert task_loss.known(head, unknown[None], everyone).tolist() == [False]
         head = CLASSES["residue"]
         label = np.array([-1, -1, -1, -1, 0, 1])  # known where nobody is
-        bad(match, lambda: self.check(head, label, seq_mask=np.arange(N) < 4))
+        assert task_loss.known(head, label[None], everyone[:, :] & (np.arange(N) < 4)).tolist() == [False]
         bad("has no residue: all are masked", lambda: self.check(head, labels(head), seq_mask=np.zeros(N, bool)))

@@ -228,7 +228,7 @@ class TestRuns:
         "change, message",
         [
             ({}, "holds a run already; add --resume"),
-            ({"learning_rate": 1.0}, r"is of another training: its learning_rate is 0\.01, not 1\.0"),
+            ({"weight_decay": 1.0}, r"is of another training: its weight_decay is 0\.1, not 1\.0"),
         ],
     )
     def test_a_directory_that_is_taken(self, whole, change, message):
@@ -259,3 +259,44 @@ class TestRuns:
     def test_what_is_monitored_must_be_there(self, tmp_path):
         with pytest.raises(InputError, match=r'monitor = "accurracy" is not among what is validated: .*ss/accuracy'):
             loop.fit(dataclasses.replace(TRAINING, monitor="accurracy"), tmp_path / "a")
+
+
+class TestAnotherPlan:
+    SHORT = dataclasses.replace(TRAINING, steps=2, warmup=0)
+
+    def test_more_steps_and_another_rate_are_recorded(self, tmp_path):
+        out, said = tmp_path / "a", []
+        loop.fit(self.SHORT, out)
+        longer = dataclasses.replace(self.SHORT, steps=4, learning_rate=1e-3, batch_size=1)
+        state = loop.fit(longer, out, resume=True, say=said.append)
+        assert int(state.step) == 4 and [line["step"] for line in lines(out / TRAIN)] == [0, 1, 2, 3]
+        plan = "steps 2 to 4, batch_size 2 to 1, learning_rate 0.01 to 0.001"
+        assert (
+            said[0] == f"goes on from step 2, by another plan ({plan}): its bits are no longer those of the first plan"
+        )
+        (change,) = json.loads((out / "run.json").read_text())["changes"]
+        assert change == {"step": 2, "steps": [2, 4], "batch_size": [2, 1], "learning_rate": [0.01, 0.001]}
+        assert json.loads((out / "config.json").read_text())["steps"] == 4
+        loop.fit(longer, out, resume=True, say=said.append)
+        assert said[-1].startswith("validation") or said[-1] == "goes on from step 4"
+
+    def test_data_that_moved(self, tmp_path):
+        loop.fit(self.SHORT, tmp_path / "a")
+        moved = dataclasses.replace(self.SHORT, data="elsewhere")
+        loop.fit(moved, tmp_path / "a", resume=True)
+        assert run.training_of(tmp_path / "a").data == str(Path("elsewhere").resolve())
+
+    def test_a_start_that_failed_blocks_nothing(self, tmp_path):
+        wrong = dataclasses.replace(self.SHORT, monitor="accurracy")
+        for training in (wrong, dataclasses.replace(self.SHORT, losses={"fap": 1.0})):
+            with pytest.raises(InputError):
+                loop.fit(training, tmp_path / "a")
+        assert int(loop.fit(self.SHORT, tmp_path / "a").step) == 2
+
+    def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(self, tmp_path):
+        run.start(tmp_path / "a", dataclasses.replace(self.SHORT, crop=9), resume=False)
+        with pytest.raises(InputError, match="holds a run already; add --resume"):
+            loop.fit(self.SHORT, tmp_path / "a")
+        with pytest.raises(InputError, match="is of another training|no checkpoint|ended before its first"):
+            run.load(tmp_path / "a")
+        assert int(loop.fit(self.SHORT, tmp_path / "a", resume=True).step) == 2
