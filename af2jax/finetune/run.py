@@ -270,6 +270,8 @@ def _preset_of(path) -> str:
         files = [file for place in (folder, folder / "params") for file in sorted(place.glob("params_*.npz"))]
         if folder.is_file() or len(files) == 1:
             return canonical(folder.name if folder.is_file() else files[0].name)
+        if (folder / CONFIG).is_file():
+            raise WeightsError(f"{path} is a training that ended before its first checkpoint: it has no parameters")
         if files:
             raise InputError(f"{path} holds {len(files)} presets; name one: load({files[0].stem[7:]!r}, {str(path)!r})")
     raise InputError(f"{path} is no run directory, so name a preset")

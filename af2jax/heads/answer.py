@@ -10,6 +10,7 @@ from absl import logging
 from af2jax.errors import InputError
 from af2jax.heads.head import Head, starts
 from af2jax.schema import Features
+from af2jax.typing import Array
 
 AXES = {"residue": ("residue",), "chain": (), "pair": ("residue_1", "residue_2"), "binding": ()}  # of `values`
 
@@ -38,7 +39,7 @@ class Answer:
     @property
     def best(self) -> np.ndarray:
         """The name of the most probable class, str [N_res] and so on; of a regression the numbers, `values`."""
-        return np.array(self.classes)[self.values.argmax(-1)] if self.classes else self.values
+        return np.asarray(np.array(self.classes)[self.values.argmax(-1)]) if self.classes else self.values
 
     @property
     def rows(self) -> list[dict]:
@@ -103,7 +104,7 @@ class Answer:
         return f" {self.unit}" if self.unit else ""
 
 
-def read(heads: Mapping[str, Head], raw: Mapping[str, np.ndarray], features: Features) -> dict[str, Answer]:
+def read(heads: Mapping[str, Head], raw: Mapping[str, Array], features: Features) -> dict[str, Answer]:
     """The answers in what heads computed (`heads.apply`) of one query, padding included.
 
     A "binding" head answers of two molecules or more alone; of one it is left out, and a warning says so.
