@@ -112,7 +112,7 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
         features, targets = load(item, config, None, 0, labels)
     except InputError as error:
         return str(error)
-    if labels and not any(_known(targets.labels[name], what).any() for name, what in labels.items()):
+    if labels and not any(_known(targets.labels[name], what) for name, what in labels.items()):
         columns = f"column{'s'[: len(labels) > 1]} {', '.join(f'{name!r}' for name in labels)}".replace("'", '"')
         return f"{item.where}: nothing is known in {columns}"
     if not labels and not targets.atom_mask.any():
@@ -121,8 +121,9 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
     return _Seen(item, text, targets.labels, 0 if targets.whole is None else len(targets.whole.seq_mask))
 
 
-def _known(value: np.ndarray, what: Label) -> np.ndarray:
-    return value >= 0 if what.classes else ~np.isnan(value)
+def _known(value: np.ndarray, what: Label) -> bool:
+    """Whether a label is known anywhere."""
+    return bool(np.any(value >= 0 if what.classes else ~np.isnan(value)))
 
 
 def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> list[str]:
@@ -133,7 +134,7 @@ def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> list[str]:
     """
     notes, trained = [], [seen for seen in good if seen.item.split == "train" and seen.item.weight]
     for name, what in labels.items():
-        number = sum(bool(_known(seen.labels[name], what).any()) for seen in trained)
+        number = sum(_known(seen.labels[name], what) for seen in trained)
         if trained and not number:
             raise InputError(f'no training item knows a label in column "{name}"; give labels, or leave the head out')
         if number < len(trained):

@@ -100,7 +100,8 @@ def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
     if place is not None:
         say(f"goes on from step {step}{_replanned(replanned)}")
     state = sharding.replicate(state, devices)
-    lead(lambda: write(out / "summary.txt", f"{summary(prepared.params, prepared.labels)}\n"))
+    network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
+    lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
 
     with tempfile.TemporaryDirectory() as nowhere, stopping() as stop:
         record = Record(out if first() else nowhere, int(state.step), fresh=place is None)
