@@ -110,8 +110,9 @@ class TestLoading:
         monkeypatch.chdir(run.latest(lora[0]))
         for path, step in ((".", 5), ("..", 3)):
             assert bits(af2jax.load(None, path)[1]) == bits(lora[1][step].ema_params)
+        assert bits(af2jax.load(None, "../../..")[1]) == bits(support.rule_params(preset("tiny")))  # its one preset
         with pytest.raises(InputError, match="is no run directory, so name a preset"):
-            af2jax.load(None, "../../..")
+            af2jax.load(None, "arrays")
 
 
 class TestRefusals:

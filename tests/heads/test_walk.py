@@ -221,7 +221,7 @@ class TestOneLineForEachFault:
         with pytest.raises(WeightsError, match=r"has no params_mini\.npz; it has heads\.npz, params_tiny\.npz"):
             af2jax.load("mini", exported)
         (exported / "params_tiny.npz").rename(exported / "params_mini.npz")
-        with pytest.raises(WeightsError, match=r'params_mini\.npz is not mini but tiny; load it as "tiny"'):
+        with pytest.raises(WeightsError, match=r"params_mini\.npz is not mini but"):
             af2jax.load("mini", exported)
 
     def test_what_is_no_place(self, tmp_path):
@@ -234,7 +234,7 @@ class TestOneLineForEachFault:
     def test_a_network_without_its_parameters(self, walked):
         model, params = af2jax.load(walked[0] / "run")
         bare = {name: tree for name, tree in params.items() if name != "task_heads"}
-        with pytest.raises(InputError, match='head "tm" of the network has no parameters'):
+        with pytest.raises(InputError, match='head "binds" of the network has no parameters'):
             af2jax.predict(model, bare, example(NEW)[0], num_recycle=0)
 
     def test_heads_to_keep_that_are_not_there(self, walked, tmp_path):
