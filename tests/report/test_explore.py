@@ -230,7 +230,8 @@ def test_the_report_and_its_proposal(tmp_path):
     assert head.mean == pytest.approx(np.mean(train), rel=1e-4) and head.std == pytest.approx(np.std(train), rel=1e-4)
     labels = {name: Label(head.kind == "residue", head.classes, head.names) for name, head in training.heads.items()}
     looked = preflight.check(list(items.values()), labels, preset("tiny"))
-    assert {item.id for item, _ in looked.problems} == {"p05", "p45", "p40"} and not looked.notes
+    assert not looked.problems  # those without a "tm" teach the other heads
+    assert looked.notes and all("training items know it" in note for note in looked.notes)
     text = (out / "config.toml").read_text()
     assert all(" # " in line for line in text.splitlines() if " = " in line and not line.startswith(("#", '"')))
     known = json.loads((out / "report.json").read_text())
