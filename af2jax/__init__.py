@@ -17,7 +17,7 @@ _PUBLIC = {
     "mask": "af2jax.finetune.rules:mask",
     "recipe": "af2jax.finetune.rules:recipe",
     "summary": "af2jax.finetune.summary:summary",
-    "Head": "af2jax.finetune.heads:Head",
+    "Head": "af2jax.heads:Head",
     "finetune": "af2jax.finetune",
     "lora": "af2jax.finetune.lora",
     "losses": "af2jax.losses",

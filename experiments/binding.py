@@ -25,7 +25,7 @@ from af2jax import compilation
 from af2jax.data.dataset import read_dataset
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from experiments import walk
 
 TRAIN = flags.DEFINE_string("train", None, "Table to learn from.", required=True)

@@ -31,7 +31,7 @@ from af2jax.constants.residues import CODES, UNKNOWN
 from af2jax.data.parse import parse_fasta, read_text
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.metrics.statistics import bootstrap
 from af2jax.schema import Features
 from experiments import walk

@@ -22,8 +22,7 @@ from af2jax import compilation
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
+from af2jax.heads import Head
 from af2jax.protein.secondary import secondary
 from experiments import sides, walk
 
@@ -32,8 +31,7 @@ LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", 
 
 TASK, CLASSES = "ss", ("H", "E", "C")
 TASK_SETTINGS = {
-    "heads": {TASK: Head("residue", classes=3)},
-    "classes": {TASK: CLASSES},
+    "heads": {TASK: Head("residue", classes=CLASSES)},
     "losses": {TASK: 1.0},
     "monitor": f"{TASK}/accuracy",
 }
@@ -59,7 +57,7 @@ def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
     task = TASK_SETTINGS
     head = task | {"recipe": "heads", "cache": True, "draws": 4, "learning_rate": 1e-2}
-    full = task | {"rules": WITHOUT_ALIGNMENTS, "learning_rate": 1e-3}
+    full = task | {"recipe": "full", "learning_rate": 1e-3}
     return {
         "head on a random trunk": walk.training(data, **head | {"params": ""}),
         "head on the trained trunk": walk.training(data, **head),

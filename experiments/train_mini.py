@@ -34,9 +34,9 @@ from af2jax import compilation
 from af2jax.data.items import read
 from af2jax.files import whole, write
 from af2jax.finetune import Training, fit
-from af2jax.finetune.heads import SCOPE, Head
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
+from af2jax.finetune.rules import ALONE
 from af2jax.finetune.run import latest, load
+from af2jax.heads import SCOPE, Head
 from af2jax.losses import LOSSES, confidence
 from af2jax.pretrained.checkpoint import place
 from af2jax.pretrained.deepmind import to_deepmind
@@ -56,7 +56,8 @@ WEIGHTS = {"fape": 0.5, "sidechain_fape": 0.25, "chi": 0.25, "angle_norm": 0.01,
 WEIGHTS |= {"masked_msa": 0.5, "ss": 1.0}
 PHYSICS = WEIGHTS | {"violation": 0.1}
 # a bias is frozen: it begins as 0, and would move every pair by 1 in a step of 1e-3, so that nothing else is learnt
-BASE = {"preset": "mini", "rules": WITHOUT_ALIGNMENTS, "losses": WEIGHTS, "crop": 64, "num_recycle": 0, "batch_size": 4}
+RULES = ((ALONE, "freeze"), (".*", "train"))
+BASE = {"preset": "mini", "rules": RULES, "losses": WEIGHTS, "crop": 64, "num_recycle": 0, "batch_size": 4}
 BASE |= {
     "learning_rate": 2e-3,
     "clip": 1.0,
@@ -65,8 +66,8 @@ BASE |= {
     "clamped": 0.5,
     "mask_target": 0.25,
 }
-BASE |= {"heads": {"ss": Head("residue", classes=3)}, "classes": {"ss": ("H", "E", "C")}}
-JUDGED = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze")), "heads": {}, "classes": {}}
+BASE |= {"heads": {"ss": Head("residue", classes=("H", "E", "C"))}}
+JUDGED = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze")), "heads": {}}
 JUDGED |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "mask_target": 0.0, "cache": True, "draws": 1}
 HUNDRED = Path(__file__).parent / "mini" / "first_hundred.csv"
 

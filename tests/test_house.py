@@ -31,6 +31,7 @@ FLOORS = {
     "model": 3,
     "losses": 3,
     "metrics": 3,
+    "heads": 3.5,
     "pretrained": 4,
     "relax": 4,
     "plots": 4,
@@ -43,7 +44,7 @@ FLOORS = {
 
 # Who may import a library; others are free.
 LIBRARIES = {
-    "flax": ("nn", "model", "finetune", "geometry", "schema", "pretrained", "protein"),
+    "flax": ("nn", "model", "heads", "finetune", "geometry", "schema", "pretrained", "protein"),
     "optax": ("finetune",),
     "chex": ("finetune",),
     "orbax": ("pretrained",),

@@ -80,7 +80,6 @@ class Networks:
             config = model.config
             templates = config.data.max_templates if config.template else 0
             data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
-            params = {scope: tree for scope, tree in params.items() if scope != "task_heads"}
             self._loaded[name] = model.clone(config=dataclasses.replace(config, data=data)), params
         return self._loaded[name]
 
@@ -125,14 +124,15 @@ class Networks:
 
     def _fingerprint(self, name: str) -> str:
         from af2jax.pretrained import npz, tree
-        from af2jax.pretrained.load import find
+        from af2jax.pretrained.load import HEADS, description_in, find
 
         if self.options.params is None:
             return "random"
         if _is_run(self.options.params):
             from af2jax.finetune.arrays import digest
 
-            return digest(tree.flatten(self[name][1])).hex()
+            model, params = self[name]
+            return hashlib.sha256(digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
         file = find(self.options.params, name)
         try:
             with zipfile.ZipFile(file) as archive:  # which states the CRC-32 of each array, at its end
@@ -140,6 +140,8 @@ class Networks:
         except (OSError, zipfile.BadZipFile):
             npz.read(file)  # says what is wrong
             raise
+        if description_in(file.parent)[0] == name:
+            entries += [part.read_bytes() for part in sorted(file.parent.glob(f"{HEADS}.*"))]
         return hashlib.sha256(repr(entries).encode()).hexdigest()
 
 

@@ -200,7 +200,7 @@ class Predict:
         """Ranks, relaxes and writes the predictions of a query; what to say of it."""
         from af2jax.data.pipeline import load_alignment
         from af2jax.report.prediction import save_page
-        from af2jax.results import ranked, save_job
+        from af2jax.results import answers, ranked, save_job
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
@@ -222,7 +222,8 @@ class Predict:
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
         ptm += "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
         remark = "".join(f" ({note})" for note in notes)
-        return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{remark}"
+        said = "".join(f"; {answer}" for answer in answers([prediction for prediction, _ in order]).values())
+        return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
 
 
 def check_rank(rank: str, names: list[str]) -> None:

@@ -19,9 +19,10 @@ from af2jax.files import write
 from af2jax.finetune import run, sharding
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.curves import draw
-from af2jax.finetune.examples import Examples
-from af2jax.finetune.prepare import Prepared, prepare
+from af2jax.finetune.examples import HELD, Examples
+from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
+from af2jax.finetune.rules import ALONE
 from af2jax.finetune.step import TrainState, culprit, train_step
 from af2jax.finetune.summary import changes, summary
 from af2jax.finetune.watch import better, validate
@@ -54,8 +55,9 @@ def fit(
     The validation of step 0 comes first: does the network do it as it is? A step that is not finite changes nothing
     and is named; `max_bad` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run that was
     stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with the same
-    devices). In the end it is proved that every frozen leaf is what it was. All devices of all processes share each
-    batch; the first process writes and speaks.
+    devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A start
+    that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is what
+    it was. All devices of all processes share each batch; the first process writes and speaks.
 
     Args:
         say: called with a line at every event.
@@ -67,22 +69,39 @@ def fit(
         InputError: bad settings or data, a directory that holds another run, or a training that is not finite.
         KeyboardInterrupt: it was stopped, and is saved.
     """
-    out, training = Path(out), located(training, Path())
+    out, training = Path(out), with_heads(located(training, Path()))
     devices = sharding.mesh()
     share = sharding.share(training.batch_size, devices)
-    lead(lambda: run.start(out, training, resume))
-    place, prepared = run.latest(out), prepare(training)
-    examples = Examples(training, prepared.state, out, share)
-    lead(lambda: run.describe(out, training, prepared, examples.hash, examples.report))
-    state, watch = prepared.state, Watch()
     if not first():
         say = progress = lambda *_: None
+    replanned: dict[str, list] = {}
+    lead(lambda: replanned.update(run.start(out, training, resume)))
+    try:
+        return _fit(training, out, devices, share, replanned, say, progress)
+    except BaseException:
+        if first() and run.latest(out) is None:
+            run.forget(out)
+        raise
+
+
+def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
+    """The training in a directory that is made."""
+    place, prepared = run.latest(out), prepare(training)
+    examples = Examples(training, prepared.state, out, share)
+    if examples.magnified:
+        say(HELD)
+        prepared = prepare(training, ALONE)
+    state, watch = prepared.state, Watch()
     if place is not None:
-        state, saved = run.restore(prepared, place)
+        state, saved = run.restore(state, place)
         watch = Watch(**saved["watch"])
-        say(f"goes on from step {int(state.step)}")
+    step = int(state.step)
+    lead(lambda: run.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
+    if place is not None:
+        say(f"goes on from step {step}{_replanned(replanned)}")
     state = sharding.replicate(state, devices)
-    lead(lambda: write(out / "summary.txt", f"{summary(prepared.params, prepared.labels)}\n"))
+    network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
+    lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
 
     with tempfile.TemporaryDirectory() as nowhere, stopping() as stop:
         record = Record(out if first() else nowhere, int(state.step), fresh=place is None)
@@ -93,6 +112,14 @@ def fit(
     _prove(prepared, state, out)
     lead(lambda: draw(out, training))
     return state
+
+
+def _replanned(changes: dict[str, list]) -> str:
+    """What to say where a run goes on by another plan."""
+    if not changes:
+        return ""
+    shown = ", ".join(f"{name} {old} to {new}" for name, (old, new) in changes.items())
+    return f", by another plan ({shown}): its bits are no longer those of the first plan"
 
 
 def _steps(training, out, prepared, examples, state, watch, record, stop, say, progress) -> TrainState:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from af2jax.finetune.heads import Head
 from af2jax.finetune.step import TrainState, eval_step
 from af2jax.finetune.task_loss import present
+from af2jax.heads import Head
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
 
@@ -50,6 +50,8 @@ def better(monitor: str, new: float, old: float | None) -> bool:
 
 
 def _scores(head: Head, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    if not len(labels):
+        return {}
     if head.classes:
         return {"accuracy": float(np.mean(answers == labels))}
     scores = {"rmse": float(np.sqrt(np.mean((answers - labels) ** 2)))}

@@ -146,7 +146,7 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
             notes.append(f"{name}: no baselines, as {owner.path} is no run whose data could be read")
             continue
         training = run.training_of(owner.path)
-        label = labels_of(training)[name]
+        label = labels_of(training.heads, training)[name]
         items = trained_on(owner.path)
         try:
             learn = _learnt(items, name, label, frozen, progress)

@@ -24,7 +24,8 @@ from af2jax.data.pipeline import join_alignments
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.finetune.heads import Head
+from af2jax.heads import Answer, Head
+from af2jax.heads import read as read_answers
 from af2jax.metrics.classification import log_loss
 from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe
@@ -93,6 +94,12 @@ class Evaluation:
     pae: np.ndarray = field(default_factory=lambda: np.zeros((PAE_BINS, 2)))
     residues: list[tuple] = field(default_factory=list)  # (id, position, letter, lddt_ca, lddt, plddt, error, clashes)
     worst: list[Shown] = field(default_factory=list)
+    unjudged: dict[str, dict[str, Answer]] = field(default_factory=dict)  # by target of which nothing is known
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything is known of any target: a structure, or a label of a head."""
+        return len(self.unjudged) < len(self.targets)
 
     def column(self, name: str) -> np.ndarray:
         """A number of every target, NaN where it has none."""
@@ -175,6 +182,7 @@ def evaluate(
     family, relative = _families(subject, sequences)
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
+    unjudged: dict[str, dict[str, Answer]] = {}
     for done, item in enumerate(left):
         progress(done, len(left))
         make_room()
@@ -205,6 +213,8 @@ def evaluate(
             interfaces(scores.docked, chains, seen.chain_tm),
         )
         found.append(target)
+        if not np.isfinite(numbers["lddt_ca"]) and not any(len(given.label) for given in answers.values()):
+            unjudged[item.id] = read_answers(subject.heads, seen.heads, features)
         pae += scores.pae
         residues += _rows(item.id, features, scores)
         if np.isfinite(numbers["lddt_ca"]):
@@ -216,7 +226,7 @@ def evaluate(
     data = {"path": str(dataset), "split": split, "without": lost}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
-    return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last)
+    return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last, unjudged)
 
 
 def _alignment(item: Item) -> np.ndarray | None:
@@ -318,6 +328,21 @@ def save(evaluation: Evaluation, out: Path) -> None:
     show = lambda value: ("" if value != value else f"{value:.2f}") if isinstance(value, float) else value
     table.writerows([show(value) for value in row] for row in evaluation.residues)
     write(out / "residues.csv", text.getvalue())
+
+
+def save_answers(evaluation: Evaluation, out: Path) -> Path:
+    """Writes what the heads answer of targets of which nothing is known: a row for each residue, pair or whole."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("id", "head", "residue", "class", "probability", "value", "unit"))
+    for name, answers in evaluation.unjudged.items():
+        for head, answer in answers.items():
+            places = answer.values.ndim - 1
+            for row in answer.cells:
+                place, (best, *numbers) = "-".join(map(str, row[:places])), row[places:]
+                shown = (best, numbers[0], "") if answer.classes else ("", "", ";".join(map(str, row[places:])))
+                table.writerow((name, head, place, *shown, answer.unit))
+    return write(out / "answers.csv", text.getvalue())
 
 
 def load(out: Path) -> Evaluation:

@@ -75,8 +75,10 @@ class TestBadInput:
         binding = {"b": af2jax.Head("binding", outputs=1)}
         self.bad('head "b" needs the PAE head, which model_1 lacks', lambda: start(model=lacks, heads=binding))
         state = start(heads={"ss": head}, losses={"ss": 1.0})
-        again = lambda: finetune.init(MODEL, state.params, LABELS, ADAM, heads={"ss": head})
-        self.bad("these parameters hold new heads already", again)
+        again = lambda heads: finetune.init(MODEL, state.params, LABELS, ADAM, heads=heads)
+        self.bad('the parameters hold the new head "ss", which heads= does not describe', lambda: again({"tm": head}))
+        other = {"ss": af2jax.Head("residue", classes=5)}
+        self.bad(r'head "ss" as described on tiny has logits/bias \[5\], its arrays have \[2\]', lambda: again(other))
 
     def test_batches(self):
         state = start()

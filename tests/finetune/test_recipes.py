@@ -201,7 +201,7 @@ def operations():
 
     def of(name, parts=()):
         model, params = AlphaFold(preset("model_1_ptm", parts)), shapes("model_1_ptm", parts)
-        setup = steps.Setup(model, optax.sgd(0.1), (), None, None, None, None)
+        setup = steps.Setup(model, optax.sgd(0.1), None, None, None, None)
         loss = lambda *inputs: steps._loss(setup, *inputs[:3], 0, inputs[3])
         inputs = *map(shape, (*split(params, af2jax.label(params, af2jax.recipe(name))), one)), key
         found = {name: measure.count(jax.grad(loss, has_aux=True), *inputs).flops}

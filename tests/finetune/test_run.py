@@ -35,7 +35,7 @@ def make(tmp_path, **changes):
     training = Training(**{"data": "none", "params": str(tmp_path), "preset": "tiny", "heads": HEADS} | changes)
     prepared, out, states = prepare.prepare(training), tmp_path / "a", {}
     run.start(out, training, resume=False)
-    run.describe(out, training, prepared, "0" * 64, "id\n")
+    run.describe(out, training, prepared.params, "0" * 64, "id\n")
     for step in (3, 5):
         ema = None if training.ema is None else moved(prepared.state.ema, 10 * step)
         trained = moved(prepared.state.trained, step)
@@ -72,7 +72,8 @@ class TestLoading:
             model, params = af2jax.load("tiny", path)
             assert bits(params) == bits(wanted(states[step])) and model == states[step].setup.model
             assert params.keys() >= {"task_heads", "heads"}
-        state, training = run.load_state(out)
+        training = run.training_of(out)
+        state, _ = run.restore(prepare.prepare(training).state, run.best(out))
         assert bits(state) == bits(states[3]) and training.recipe == recipe
 
     def test_the_optimizer_is_not_read(self, lora, monkeypatch):
@@ -109,8 +110,9 @@ class TestLoading:
         monkeypatch.chdir(run.latest(lora[0]))
         for path, step in ((".", 5), ("..", 3)):
             assert bits(af2jax.load(None, path)[1]) == bits(lora[1][step].ema_params)
+        assert bits(af2jax.load(None, "../../..")[1]) == bits(support.rule_params(preset("tiny")))  # its one preset
         with pytest.raises(InputError, match="is no run directory, so name a preset"):
-            af2jax.load(None, "../../..")
+            af2jax.load(None, "arrays")
 
 
 class TestRefusals:
@@ -142,7 +144,7 @@ class TestRefusals:
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 4
         file.write_bytes(content)
-        for read in (lambda: af2jax.load("tiny", out), lambda: run.load_state(out), lambda: run.report(out)):
+        for read in (lambda: af2jax.load("tiny", out), lambda: run.report(out)):
             with pytest.raises(WeightsError, match=rf"{file.name} is damaged \(SHA-256 differs\)"):
                 read()
         assert main(["inspect", str(out)]) == 2 and main(["inspect", str(run.latest(out))]) == 0

@@ -13,8 +13,8 @@ from af2jax.constants.atoms import CA
 from af2jax.data.batch import stack
 from af2jax.data.structure import read_chain
 from af2jax.data.transforms import padded
-from af2jax.finetune.heads import Head
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS, recipe
+from af2jax.finetune.rules import ALONE, recipe
+from af2jax.heads import Head
 from af2jax.metrics import quality
 from af2jax.pretrained.load import PACKAGED, find
 from af2jax.pretrained.tree import flatten
@@ -26,8 +26,8 @@ CROP = 64
 WAYS = {
     "head": (recipe("heads"), 1e-2),
     "lora": (recipe("lora"), 5e-3),
-    "full": (WITHOUT_ALIGNMENTS, 1e-3),
-    "scratch": (WITHOUT_ALIGNMENTS, 1e-3),
+    "full": (((ALONE, "freeze"), (".*", "train")), 1e-3),
+    "scratch": (((ALONE, "freeze"), (".*", "train")), 1e-3),
 }
 
 

@@ -8,11 +8,11 @@ import optax
 import pytest
 
 import af2jax
+from af2jax import heads as task_heads
 from af2jax.config import preset
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
 from af2jax.finetune import task_loss
-from af2jax.finetune.heads import BREAK, Head
+from af2jax.heads import BREAK, Head
 from af2jax.metrics import confidence
 from tests.finetune import toy
 from tests.finetune.toy import bits, place
@@ -61,7 +61,7 @@ def first(head):
 def stirred(head, seed=0):
     """Parameters after some training: noise on all that trains."""
     params = first(head)
-    labels = task_heads.label({"x": params})["x"]
+    labels = task_heads.label(params)
     noise = lambda x, label: x + 0.3 * random(x.shape, seed) if label == "train" else x
     return jax.tree.map(noise, params, labels)
 
@@ -112,8 +112,8 @@ class TestAtFirst:
 def test_learns(heads, name):
     head = heads[name]
     params, label = first(head), labels(head)
-    trains = jax.tree.map(lambda x: x == "train", task_heads.label({"x": params})["x"])
-    optimizer = af2jax.finetune.masked(optax.adam(0.05), task_heads.label({"x": params})["x"])
+    trains = jax.tree.map(lambda x: x == "train", task_heads.label(params))
+    optimizer = af2jax.finetune.masked(optax.adam(0.05), task_heads.label(params))
     state, step = optimizer.init(params), jax.jit(jax.value_and_grad(lambda params: loss(head, params, label)))
     start, _ = step(params)
     for _ in range(20):
@@ -325,11 +325,14 @@ class TestBadInput:
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_nothing_known(self, name):
-        match = r'labels\["x"\]: nothing is known of example 0 of the batch'
+        everyone = np.ones((1, N), bool)
         for head, nothing in ((CLASSES[name], -1), (NUMBERS[name], np.nan)):
-            label = np.full_like(labels(head), nothing)
-            bad(match, lambda h=head, x=label: self.check(h, x))
+            label = labels(head)
+            assert task_loss.known(head, label[None], everyone).tolist() == [True]
+            unknown = np.full_like(label, nothing)
+            self.check(head, unknown)
+            assert task_loss.known(head, unknown[None], everyone).tolist() == [False]
         head = CLASSES["residue"]
         label = np.array([-1, -1, -1, -1, 0, 1])  # known where nobody is
-        bad(match, lambda: self.check(head, label, seq_mask=np.arange(N) < 4))
+        assert task_loss.known(head, label[None], everyone[:, :] & (np.arange(N) < 4)).tolist() == [False]
         bad("has no residue: all are masked", lambda: self.check(head, labels(head), seq_mask=np.zeros(N, bool)))
