@@ -1,7 +1,8 @@
 """The directory of a training: what is in it, how it is begun, gone on with, and read.
 
 `config.json` the training, new heads with all that they are · `run.json` data, weights, versions, device, changes of
-the plan · `items.tsv` what was used and what not, and why · `summary.txt` what trains · `metrics.jsonl`,
+the plan · `items.tsv` what was used and what not, and why · `trained_on.tsv` the sequences that were learnt from ·
+`summary.txt` what trains · `metrics.jsonl`,
 `validation.jsonl`, `bad_steps.jsonl`, `tensorboard/` the course · `checkpoints/<step>/` the last and the best ·
 `changes.txt` what moved, `curves.png` the end.
 """
@@ -27,6 +28,7 @@ from af2jax.finetune.config import Training, read
 from af2jax.finetune.record import VALIDATION, lines
 from af2jax.finetune.step import LORA, TrainState, assembled
 from af2jax.finetune.summary import module, table
+from af2jax.finetune.watch import Validation
 from af2jax.heads import SCOPE, Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
@@ -117,10 +119,14 @@ def describe(
     write(out / RUN, _text(facts))
 
 
-def save(out: Path, training: Training, state: TrainState, watch: dict, scores: dict | None) -> None:
-    """A checkpoint of `state`; of the others, the best and the last `keep` stay."""
+def save(out: Path, training: Training, state: TrainState, watch: dict, found: Validation | None) -> None:
+    """A checkpoint of `state` with what its validation found; of the others, the best and the last `keep` stay."""
     step, folder = int(state.step), out / CHECKPOINTS
-    checkpoint.save(folder, step, _arrays(state), {"preset": training.preset, "watch": watch, "scores": scores})
+    metadata = {"preset": training.preset, "watch": watch, "scores": None, "calibration": {}}
+    if found:
+        calibration = {name: one.json() for name, one in found.calibration.items()}
+        metadata |= {"scores": found.scores, "calibration": calibration}
+    checkpoint.save(folder, step, _arrays(state), metadata)
     keep = {*checkpoint.steps(folder)[-training.keep :]}
     if watch["best_step"] is not None:
         keep.add(watch["best_step"])
