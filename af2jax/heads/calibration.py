@@ -52,8 +52,8 @@ class Calibration:
             return f"probabilities are not calibrated: {self.refused}"
         before, after = self.error
         return (
-            f"probabilities are calibrated (temperature {self.temperature:.2f}, fitted to {self.places} labelled places "
-            f"of {self.proteins} validation proteins, where the calibration error went from {before:.3f} to {after:.3f})"
+            f"probabilities are calibrated (temperature {self.temperature:.2f}, fitted to {self.places} labelled places of "
+            f"{self.proteins} validation proteins, where the calibration error went from {before:.3f} to {after:.3f})"
         )
 
 
