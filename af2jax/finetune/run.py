@@ -29,7 +29,7 @@ from af2jax.finetune.record import VALIDATION, lines
 from af2jax.finetune.step import LORA, TrainState, assembled
 from af2jax.finetune.summary import module, table
 from af2jax.finetune.watch import Validation
-from af2jax.heads import SCOPE, Head
+from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import checkpoint
@@ -191,7 +191,8 @@ def load(
 
     They are the moving average where the run kept one, with adapters merged; new heads are described in `model.heads`
     and their parameters are under "task_heads". The network is in stacks as it was trained unless `split` says
-    otherwise, and runs as it was trained unless `runtime` does. The optimizer's part of the checkpoint is not read.
+    otherwise, and runs as it was trained unless `runtime` does; where the training had a fixed number of recycles, that
+    is the network's (`model.config.num_recycle`). The optimizer's part of the checkpoint is not read.
 
     Args:
         name: a preset; or, in place of both, a run directory or a folder that `af2jax.export` wrote.
@@ -211,8 +212,10 @@ def load(
     facts, (model, params) = _facts(root), network(training)
     if facts.get("weights") != digest(flatten(params)).hex():
         raise WeightsError(f"{root}: {training.params or 'the random weights'} are not those that this run began with")
-    model = model.clone(heads=tuple(training.heads.items()))
-    params = _trained(_place(Path(path)), "trained" if training.ema is None else "ema", model, params)
+    if training.num_recycle is not None:  # that its heads were trained and judged with
+        model = model.clone(config=dataclasses.replace(model.config, num_recycle=training.num_recycle))
+    part = "trained" if training.ema is None else "ema"
+    model, params = _trained(_place(Path(path)), part, model.clone(heads=tuple(training.heads.items())), params)
     if split:
         config = dataclasses.replace(model.config, split=preset(training.preset, split).split)
         model, params = model.clone(config=config), split_stack(join_stacks(params), split)
@@ -239,12 +242,24 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
     rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
     clamped = data.clamped if training.clamped is None else training.clamped
     sizes = dataclasses.replace(data, clamped=clamped, **rows)
-    return model.clone(config=dataclasses.replace(model.config, data=sizes)), params
+    recycles = preset(training.preset).num_recycle
+    return model.clone(config=dataclasses.replace(model.config, data=sizes, num_recycle=recycles)), params
+
+
+def taught(path: str | os.PathLike) -> TrainedOn | None:
+    """The sequences that taught the heads of a run, or of a folder that `af2jax.export` wrote; None where not known."""
+    root = _root(Path(path))
+    if root is not None:
+        return trained_on.load(root)
+    return trained_on.load(path) or trained_on.load(Path(path) / "params")
 
 
 def heads_of(path: str | os.PathLike) -> dict[str, Head]:
-    """The new heads of a run, or of a folder that `af2jax.export` wrote; {} where there are none."""
-    return dict(training_of(path).heads) if is_run(path) else dict(description_in(Path(path))[1])
+    """The new heads of a run, or of a folder that `af2jax.export` wrote, as before a training; {} if none."""
+    if is_run(path):
+        return dict(training_of(path).heads)
+    found = description_in(Path(path)).heads.items()
+    return {name: dataclasses.replace(head, calibration=None) for name, head in found}
 
 
 def _is_place(name: str | os.PathLike) -> bool:
@@ -271,7 +286,7 @@ def _preset_of(path) -> str:
     """The preset that a folder or a file of parameters is of, where it can mean one alone."""
     if isinstance(path, str | os.PathLike):
         folder = Path(path)
-        if known := description_in(folder)[0]:
+        if known := description_in(folder).preset:
             return known
         files = [file for place in (folder, folder / "params") for file in sorted(place.glob("params_*.npz"))]
         if folder.is_file() or len(files) == 1:
@@ -283,14 +298,15 @@ def _preset_of(path) -> str:
     raise InputError(f"{path} is no run directory, so name a preset")
 
 
-def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> dict:
-    """The parameters of a checkpoint on those that its run began with, on no device.
+def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[AlphaFold, dict]:
+    """The network with its heads as calibrated, and the parameters of a checkpoint on those that its run began with, on
+    no device.
 
     Raises:
         WeightsError: the checkpoint is damaged, or holds arrays that the network does not have.
     """
-    arrays, _ = checkpoint.restore(place, part=part)
-    heads = dict(model.heads)
+    arrays, metadata = checkpoint.restore(place, part=part)
+    calibration, heads = metadata.get("calibration", {}), dict(model.heads)
     begun = flatten(params | ({SCOPE: task_heads.init(heads, model.config) | params.get(SCOPE, {})} if heads else {}))
     for name, array in arrays.items():
         own = not name.startswith(f"{LORA}/")
@@ -299,7 +315,8 @@ def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> dict:
     frozen = {name: leaf for name, leaf in begun.items() if name not in arrays}
     found = jax.device_get(assembled(unflatten(arrays), unflatten(frozen)))
     task_heads.check(heads, found.get(SCOPE, {}), model.config, str(place))
-    return found
+    heads = {name: dataclasses.replace(head, calibration=calibration.get(name)) for name, head in heads.items()}
+    return model.clone(heads=tuple(heads.items())), found
 
 
 def _root(path: Path) -> Path | None:

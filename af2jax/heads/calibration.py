@@ -52,8 +52,8 @@ class Calibration:
             return f"probabilities are not calibrated: {self.refused}"
         before, after = self.error
         return (
-            f"probabilities are calibrated (temperature {self.temperature:.2f}, fitted to {self.places} labelled places of "
-            f"{self.proteins} validation proteins, where the calibration error went from {before:.3f} to {after:.3f})"
+            f"probabilities are calibrated (temperature {self.temperature:.2f}, on {self.places} labelled places of "
+            f"{self.proteins} validation proteins; calibration error {before:.3f} before, {after:.3f} after)"
         )
 
 
@@ -70,7 +70,7 @@ def calibrate(
     logits, count = np.asarray(logits, np.float64), len(np.unique(proteins))
     at = lambda temperature: probabilities(logits, temperature)
     if not len(labels):
-        return Calibration(1.0, 0, 0, (np.inf,) * 2, (1.0,) * 2, "no place of the validation part is labelled")
+        return Calibration(1.0, 0, 0, (0.0, 0.0), (0.0, 0.0), "no place of the validation part is labelled")
     loss = lambda temperature: float(log_loss(at(temperature), labels).mean())
     error = lambda temperature: reliability(at(temperature).max(-1), at(temperature).argmax(-1) == labels).error
     temperature, refused = 1.0, ""

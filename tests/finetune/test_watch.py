@@ -14,7 +14,7 @@ from tests.finetune import toy
 
 RNG = np.random.default_rng(0)
 HEADS = {"ss": Head("residue", classes=3), "tm": Head("chain", outputs=1)}
-SETUP = Setup(toy.MODEL, optax.identity(), tuple(HEADS.items()), None, None, None, None)
+SETUP = Setup(toy.MODEL.clone(heads=tuple(HEADS.items())), optax.identity(), None, None, None, None)
 STATE = TrainState(0, 0, {}, {}, None, None, SETUP)
 NUM, SIZE = 8, 30
 
