@@ -12,6 +12,7 @@ _PUBLIC = {
     "stack": "af2jax.data.batch:stack",
     "forward": "af2jax.model.recycle:forward",
     "predict": "af2jax.inference:predict",
+    "answer": "af2jax.screening:answer",
     "export": "af2jax.pretrained.export:export",
     "label": "af2jax.finetune.rules:label",
     "mask": "af2jax.finetune.rules:mask",

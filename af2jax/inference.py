@@ -1,5 +1,6 @@
 """From features to a structure with its confidences."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Collection
 
@@ -131,7 +132,8 @@ def _check_heads(model: AlphaFold, params: dict) -> None:
 
 def network(model: AlphaFold, num_res: int) -> AlphaFold:
     """As it is compiled for passes without a gradient: presets that differ in weights alone share a program."""
-    return model.clone(config=graph(model.config), runtime=model.runtime.forward_only(num_res))
+    heads = tuple((name, dataclasses.replace(head, calibration=None)) for name, head in model.heads)
+    return model.clone(config=graph(model.config), runtime=model.runtime.forward_only(num_res), heads=heads)
 
 
 def lower(model: AlphaFold, params: dict, features: Features):

@@ -93,7 +93,7 @@ def trained(name: str, manifest: Path, test: list[Item], **settings) -> tuple[Sc
     loader = Loader(preset(training.preset), CROP, labels, SEED.value, 1, False, False)
     scores = defaultdict(list)
     for item in test:
-        for metric, value in validate(state, [stack([loader.example(item, 0)])], training.num_recycle).items():
+        for metric, value in validate(state, [stack([loader.example(item, 0)])], training.num_recycle).scores.items():
             scores[metric].append(value)
     num = sum(leaf.size for leaf in jax.tree.leaves(state.trained))
     seconds = np.median([line["seconds"] for line in lines(folder / TRAIN)])

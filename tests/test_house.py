@@ -38,6 +38,7 @@ FLOORS = {
     "results": 4.2,
     "inference": 4.5,
     "finetune": 5,
+    "screening": 6,
     "report": 6,
     "cli": 7,
 }

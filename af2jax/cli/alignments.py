@@ -14,7 +14,7 @@ from typing import Annotated
 from tyro.conf import UseAppendAction
 
 from af2jax.cli.batch import identity
-from af2jax.cli.queries import Job
+from af2jax.data.queries import Job
 from af2jax.errors import InputError
 
 Progress = Callable[[str, int, float], None]

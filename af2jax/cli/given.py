@@ -8,7 +8,7 @@ from absl import logging
 
 from af2jax.cli.alignments import Progress, SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.options import Inputs
-from af2jax.cli.queries import HITS, Job
+from af2jax.data.queries import HITS, Job
 from af2jax.errors import InputError
 
 

@@ -1,6 +1,7 @@
 """The networks of a command: which presets, their weights, and the device that they run on."""
 
 import dataclasses
+import functools
 import hashlib
 import zipfile
 from pathlib import Path
@@ -82,6 +83,13 @@ class Networks:
             data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
             self._loaded[name] = model.clone(config=dataclasses.replace(config, data=data)), params
         return self._loaded[name]
+
+    @functools.cached_property
+    def taught(self):
+        """The sequences that taught the tuned heads (`heads.TrainedOn`), or None where they are not known."""
+        from af2jax.finetune.run import taught
+
+        return None if self.options.params is None else taught(self.options.params)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
 from af2jax.finetune.step import TrainState
 from af2jax.heads import Head
+from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten
 
 CACHE = "cache"
@@ -53,6 +54,8 @@ class Examples:
             logging.warning("%s", note)
         self.hash, self.report = found.hash, found.table()
         self.items, self.watched = found.part("train"), found.part("valid")
+        pairs = zip(found.items, found.sequences, strict=True)
+        self.taught = TrainedOn({item.id: sequence for item, sequence in pairs if item.split == "train"})
         self.num_train, self.num_valid = len(self.items), len(self.watched)
         used = [*self.items, *self.watched]
         templates = any(item.templates or item.aligned_templates for item in used)

@@ -25,7 +25,7 @@ from af2jax.finetune.record import Record
 from af2jax.finetune.rules import ALONE
 from af2jax.finetune.step import TrainState, culprit, train_step
 from af2jax.finetune.summary import changes, summary
-from af2jax.finetune.watch import better, validate
+from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten
 from af2jax.processes import anywhere, first, lead
 
@@ -97,6 +97,7 @@ def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
         watch = Watch(**saved["watch"])
     step = int(state.step)
     lead(lambda: run.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
+    lead(lambda: examples.taught.save(out))
     if place is not None:
         say(f"goes on from step {step}{_replanned(replanned)}")
     state = sharding.replicate(state, devices)
@@ -125,10 +126,9 @@ def _replanned(changes: dict[str, list]) -> str:
 def _steps(training, out, prepared, examples, state, watch, record, stop, say, progress) -> TrainState:
     """All that are left, from `state` on."""
     keys = jax.random.key(training.seed)
-    save = lambda state, scores=None: run.save(out, training, state, asdict(watch), scores)
+    save = lambda state, found=None: run.save(out, training, state, asdict(watch), found)
     if record.fresh:
-        scores = _validation(training, examples, state, watch, record, say)
-        save(state, scores)
+        save(state, _validation(training, examples, state, watch, record, say))
     done = lambda: training.patience and watch.stale >= training.patience
     if done():
         return state
@@ -141,11 +141,11 @@ def _steps(training, out, prepared, examples, state, watch, record, stop, say, p
         progress(step + 1, training.steps, values)
         _look(training, out, examples, step, values, watch, save, state, say)
 
-        last, stopped, scores = step + 1 == training.steps, anywhere(stop()), None
+        last, stopped, found = step + 1 == training.steps, anywhere(stop()), None
         if last or (step + 1) % training.validate_every == 0:
-            scores = _validation(training, examples, state, watch, record, say)
-        if last or stopped or done() or (step + 1) % training.save_every == 0 or (scores and watch.stale == 0):
-            save(state, scores)
+            found = _validation(training, examples, state, watch, record, say)
+        if last or stopped or done() or (step + 1) % training.save_every == 0 or (found and watch.stale == 0):
+            save(state, found)
         if stopped and not last:
             say(f"stopped after step {step + 1} and saved")
             raise KeyboardInterrupt
@@ -174,11 +174,11 @@ def _look(training, out, examples, step, values, watch, save, state, say) -> Non
         raise InputError(f"{watch.bad} bad steps in a row, the last {reason}; the weights before them are saved")
 
 
-def _validation(training, examples, state, watch, record, say) -> dict[str, float]:
-    """Validates, and keeps account of the best."""
-    scores = validate(state, examples.valid(), training.num_recycle)
-    if not scores:
-        return {}
+def _validation(training, examples, state, watch, record, say) -> Validation | None:
+    """Validates, and keeps account of the best; None where there is nothing to validate on."""
+    found = validate(state, examples.valid(), training.num_recycle)
+    if not (scores := found.scores):
+        return None
     if training.monitor not in scores:
         raise InputError(f'monitor = "{training.monitor}" is not among what is validated: {", ".join(scores)}')
     step = int(state.step)
@@ -189,7 +189,7 @@ def _validation(training, examples, state, watch, record, say) -> dict[str, floa
         watch.stale += 1
     shown = {name: scores[name] for name in dict.fromkeys(("loss", training.monitor, "lddt_ca")) if name in scores}
     say(f"validation at step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
-    return scores
+    return found
 
 
 def _prove(prepared: Prepared, state: TrainState, out: Path) -> None:

@@ -1,7 +1,8 @@
 """The directory of a training: what is in it, how it is begun, gone on with, and read.
 
 `config.json` the training, new heads with all that they are · `run.json` data, weights, versions, device, changes of
-the plan · `items.tsv` what was used and what not, and why · `summary.txt` what trains · `metrics.jsonl`,
+the plan · `items.tsv` what was used and what not, and why · `trained_on.tsv` the sequences that were learnt from ·
+`summary.txt` what trains · `metrics.jsonl`,
 `validation.jsonl`, `bad_steps.jsonl`, `tensorboard/` the course · `checkpoints/<step>/` the last and the best ·
 `changes.txt` what moved, `curves.png` the end.
 """
@@ -27,7 +28,8 @@ from af2jax.finetune.config import Training, read
 from af2jax.finetune.record import VALIDATION, lines
 from af2jax.finetune.step import LORA, TrainState, assembled
 from af2jax.finetune.summary import module, table
-from af2jax.heads import SCOPE, Head
+from af2jax.finetune.watch import Validation
+from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import checkpoint
@@ -117,10 +119,14 @@ def describe(
     write(out / RUN, _text(facts))
 
 
-def save(out: Path, training: Training, state: TrainState, watch: dict, scores: dict | None) -> None:
-    """A checkpoint of `state`; of the others, the best and the last `keep` stay."""
+def save(out: Path, training: Training, state: TrainState, watch: dict, found: Validation | None) -> None:
+    """A checkpoint of `state` with what its validation found; of the others, the best and the last `keep` stay."""
     step, folder = int(state.step), out / CHECKPOINTS
-    checkpoint.save(folder, step, _arrays(state), {"preset": training.preset, "watch": watch, "scores": scores})
+    metadata = {"preset": training.preset, "watch": watch, "scores": None, "calibration": {}}
+    if found:
+        calibration = {name: one.json() for name, one in found.calibration.items()}
+        metadata |= {"scores": found.scores, "calibration": calibration}
+    checkpoint.save(folder, step, _arrays(state), metadata)
     keep = {*checkpoint.steps(folder)[-training.keep :]}
     if watch["best_step"] is not None:
         keep.add(watch["best_step"])
@@ -195,7 +201,8 @@ def load(
 
     They are the moving average where the run kept one, with adapters merged; new heads are described in `model.heads`
     and their parameters are under "task_heads". The network is in stacks as it was trained unless `split` says
-    otherwise, and runs as it was trained unless `runtime` does. The optimizer's part of the checkpoint is not read.
+    otherwise, and runs as it was trained unless `runtime` does; where the training had a fixed number of recycles, that
+    is the network's (`model.config.num_recycle`). The optimizer's part of the checkpoint is not read.
 
     Args:
         name: a preset; or, in place of both, a run directory or a folder that `af2jax.export` wrote.
@@ -215,8 +222,10 @@ def load(
     facts, (model, params) = _facts(root), network(training)
     if facts.get("weights") != digest(flatten(params)).hex():
         raise WeightsError(f"{root}: {training.params or 'the random weights'} are not those that this run began with")
-    model = model.clone(heads=tuple(training.heads.items()))
-    params = _trained(_place(Path(path)), "trained" if training.ema is None else "ema", model, params)
+    if training.num_recycle is not None:  # that its heads were trained and judged with
+        model = model.clone(config=dataclasses.replace(model.config, num_recycle=training.num_recycle))
+    part = "trained" if training.ema is None else "ema"
+    model, params = _trained(_place(Path(path)), part, model.clone(heads=tuple(training.heads.items())), params)
     if split:
         config = dataclasses.replace(model.config, split=preset(training.preset, split).split)
         model, params = model.clone(config=config), split_stack(join_stacks(params), split)
@@ -243,12 +252,24 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
     rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
     clamped = data.clamped if training.clamped is None else training.clamped
     sizes = dataclasses.replace(data, clamped=clamped, **rows)
-    return model.clone(config=dataclasses.replace(model.config, data=sizes)), params
+    recycles = preset(training.preset).num_recycle
+    return model.clone(config=dataclasses.replace(model.config, data=sizes, num_recycle=recycles)), params
+
+
+def taught(path: str | os.PathLike) -> TrainedOn | None:
+    """The sequences that taught the heads of a run, or of a folder that `af2jax.export` wrote; None where not known."""
+    root = _root(Path(path))
+    if root is not None:
+        return trained_on.load(root)
+    return trained_on.load(path) or trained_on.load(Path(path) / "params")
 
 
 def heads_of(path: str | os.PathLike) -> dict[str, Head]:
-    """The new heads of a run, or of a folder that `af2jax.export` wrote; {} where there are none."""
-    return dict(training_of(path).heads) if is_run(path) else dict(description_in(Path(path))[1])
+    """The new heads of a run, or of a folder that `af2jax.export` wrote, as before a training; {} if none."""
+    if is_run(path):
+        return dict(training_of(path).heads)
+    found = description_in(Path(path)).heads.items()
+    return {name: dataclasses.replace(head, calibration=None) for name, head in found}
 
 
 def _is_place(name: str | os.PathLike) -> bool:
@@ -275,7 +296,7 @@ def _preset_of(path) -> str:
     """The preset that a folder or a file of parameters is of, where it can mean one alone."""
     if isinstance(path, str | os.PathLike):
         folder = Path(path)
-        if known := description_in(folder)[0]:
+        if known := description_in(folder).preset:
             return known
         files = [file for place in (folder, folder / "params") for file in sorted(place.glob("params_*.npz"))]
         if folder.is_file() or len(files) == 1:
@@ -287,14 +308,15 @@ def _preset_of(path) -> str:
     raise InputError(f"{path} is no run directory, so name a preset")
 
 
-def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> dict:
-    """The parameters of a checkpoint on those that its run began with, on no device.
+def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[AlphaFold, dict]:
+    """The network with its heads as calibrated, and the parameters of a checkpoint on those that its run began with, on
+    no device.
 
     Raises:
         WeightsError: the checkpoint is damaged, or holds arrays that the network does not have.
     """
-    arrays, _ = checkpoint.restore(place, part=part)
-    heads = dict(model.heads)
+    arrays, metadata = checkpoint.restore(place, part=part)
+    calibration, heads = metadata.get("calibration", {}), dict(model.heads)
     begun = flatten(params | ({SCOPE: task_heads.init(heads, model.config) | params.get(SCOPE, {})} if heads else {}))
     for name, array in arrays.items():
         own = not name.startswith(f"{LORA}/")
@@ -303,7 +325,8 @@ def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> dict:
     frozen = {name: leaf for name, leaf in begun.items() if name not in arrays}
     found = jax.device_get(assembled(unflatten(arrays), unflatten(frozen)))
     task_heads.check(heads, found.get(SCOPE, {}), model.config, str(place))
-    return found
+    heads = {name: dataclasses.replace(head, calibration=calibration.get(name)) for name, head in heads.items()}
+    return model.clone(heads=tuple(heads.items())), found
 
 
 def _root(path: Path) -> Path | None:

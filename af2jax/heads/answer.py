@@ -8,7 +8,9 @@ import numpy as np
 from absl import logging
 
 from af2jax.errors import InputError
+from af2jax.heads.calibration import Calibration, probabilities
 from af2jax.heads.head import Head, starts
+from af2jax.heads.trained_on import Nearness
 from af2jax.schema import Features
 from af2jax.typing import Array
 
@@ -27,6 +29,8 @@ class Answer:
         classes: their names; () of numbers.
         unit: of numbers; "" where none was given.
         spread: the standard deviation of `values` over several answers (`combine`), or None.
+        calibration: that the probabilities were made with; None: without, or numbers.
+        near: the query beside the sequences that taught the head; None where these are not known.
     """
 
     head: str
@@ -35,6 +39,20 @@ class Answer:
     classes: tuple[str, ...] = ()
     unit: str = ""
     spread: np.ndarray | None = None
+    calibration: Calibration | None = None
+    near: Nearness | None = None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the probabilities of its classes were calibrated on held-out proteins."""
+        return self.calibration is not None and not self.calibration.refused
+
+    @property
+    def support(self) -> str:
+        """Why the answer may be believed, or not: a sentence on calibration, and one on what taught the head."""
+        near = str(self.near) if self.near else "the sequences that taught the head are not known"
+        how = f"{self.calibration or 'probabilities are not calibrated: no validation'}. " if self.classes else ""
+        return f"{how[:1].upper()}{how[1:]}{near[:1].upper()}{near[1:]}."
 
     @property
     def best(self) -> np.ndarray:
@@ -81,7 +99,9 @@ class Answer:
         """As the scores file of a prediction has it."""
         known = {"kind": self.kind, "classes": list(self.classes), "unit": self.unit, "values": self.values.tolist()}
         if self.classes:
-            known["best"] = self.best.tolist()
+            known |= {"best": self.best.tolist(), "calibrated": self.calibrated}
+        if self.near:
+            known["near"] = self.near._asdict() | {"length_in_range": self.near.length_in_range}
         return known | ({} if self.spread is None else {"spread": self.spread.tolist()})
 
     def __str__(self) -> str:
@@ -120,9 +140,8 @@ def read(heads: Mapping[str, Head], raw: Mapping[str, Array | np.ndarray], featu
         if head.kind == "pair":
             values = values[:, rows]
         if head.classes:
-            values = np.exp(values - values.max(-1, keepdims=True))
-            values /= values.sum(-1, keepdims=True)
-        found[name] = Answer(name, head.kind, values, head.labels, head.unit)
+            values = probabilities(values, head.temperature)
+        found[name] = Answer(name, head.kind, values, head.labels, head.unit, calibration=head.calibration)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -13,13 +14,22 @@ from af2jax.heads.head import Head, init
 FORMAT = 1
 
 
-def describe(heads: Mapping[str, Head], preset: str) -> dict:
+class Description(NamedTuple):
+    """New heads, and the network that they are on."""
+
+    preset: str  # "": there are none
+    heads: dict[str, Head]
+    num_recycle: int | None = None  # that they were trained with; None: any, so that of the preset
+
+
+def describe(heads: Mapping[str, Head], preset: str, num_recycle: int | None = None) -> dict:
     """Everything that heads are but their parameters, as JSON has it."""
-    return {"format": FORMAT, "preset": preset, "heads": {n: dataclasses.asdict(h) for n, h in heads.items()}}
+    own = {name: dataclasses.asdict(head) for name, head in heads.items()}
+    return {"format": FORMAT, "preset": preset, "num_recycle": num_recycle, "heads": own}
 
 
-def read(known, source: str) -> tuple[str, dict[str, Head]]:
-    """(the preset, the heads) of what `describe` made.
+def read(known, source: str) -> Description:
+    """What `describe` made.
 
     Raises:
         WeightsError: it is damaged, or of another version.
@@ -27,8 +37,10 @@ def read(known, source: str) -> tuple[str, dict[str, Head]]:
     try:
         if known["format"] != FORMAT:
             raise WeightsError(f"{source} has format {known['format']!r}, not {FORMAT}; export again")
-        return str(known["preset"]), {name: Head(**values) for name, values in known["heads"].items()}
-    except (KeyError, TypeError, AttributeError, InputError) as error:
+        own = {name: Head(**values) for name, values in known["heads"].items()}
+        recycles = known.get("num_recycle")
+        return Description(str(known["preset"]), own, None if recycles is None else max(int(recycles), 0))
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         if isinstance(error, WeightsError):
             raise
         raise WeightsError(f"{source} is damaged ({' '.join(str(error).split())}); export again") from None

@@ -15,6 +15,7 @@ import numpy as np
 from af2jax.config import Config
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
+from af2jax.heads.calibration import Calibration
 from af2jax.losses import LOSSES
 from af2jax.metrics import confidence
 from af2jax.nn.layers import LayerNorm, final, masked_mean
@@ -53,6 +54,8 @@ class Head:
             parameters (`offset` and `scale`, never trained), so that the head says numbers in the labels' own unit.
         unit: of a regression's labels, such as "degrees Celsius", shown beside its numbers.
         names: of the classes; (): they are called "0", "1" and so on.
+        calibration: of the probabilities of classes, on the validation part of the training that made its parameters;
+            None before a training, or without such a part.
     """
 
     kind: str
@@ -65,8 +68,11 @@ class Head:
     std: float = 1.0
     unit: str = ""
     names: Sequence[str] = ()
+    calibration: Calibration | Mapping | None = None
 
     def __post_init__(self):
+        if isinstance(self.calibration, Mapping):  # as a description in a file has it
+            object.__setattr__(self, "calibration", Calibration.of(self.calibration))
         if not isinstance(self.classes, int):
             object.__setattr__(self, "names", tuple(self.classes))
             object.__setattr__(self, "classes", len(self.names))
@@ -104,6 +110,11 @@ class Head:
     def labels(self) -> tuple[str, ...]:
         """The names of the classes, "0", "1" and so on where none are given; () of a regression."""
         return tuple(self.names) or tuple(map(str, range(self.classes)))
+
+    @property
+    def temperature(self) -> float:
+        """What logits of classes are divided by; 1.0 without a calibration."""
+        return self.calibration.temperature if self.calibration else 1.0
 
     @property
     def source(self) -> str:

@@ -14,7 +14,7 @@ from absl import logging
 from af2jax.config import canonical, preset
 from af2jax.errors import InputError, WeightsError
 from af2jax.files import whole, write
-from af2jax.heads import SCOPE, Head, check, describe
+from af2jax.heads import SCOPE, Head, TrainedOn, check, describe, trained_on
 from af2jax.pretrained.deepmind import difference, from_deepmind, shapes, to_deepmind
 from af2jax.pretrained.load import HEADS, checked, find, located
 from af2jax.pretrained.tree import flatten, join_stacks
@@ -29,6 +29,8 @@ def export(
     base: str | os.PathLike | None = None,
     *,
     heads: Mapping[str, Head] | None = None,
+    taught: TrainedOn | None = None,
+    num_recycle: int | None = None,
 ) -> list[Path]:
     """Writes `params` as `params_<name>.npz` into the folder `out`, a complete set of its family, and says which files.
 
@@ -44,6 +46,8 @@ def export(
             such as "mini".
         heads: what the new heads in `params` are, such as `dict(model.heads)`; without it their arrays are written and
             a warning says that they cannot be asked.
+        taught: the sequences that the heads learnt from, for `trained_on.tsv`: answers say how near a query is to them.
+        num_recycle: that the heads were trained with; None: the preset's.
 
     Raises:
         InputError: no such preset, `base` is missing, or `out` is where the base files lie.
@@ -63,7 +67,7 @@ def export(
     if any(file.parent.resolve() == out.resolve() for file in others.values()):
         raise InputError(f"{out} holds the files that the parameters came from; export to another folder")
     marker = out / marker_of(name)
-    for stale in (marker, out / f"{HEADS}.npz", out / f"{HEADS}.json"):
+    for stale in (marker, out / f"{HEADS}.npz", out / f"{HEADS}.json", out / trained_on.FILE):
         stale.unlink(missing_ok=True)
     written = [_save(out / f"params_{name}.npz", flat, EXPORTED)]
     for other, file in others.items():
@@ -74,7 +78,10 @@ def export(
         written.append(_save(out / f"{HEADS}.npz", arrays))
         _tell(", ".join(new), written[-1], heads is not None)
     if heads:
-        written.append(write(out / f"{HEADS}.json", json.dumps(describe(heads, name), indent=1) + "\n"))
+        described = describe(heads, name, num_recycle)
+        written.append(write(out / f"{HEADS}.json", json.dumps(described, indent=1) + "\n"))
+    if heads and taught:
+        written.append(taught.save(out))
     return [*written, write(marker, "")]
 
 

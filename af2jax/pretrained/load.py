@@ -1,5 +1,6 @@
 """Parameters from a file, a directory or from nothing, with an account of every array."""
 
+import dataclasses
 import functools
 import json
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from absl import logging
 from af2jax.config import PRESETS, Config, canonical, preset
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError, WeightsError
-from af2jax.heads import SCOPE, Head, check, description
+from af2jax.heads import SCOPE, Description, check, description
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import deepmind, npz
@@ -21,6 +22,7 @@ from af2jax.schema import blank
 
 PACKAGED = {"mini": Path(__file__).parent / "weights"}  # presets whose parameters come with the package, and where
 
+NO_HEADS = Description("", {})
 HEADS = "heads"  # new heads in a folder: heads.npz are their arrays, heads.json says what they are
 
 
@@ -59,12 +61,12 @@ def load(
         return model, split_stack(checked(flat_tree(path), config.name, "the parameter tree"), split)
     file = find(Path(path), config.name)
     params = split_stack(checked(npz.read(file), config.name, str(file)), split)
-    preset_of_heads, heads = description_in(Path(path)) if located(Path(path)).is_dir() else ("", {})
-    return _with_heads(model, params, heads, file.parent) if preset_of_heads == config.name else (model, params)
+    found = description_in(Path(path)) if located(Path(path)).is_dir() else NO_HEADS
+    return _with_heads(model, params, found, file.parent) if found.preset == config.name else (model, params)
 
 
-def description_in(path: Path) -> tuple[str, dict[str, Head]]:
-    """(the preset, the new heads) of a folder that `af2jax.export` wrote, or of `params` in it; ("", {}) without any.
+def description_in(path: Path) -> Description:
+    """The new heads of a folder that `af2jax.export` wrote, or of `params` in it.
 
     Raises:
         WeightsError: their description is damaged.
@@ -78,15 +80,17 @@ def description_in(path: Path) -> tuple[str, dict[str, Head]]:
                 raise WeightsError(f"{file} is damaged ({error}); export again") from None
         if (arrays := folder / f"{HEADS}.npz").is_file():
             logging.warning("%s has no heads.json beside it, so its new heads do not answer; export again", arrays)
-    return "", {}
+    return NO_HEADS
 
 
-def _with_heads(model: AlphaFold, params: dict, heads: dict[str, Head], folder: Path) -> tuple[AlphaFold, dict]:
+def _with_heads(model: AlphaFold, params: dict, found: Description, folder: Path) -> tuple[AlphaFold, dict]:
     """The network and its parameters, with the new heads whose arrays lie in a folder."""
     arrays = npz.read(folder / f"{HEADS}.npz")
     own = unflatten({path: np.asarray(array, np.float32) for path, array in arrays.items()})
-    check(heads, own, model.config, str(folder))
-    return model.clone(heads=tuple(heads.items())), params | {SCOPE: own}
+    check(found.heads, own, model.config, str(folder))
+    recycles = model.config.num_recycle if found.num_recycle is None else found.num_recycle
+    config = dataclasses.replace(model.config, num_recycle=recycles)
+    return model.clone(config=config, heads=tuple(found.heads.items())), params | {SCOPE: own}
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -18,10 +18,10 @@ from af2jax.plots.coverage import ENOUGH
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
-from af2jax.report import interfaces, markup
+from af2jax.report import heads, interfaces, markup
 from af2jax.report.page import MOST, SHOWN, Page
 from af2jax.report.viewer import trace, viewer
-from af2jax.results import Prediction
+from af2jax.results import Prediction, answers
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
 SHORTEST = 5  # residues of a stretch that is flagged
@@ -89,7 +89,8 @@ def save_page(
         calibrated: whether the pLDDT of these networks is the one that DeepMind published.
     """
     stem = file_name(predictions[0][0].protein.name) + ("_" if naming == "colabfold" else "/")
-    plots = {kind: out / f"{stem}{kind}.png" for kind in ("plddt", "coverage", "pae")}
+    kinds = ("plddt", "coverage", "pae", *map(heads.plot_of, predictions[0][0].heads))
+    plots = {kind: out / f"{stem}{kind}.png" for kind in kinds}
     plots = {kind: path for kind, path in plots.items() if path in files}
     with whole(out / f"{stem}report.html") as partial:
         partial.write_bytes(page(predictions, plots, alignment, calibrated).html().encode("utf-8", "replace"))
@@ -114,6 +115,8 @@ def page(
     out.section("Structure")
     out.raw(block, script)
     _ranks(out, predictions)
+    if found := answers([prediction for prediction, _ in predictions]):
+        heads.part(out, best.protein, found, figure, plots)
     out.section("Confidence at each residue")
     sure = int((best.plddt >= SURE).sum())
     whole = "the whole chain" if len(best.protein.names) == 1 else "every chain"

@@ -1,6 +1,6 @@
 """All files of the predictions of one query, written whole or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +10,13 @@ from absl import logging
 
 from af2jax.errors import InputError
 from af2jax.files import file_name, whole
+from af2jax.heads import Answer
 from af2jax.protein.files import Protein
 from af2jax.results.naming import NAMINGS, Files, json_text, ranking
 from af2jax.results.prediction import Prediction
-from af2jax.results.tables import tables
+from af2jax.results.tables import answers, tables
+
+DRAWN = {"residue": "track", "pair": "pairs"}  # by kind of a head, the function of `plots.answers` that draws it
 
 
 def ranked(predictions: Sequence[tuple[Prediction, int]], by: str = "auto") -> list[tuple[Prediction, int]]:
@@ -129,4 +132,17 @@ def _plots(predictions: Sequence[Prediction], alignment: np.ndarray | None) -> F
         files["pae"] = lambda path: pae(path, protein, [p.pae for p in predictions if p.pae is not None])
     if best.contacts is not None:
         files["distogram"] = lambda path: distogram(path, protein, best.distances, best.contacts)
-    return files
+    return files | {
+        f"head_{file_name(n)}": _drawn(protein, answer)
+        for n, answer in answers(predictions).items()
+        if answer.kind in DRAWN
+    }
+
+
+def _drawn(protein: Protein, answer: Answer) -> Callable[[Path], object]:
+    """What draws the answers of a head of residues or pairs."""
+    from af2jax.plots import answers as plots
+
+    draw = getattr(plots, DRAWN[answer.kind])
+    parts = (answer.head, answer.values, answer.classes, answer.unit, answer.spread, answer.support)
+    return lambda path: draw(path, protein, *parts)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import logging
 
@@ -36,15 +36,16 @@ def tables(predictions: Sequence[Prediction], naming: str) -> Files:
         if lacking := sorted({p.preset for p in predictions if name not in p.heads}):
             logging.warning('head "%s": %s do not have it, and so do not count in it', name, ", ".join(lacking))
     protein = predictions[0].protein
-    job = file_name(protein.name)
-    where = f"{job}_" if naming == "colabfold" else f"{job}/"
     chains = [protein.names[index] for index in protein.chain_index.tolist()]
     residues = list(zip(chains, (protein.residue_index + 1).tolist(), protein.sequence, strict=True))
-    files: Files = {}
-    for name, answer in found.items():
-        if answer.kind in ("residue", "pair"):
-            files[f"{where}{file_name(name)}.csv"] = lambda path, a=answer: path.write_text(_table(a, residues))
-    return files
+    write = lambda answer: lambda path: path.write_text(_table(answer, residues))
+    return {file: write(found[head]) for head, file in table_names(found, protein.name, naming).items()}
+
+
+def table_names(answers: Mapping[str, Answer], job: str, naming: str) -> dict[str, str]:
+    """The file, below the folder of the results, of each head that has a table of its own."""
+    where = f"{file_name(job)}{'_' if naming == 'colabfold' else '/'}"
+    return {n: f"{where}{file_name(n)}.csv" for n, answer in answers.items() if answer.kind in ("residue", "pair")}
 
 
 def _table(answer: Answer, residues: list[tuple]) -> str:

@@ -14,7 +14,7 @@ import pytest
 from af2jax.cli import batch
 from af2jax.cli.locks import locked
 from af2jax.cli.main import main
-from af2jax.cli.queries import read_queries
+from af2jax.data.queries import read_queries
 from af2jax.errors import InputError
 from af2jax.files import file_name, tidy
 from tests.conftest import CACHE

@@ -16,6 +16,8 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import loop, prepare, run
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
+from af2jax.heads import trained_on
+from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
@@ -47,6 +49,7 @@ class Given:
     """Examples from memory; `spoil` holds steps of which one coordinate is NaN."""
 
     hash, report, num_train, num_valid, magnified = "0" * 64, "id\n", 4, 1, False
+    taught = TrainedOn({"a": "MKTAY", "b": "MKTAYIAK"})
     spoil: tuple = ()
     stop: ClassVar[dict] = {}  # by step, what happens before its batch is given out
 
@@ -111,11 +114,14 @@ def test_a_run_directory(whole):
     train, valid = course(out)
     assert [line["step"] for line in train] == list(range(6)) and [line["step"] for line in valid] == [0, 2, 4, 6]
     assert {"loss", "ss", "distogram", "rate", "grad_norm", "grad_norm/pair"} <= train[0].keys()
-    assert {"loss", "ss/accuracy", "lddt_ca"} <= valid[0].keys()
+    assert {"loss", "ss/accuracy", "lddt_ca", "ss/calibration_error", "ss/calibrated_error"} <= valid[0].keys()
+    calibration = checkpoint.verify(run.best(out))["metadata"]["calibration"]["ss"]
+    assert calibration["refused"].startswith("6 labelled places of 1 validation proteins")
     assert train[0]["rate"] == 0 and max(line["rate"] for line in train) == 1e-2
     assert json.loads((out / "config.json").read_text())["steps"] == 6
     assert "pair" in (out / "summary.txt").read_text() and "task_heads/ss" in (out / "changes.txt").read_text()
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert trained_on.load(out).sequences == Given.taught.sequences
 
 
 def test_frozen_leaves_keep_every_bit(whole):

@@ -13,6 +13,7 @@ from af2jax.config import preset
 from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import prepare, run
 from af2jax.finetune.config import Training
+from af2jax.finetune.watch import Validation
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten, split_stack
 from tests import support
@@ -41,7 +42,7 @@ def make(tmp_path, **changes):
         trained = moved(prepared.state.trained, step)
         states[step] = prepared.state.replace(step=jnp.int32(step), trained=trained, ema=ema)
         watch = {"best": 1.0, "best_step": 3, "stale": step - 3, "bad": 0}
-        run.save(out, training, states[step], watch, {"loss": 1.25, "ss/accuracy": 0.5})
+        run.save(out, training, states[step], watch, Validation({"loss": 1.25, "ss/accuracy": 0.5}, {}))
     return out, states
 
 

@@ -143,8 +143,8 @@ def parse_table(text: str, source: str, delimiter: str) -> list[Job]:
         header = [cell.strip().lower() for cell in next(rows, [])]
         if missing := {"id", "sequence"} - set(header):
             raise InputError(
-                f'{source}, line 1: there is no column "{min(missing)}"; the first line of a table of queries names '
-                "the columns id and sequence"
+                f'{source}, line 1: there is no column "{min(missing)}"; add it: the first line of a table of queries '
+                "names the columns id (a name of its own in each row) and sequence"
             )
         for row in rows:
             if not any(cell.strip() for cell in row):

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from af2jax.cli.queries import Job, content, parse_table, query_files, read_queries
 from af2jax.data.parse import read_text
+from af2jax.data.queries import Job, content, parse_table, query_files, read_queries
 from af2jax.errors import InputError
 from tests.mutate import mutations
 
