@@ -11,7 +11,7 @@ from af2jax.cli.programs import How, Sizes
 gpu = pytest.importorskip("benchmarks.gpu")
 on_gpu = pytest.importorskip("benchmarks.on_gpu")
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network")
 
 SMALL = Sizes(8, 5, 6, 1)
 
@@ -53,7 +53,7 @@ def test_parity():
     assert 1e-4 < found["bfloat16: CA atoms"] < 0.1 and 1e-4 < found["bfloat16: representations/pair"] < 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the gradient of the small network")
 def test_training_step():
     found = on_gpu.gradient("tiny", SMALL)
     assert found["float32: gradient"] == 0 and found["float32: cosine"] == pytest.approx(1)
@@ -61,14 +61,14 @@ def test_training_step():
     assert found["float32: loss"] == found["float32: loss of the CPU"] > 0
 
 
-@pytest.mark.parametrize("kind", ["pass", pytest.param("step", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["pass", pytest.param("step", marks=pytest.mark.slow("compiles a training step"))])
 def test_memory(kind):
     found = on_gpu.memory(kind, How("tiny", chunk=4), SMALL, rounds=1)
     assert found["finite"] == 1 and found["GiB planned"] > 0 and found["seconds"] > 0
     assert (found["GiB at the peak"] is None) == (on_gpu.jax.default_backend() == "cpu")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the gradient of the small network")
 def test_training_of_mini():
     found = on_gpu.training("tiny", crops=(8,), batches=(2,), seconds=0)
     assert found["crops of 8, batches of 2: examples per second"] > 0
