@@ -120,11 +120,14 @@ def parse_fasta(text: str, source: str, faults: list[tuple[str, str]] | None = N
 
     Raises:
         InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
-            acid, or two records of one name.
+            acid, two records of one name, or, in any case, an alignment: records of one width, some with gaps.
     """
     records: list[Record] = []
     lines: dict[str, int] = {}
-    for block in _split(text, source):
+    blocks = list(_split(text, source))
+    widths = {len(re.sub("[a-z.]", "", block.sequence)) for block in blocks}  # insertions have no column
+    aligned = len(widths) == 1 and any("-" in block.sequence for block in blocks)
+    for block in blocks:
         if block.name in lines:
             raise InputError(
                 f"{source}, lines {lines[block.name]} and {block.line}: two records are called "
@@ -134,7 +137,7 @@ def parse_fasta(text: str, source: str, faults: list[tuple[str, str]] | None = N
         try:
             records.append(_record(block, source))
         except InputError as error:
-            if faults is None:
+            if faults is None or aligned:
                 raise
             faults.append((block.name, str(error)))
     return records

@@ -81,6 +81,13 @@ def test_a_bad_record_leaves_the_others_of_its_file(tmp_path):
     assert not jobs and [name for name, _ in failures] == [str(file)]
 
 
+def test_an_alignment_under_the_name_of_fasta_is_no_query(tmp_path):
+    file = tmp_path / "rows.fasta"
+    file.write_text(">query\nMKTAY\n>no gap\nMRTAY\n>gap and insertion\nM-kTAY\n")
+    jobs, failures = read_queries([file])
+    assert not jobs and [name for name, _ in failures] == [str(file)] and "line 6, column 2: '-'" in failures[0][1]
+
+
 @pytest.mark.parametrize(
     "other", [">one\nMKV\n", ">one again\nMKTAYI\n", ">a/b\nMK\n>a_b\nMK\n", ">x\nMK\n>?\nMK\n>*\nM\n"]
 )
