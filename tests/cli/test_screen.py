@@ -11,7 +11,7 @@ from af2jax.cli import screen
 from af2jax.cli.main import main
 from tests.screening import runs
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains and asks small networks")
 
 SEQUENCES = {"a": "MKTAYIAKQRQI", "b": "GSVKELWPGS", "c": "MKTAYIAK:GSVKEL", "d": "MKTAYIAKQRQI"}
 

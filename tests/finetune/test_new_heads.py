@@ -11,7 +11,7 @@ from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
 from tests.finetune.toy import STILL, bits, example
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains and asks small networks")
 
 PARAMS = toy.parameters()
 ADAM, SGD = finetune.adamw(1e-2, 100, weight_decay=0.1), optax.sgd(1.0)

@@ -18,7 +18,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import Training, eval_step, fit, loop, run
 from tests import support
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains and asks small networks")
 
 CONFIG, CROP = preset("tiny"), 16
 HEADS = {

@@ -18,7 +18,7 @@ from af2jax.screening import program
 from af2jax.screening.program import ask
 from tests.screening import runs
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains and asks small networks")
 
 SEQUENCES = {
     "same": "MKTAYIAKQRQI",
