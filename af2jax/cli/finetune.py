@@ -70,8 +70,8 @@ class Finetune:
 
     def fit(self, training, out: Path, resume: bool) -> None:
         """One training; in the end its best validation is printed, and what to do with it."""
+        from af2jax.finetune.account import outcome
         from af2jax.finetune.loop import fit
-        from af2jax.finetune.run import outcome
 
         with self.bar() as (say, progress):
             fit(training, out, resume=resume, say=say, progress=progress)

@@ -9,7 +9,6 @@ the plan · `items.tsv` what was used and what not, and why · `trained_on.tsv` 
 
 import dataclasses
 import json
-import math
 import os
 import platform
 from importlib.metadata import version
@@ -25,9 +24,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.files import write
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
-from af2jax.finetune.record import VALIDATION, lines
 from af2jax.finetune.step import LORA, TrainState, assembled
-from af2jax.finetune.summary import module, table
 from af2jax.finetune.watch import Validation
 from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
 from af2jax.model.alphafold import AlphaFold
@@ -152,6 +149,12 @@ def best(out: Path) -> Path:
     return last if step is None else checkpoint.place(out / CHECKPOINTS, step)
 
 
+def checkpoint_of(path: Path) -> Path:
+    """The checkpoint that a path means: itself, or the best of its run."""
+    root = _root(path)
+    return path if path.resolve().parent == root / CHECKPOINTS else best(root)
+
+
 def restore(begun: TrainState, place: Path) -> tuple[TrainState, dict]:
     """(the state, the metadata) of a checkpoint, for a training whose first state is `begun`.
 
@@ -173,7 +176,7 @@ def keeps_network(path: str | os.PathLike) -> bool:
     Raises:
         WeightsError: it has no checkpoint, or a damaged one.
     """
-    arrays = checkpoint.verify(_place(Path(path)))["arrays"]
+    arrays = checkpoint.verify(checkpoint_of(Path(path)))["arrays"]
     return all(name.startswith(f"trained/{SCOPE}/") for name in arrays if name.startswith("trained/"))
 
 
@@ -225,7 +228,7 @@ def load(
     if training.num_recycle is not None:  # that its heads were trained and judged with
         model = model.clone(config=dataclasses.replace(model.config, num_recycle=training.num_recycle))
     part = "trained" if training.ema is None else "ema"
-    model, params = _trained(_place(Path(path)), part, model.clone(heads=tuple(training.heads.items())), params)
+    model, params = _trained(checkpoint_of(Path(path)), part, model.clone(heads=tuple(training.heads.items())), params)
     if split:
         config = dataclasses.replace(model.config, split=preset(training.preset, split).split)
         model, params = model.clone(config=config), split_stack(join_stacks(params), split)
@@ -336,48 +339,6 @@ def _root(path: Path) -> Path | None:
         if folder.name == CHECKPOINTS and folder.is_dir() and (folder.parent / CONFIG).is_file():
             return folder.parent
     return None
-
-
-def _place(path: Path) -> Path:
-    """The checkpoint that a path means: itself, or the best of its run."""
-    root = _root(path)
-    return path if path.resolve().parent == root / CHECKPOINTS else best(root)
-
-
-def report(path: str | os.PathLike) -> str:
-    """What is in a checkpoint, or in the best of a run: preset, step, what trains, how good it is.
-
-    Raises:
-        WeightsError: a file is damaged, missing or foreign.
-    """
-    place = _place(Path(path))
-    manifest = checkpoint.verify(place)
-    modules: dict[str, int] = {}
-    for name, (_, shape, *_) in manifest["arrays"].items():
-        part, _, leaf = name.partition("/")
-        if part == "trained":
-            modules[module(leaf)] = modules.get(module(leaf), 0) + math.prod(shape)
-    metadata = manifest["metadata"]
-    averaged = ", with a moving average" if any(name.startswith("ema/") for name in manifest["arrays"]) else ""
-    lines = [f"{place}: {metadata['preset']} after {manifest['step']} steps{averaged}; every file is intact"]
-    lines += table(["trains", "parameters"], [[name, f"{n:,}"] for name, n in modules.items()]).splitlines()
-    lines += [f"validation: {name} {value:.4g}" for name, value in (metadata["scores"] or {}).items()]
-    return "\n".join(lines)
-
-
-def outcome(out: Path) -> str:
-    """The best validation of a run in one line, beside the one before its first step."""
-    training, place = training_of(out), best(out)
-    manifest, first = checkpoint.verify(place), lines(out / VALIDATION)
-    monitor, scores, step = training.monitor, manifest["metadata"]["scores"], manifest["step"]
-    if not scores:
-        return f"done: {step} of {training.steps} steps; nothing was validated; {out / 'changes.txt'} says what moved"
-    known = first[0].get(monitor) if first and step else None
-    before = "" if known is None else f", {known:.4g} before the first step"
-    return (
-        f"best validation: {monitor} {scores[monitor]:.4g} after step {step} of {training.steps}{before}; "
-        f"{out / 'changes.txt'} says what moved"
-    )
 
 
 def _facts(out: Path) -> dict:

@@ -11,7 +11,7 @@ import af2jax
 from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import prepare, run
+from af2jax.finetune import account, prepare, run
 from af2jax.finetune.config import Training
 from af2jax.finetune.watch import Validation
 from af2jax.pretrained import checkpoint
@@ -145,7 +145,7 @@ class TestRefusals:
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 4
         file.write_bytes(content)
-        for read in (lambda: af2jax.load("tiny", out), lambda: run.report(out)):
+        for read in (lambda: af2jax.load("tiny", out), lambda: account.report(out)):
             with pytest.raises(WeightsError, match=rf"{file.name} is damaged \(SHA-256 differs\)"):
                 read()
         assert main(["inspect", str(out)]) == 2 and main(["inspect", str(run.latest(out))]) == 0
