@@ -26,7 +26,6 @@ def errors(found: dict, expected: dict) -> dict[str, float]:
     return {key: support.relative_error(found[key], expected[key]) for key in common}
 
 
-@pytest.mark.optimised
 def test_every_stored_array(shared):
     """Chains A, A', B with templates; within a template the direction of a residue towards itself is rounding error."""
     name = "model_1_multimer_v3"

@@ -19,7 +19,6 @@ def run(name, params, dictionary, num_recycle):
     return jax.jit(forward)(params, af2jax.interop.features(dictionary))
 
 
-@pytest.mark.optimised
 @pytest.mark.parametrize("name, num_recycle", [("model_1_ptm", 1), ("model_3", 0)])
 def test_every_stored_array(shared, name, num_recycle):
     stored = dict(np.load(shared / "golden" / f"{name}_forward.npz", allow_pickle=False))

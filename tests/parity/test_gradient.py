@@ -55,7 +55,6 @@ def compare_gradients(found, norms, dots):
     return rounding
 
 
-@pytest.mark.optimised
 def test_every_stored_array(shared):
     stored = dict(np.load(shared / "golden" / "model_1_ptm_gradient.npz", allow_pickle=False))
     inside = lambda prefix: {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
