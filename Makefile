@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The fast tests compile many tiny networks: side by side, and without XLA's optimisations, which take half the time.
+# make test compiles many networks: side by side, and without XLA's optimisations, which take half the time.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
-SPREAD := -q -n auto --dist loadscope --durations=10
-FAST := -m "not slow" $(SPREAD)
+SPREAD := -q -n auto --dist loadfile --no-loadscope-reorder --durations=10
+TEST := -m "not slow" $(SPREAD)
+TWO := -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
-.PHONY: demo test fast check colabfold docs matrix check-weights bench clean
+.PHONY: demo check test test-rest test-all costs colabfold docs matrix check-weights bench clean
 
 $(STAMP): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -20,16 +21,23 @@ demo: $(STAMP)  ## the main job on synthetic proteins: train, fine-tune in three
 	rm -rf demo_out
 	$(BIN)/python -m experiments.demo --out demo_out
 
-test: fast colabfold  ## the fast tests, then the slow ones
-	$(BIN)/python -m pytest -m slow -q --durations=10
-
-fast: $(STAMP)
-	$(QUICK) $(BIN)/python -m pytest $(FAST)
-
-check: $(STAMP)  ## format, lint, and those of the fast tests that compile little
+check: $(STAMP)  ## format, lint, and the tests of seconds: under three minutes on two cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(QUICK) $(BIN)/python -m pytest -m "not slow and not medium" $(SPREAD)
+
+test: $(STAMP)  ## every room, the laws, one full-size pass and its gradient: under a quarter of an hour
+	$(QUICK) $(BIN)/python -m pytest $(TEST)
+
+test-rest: $(STAMP) colabfold  ## DeepMind's code live, ColabFold, browsers, notebooks, experiments; two processes, 24 GiB
+	$(BIN)/python -m pytest -m "slow or optimised" $(TWO)
+
+test-all: test test-rest  ## all of it: under 50 minutes
+
+costs: $(STAMP)  ## what each test of make test costs, the costliest first
+	rm -rf build/costs
+	COSTS=build/costs $(QUICK) $(BIN)/python -m pytest -p tests.costs $(TEST)
+	$(BIN)/python -m tests.costs build/costs
 
 colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests of exported parameters
 
@@ -42,14 +50,14 @@ docs: $(STAMP)  ## the documentation, as pages in build/docs
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 	@echo build/docs/index.html
 
-matrix:  ## the fast tests on every interpreter found
+matrix:  ## make test on every interpreter found
 	@found=0; for v in 3.11 3.12 3.13; do \
 	  p=$$(command -v python$$v || ls $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -n 1); \
 	  [ -n "$$p" ] || { echo "Python $$v: not found, skipped"; continue; }; found=1; \
 	  echo "== $$($$p --version) =="; \
 	  test -x .venv-$$v/bin/python || $$p -m venv .venv-$$v || exit 1; \
 	  .venv-$$v/bin/python -m pip install --quiet -e ".[dev]" || exit 1; \
-	  $(QUICK) .venv-$$v/bin/python -m pytest $(FAST) || exit 1; \
+	  $(QUICK) .venv-$$v/bin/python -m pytest $(TEST) || exit 1; \
 	done; [ $$found = 1 ]
 
 check-weights: $(STAMP)  ## AF2JAX_PARAMS=DIR: loads every preset in DIR and folds a known chain
@@ -65,3 +73,7 @@ bench: $(STAMP)  ## memory as compiled, then time beside DeepMind's code; an hou
 
 clean:
 	rm -rf .venv .venv-* demo_out overfit_out build dist *.egg-info
+
+.PHONY: gpu
+gpu: $(STAMP)  ## what must be seen on a GPU: its numbers, memory and speed; without one it says so
+	$(BIN)/python -m benchmarks.gpu

@@ -23,6 +23,7 @@ setup(
     package_data={"af2jax.constants": ["tables/*.tsv"], "af2jax.pretrained": ["weights/*"]},
     install_requires=[
         "absl-py",
+        "chex",
         "flax>=0.12",
         "gemmi>=0.7",
         "jax>=0.10,<0.13",
@@ -31,9 +32,12 @@ setup(
         "numpy",
         "optax",
         "orbax-checkpoint",
+        "packaging",
+        "pillow",
         "pyhmmer>=0.12",
         "pyyaml",
         "rich",
+        "scipy",
         "tyro>=1.0",
     ],
     extras_require={

@@ -34,16 +34,17 @@ MIN_SECONDS = 0.2  # of compilation, for a program to be kept
 
 
 class Jitted:
-    """`jax.jit(function, **options)`, compiled for little memory where it runs on a CPU."""
+    """`jax.jit(function, **options)`, compiled for little memory where it runs on a CPU; `__wrapped__`: `function`."""
 
     def __init__(self, function: Callable, **options):
-        self._function, self._options = function, options
+        functools.update_wrapper(self, function)
+        self.options = options
 
     def __call__(self, *arguments):
         import jax
 
         inside = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))
-        return (self._function if inside else self.jitted)(*arguments)  # jax: options are for the outermost function
+        return (self.__wrapped__ if inside else self.jitted)(*arguments)  # jax: options are for the outermost function
 
     @functools.cached_property
     def jitted(self):
@@ -51,7 +52,16 @@ class Jitted:
         import jax
 
         options = THRIFTY if jax.default_backend() == "cpu" else None
-        return jax.jit(self._function, compiler_options=options, **self._options)
+        return jax.jit(self.__wrapped__, compiler_options=options, **self.options)
+
+
+def need(plan) -> int:
+    """Bytes of the device that one run of a program takes, by XLA's `memory_analysis`.
+
+    Outputs that take the place of arguments count once.
+    """
+    outputs = plan.output_size_in_bytes - plan.alias_size_in_bytes
+    return plan.argument_size_in_bytes + outputs + plan.temp_size_in_bytes
 
 
 def folder() -> Path | None:

@@ -88,6 +88,7 @@ class Data:
     mask_fraction: float = 0.15
     max_templates: int = 4
     clamped: float = 0.9  # share of training examples whose backbone FAPE is clamped (section 1.11.5)
+    mask_target: float = 0.0  # share of training examples whose masked query residues are hidden in all inputs
 
 
 @dataclass(frozen=True)

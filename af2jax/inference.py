@@ -1,15 +1,19 @@
 """From features to a structure with its confidences."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Collection
 
 import jax
 import numpy as np
+from absl import logging
 
+from af2jax import heads as task_heads
 from af2jax.compilation import Jitted
 from af2jax.config import graph
 from af2jax.data.pipeline import NO_ALIGNMENT
 from af2jax.errors import InputError
+from af2jax.heads import SCOPE
 from af2jax.metrics import confidence, distogram, interface
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle
@@ -26,7 +30,8 @@ def _pass(model, logits, params, features, left, prev, key, several):
 
     `logits`: the distogram's too. A `key` means dropout. `several`: what is known of interfaces too.
     """
-    out = cycle(model, params, features, left, prev, key)
+    own = params.get(SCOPE, {})
+    out = cycle(model, {name: tree for name, tree in params.items() if name != SCOPE}, features, left, prev, key)
     scores = {"plddt": confidence.plddt(out.logits["plddt"]), "single": out.single}
     if "pae" in out.logits:
         scores["pae"] = confidence.pae(out.logits["pae"])
@@ -39,6 +44,7 @@ def _pass(model, logits, params, features, left, prev, key, several):
         scores["contacts"] = distogram.contacts(out.logits["distogram"])
     if logits:
         scores["distogram"] = out.logits["distogram"]
+    scores["heads"] = task_heads.apply(dict(model.heads), own, out, features)
     return out.prev, out.structure.atom37_mask, scores, change(prev, out.prev, features.seq_mask)
 
 
@@ -68,14 +74,19 @@ def predict(
         keep: what the prediction also holds, of "passes" (the structure after each), "single", "pair"
             (representations) and "distogram" (logits).
 
+    New heads that the network describes (`model.heads`, as `af2jax.load` of a run gives it) answer in
+    `Prediction.heads`, from the last pass.
+
     Raises:
-        InputError: features are misshapen, the network's answer is not finite, or `keep` has an unknown word.
+        InputError: features are misshapen, the network's answer is not finite, `keep` has an unknown word, or a new
+            head has no parameters.
     """
     if unknown := set(keep) - set(KEPT):
         raise InputError(f'keep: "{min(unknown)}" is unknown; choose from {", ".join(KEPT)}')
     num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
     tolerance = model.config.recycle_tolerance if tolerance is None else tolerance
     features = jax.tree.map(np.asarray, check(features))
+    _check_heads(model, params)
     rows = features.seq_mask
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
@@ -94,19 +105,35 @@ def predict(
             break
 
     protein = _protein(features, prev.positions, atom_mask, scores["plddt"], name, notes)
+    answers = task_heads.read(dict(model.heads), scores.pop("heads"), features)
     fields = {n: _cut(n, x, rows) for n, x in (scores | {"pair": prev.pair}).items() if n not in KEPT or n in keep}
     if "expected_tm" in fields:
         here = np.ones(rows.sum(), bool)
         fields["chain_tm"] = interface.chain_tm(fields.pop("expected_tm"), protein.chain_index, here)
-    if not all(np.isfinite(x).all() for x in (protein.positions[protein.atom_mask], *fields.values())):
+    numbers = (protein.positions[protein.atom_mask], *fields.values(), *(a.values for a in answers.values()))
+    if not all(np.isfinite(x).all() for x in numbers):
         raise InputError(f"{name}: the network's answer is not finite; check the parameters and the precision")
     fields = dict.fromkeys(("pae", "ptm", "iptm")) | fields
-    return Prediction(protein=protein, preset=model.config.name, changes=tuple(changes), passes=tuple(passes), **fields)
+    fields |= {"preset": model.config.name, "changes": tuple(changes), "passes": tuple(passes), "heads": answers}
+    return Prediction(protein=protein, **fields)
+
+
+def _check_heads(model: AlphaFold, params: dict) -> None:
+    described, there = {name for name, _ in model.heads}, params.get(SCOPE, {}).keys()
+    if missing := sorted(described - there):
+        raise InputError(f'head "{missing[0]}" of the network has no parameters; take both from one af2jax.load')
+    if silent := sorted(there - described):
+        logging.warning(
+            "the network does not describe the new heads %s, which so do not answer: take it from "
+            "af2jax.load(RUN) or state.setup.model",
+            ", ".join(silent),
+        )
 
 
 def network(model: AlphaFold, num_res: int) -> AlphaFold:
     """As it is compiled for passes without a gradient: presets that differ in weights alone share a program."""
-    return model.clone(config=graph(model.config), runtime=model.runtime.forward_only(num_res))
+    heads = tuple((name, dataclasses.replace(head, calibration=None)) for name, head in model.heads)
+    return model.clone(config=graph(model.config), runtime=model.runtime.forward_only(num_res), heads=heads)
 
 
 def lower(model: AlphaFold, params: dict, features: Features):

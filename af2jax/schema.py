@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from af2jax.config import Config
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
 
@@ -129,6 +130,15 @@ class Outputs:
     def prev(self) -> Prev:
         """The state that the next pass starts from."""
         return Prev(self.msa_first_row, self.pair, self.structure.atom37)
+
+
+def blank(config: Config) -> Features:
+    """The smallest features that the network accepts: one residue of nothing."""
+    ids, one, rows = np.zeros(1, np.int32), np.ones(1, bool), np.zeros((1, 1, 1), np.float32)
+    msa = Msa(np.zeros((1, 1, 1, 49), np.float32), rows > 0, rows.astype(np.int32), rows > 0, rows, rows)
+    templates = Templates(ids[None], np.zeros((1, 1, 37, 3), np.float32), np.zeros((1, 1, 37), bool), ~one)
+    target = np.zeros((1, config.target_features), np.float32)
+    return Features(ids, ids, one, ids, ids, ids, target, msa, templates)
 
 
 def num_chains(features: Features) -> int:

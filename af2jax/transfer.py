@@ -1,7 +1,6 @@
 """Downloads over HTTP that resume, are checked, and appear under their name only when they are complete."""
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import os
@@ -109,6 +108,8 @@ def _split(url: str) -> urllib.parse.SplitResult:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[BinaryIO]:
     """The file of what has come so far, for this process alone."""
+    import fcntl  # where there is none, everything but downloads works
+
     with open(path, "a+b") as part:
         try:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,7 @@
 The published fine-tuning of AlphaFold (Motmaen et al., PNAS 120, e2216697120, 2023), in small: peptide and MHC are
 folded as one chain with a gap, and a head with two numbers reads how sure the network is of how they lie to each other.
 Beside it a free head on the single representation. Trained are the heads alone on the frozen trunk, on a random trunk,
-and everything with LoRA. Rivals: the commonest class, the nearest sequence, logistic regression on the letters and on
+and everything with LoRA. Baselines: the majority class, the nearest sequence, logistic regression on sequence and on
 activations of the frozen trunk: with few measurements these are hard to beat. LoRA takes a fifth of the steps.
 
     python -m experiments.binding --train tiny_example_train.tsv.gz --test tiny_example_valid.shared.tsv \
@@ -25,7 +25,7 @@ from af2jax import compilation
 from af2jax.data.dataset import read_dataset
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from experiments import walk
 
 TRAIN = flags.DEFINE_string("train", None, "Table to learn from.", required=True)

@@ -33,11 +33,10 @@ from af2jax.data.items import Label
 from af2jax.data.loading import Loader
 from af2jax.files import write
 from af2jax.finetune import Training, fit
-from af2jax.finetune.heads import Head
 from af2jax.finetune.record import TRAIN, lines
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from af2jax.finetune.summary import table
 from af2jax.finetune.watch import validate
+from af2jax.heads import Head
 from af2jax.plots.bars import bars
 from af2jax.protein.secondary import secondary
 
@@ -55,8 +54,7 @@ TASK_OF_ALL = {
     "dropout": False,
     "num_recycle": 0,
     "clip_example": 1.0,
-    "heads": {TASK: Head("residue", classes=3)},
-    "classes": {TASK: CLASSES},
+    "heads": {TASK: Head("residue", classes=CLASSES)},
     "losses": {TASK: 1.0},
     "monitor": f"{TASK}/accuracy",
 }
@@ -95,7 +93,7 @@ def trained(name: str, manifest: Path, test: list[Item], **settings) -> tuple[Sc
     loader = Loader(preset(training.preset), CROP, labels, SEED.value, 1, False, False)
     scores = defaultdict(list)
     for item in test:
-        for metric, value in validate(state, [stack([loader.example(item, 0)])], training.num_recycle).items():
+        for metric, value in validate(state, [stack([loader.example(item, 0)])], training.num_recycle).scores.items():
             scores[metric].append(value)
     num = sum(leaf.size for leaf in jax.tree.leaves(state.trained))
     seconds = np.median([line["seconds"] for line in lines(folder / TRAIN)])
@@ -147,7 +145,7 @@ def main(_) -> None:
     accuracy = without_network(manifest)
     rows = [[name, "0", "", "", f"{values.mean():.3f}"] for name, values in accuracy.items()]
     frozen = {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
-    start, full = {"params": "mini"}, {"rules": WITHOUT_ALIGNMENTS, "learning_rate": 1e-3}
+    start, full = {"params": "mini"}, {"recipe": "full", "learning_rate": 1e-3}
     ways = {
         "head, random trunk": frozen,
         "head, trained trunk": frozen | start,

@@ -24,7 +24,6 @@ from af2jax import compilation
 from af2jax.data.dataset import read_dataset
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from experiments import sides, walk
 
 FAMILY = flags.DEFINE_string("family", None, "Table or folder of the family.", required=True)
@@ -67,7 +66,7 @@ def ways(data: Path) -> dict[str, Training | None]:
         "untuned": None,
         "structure module": tuned(1e-3, recipe="structure_and_heads"),
         "LoRA": tuned(3e-3, recipe="lora", rank=8),
-        "all": tuned(5e-4, rules=WITHOUT_ALIGNMENTS),
+        "all": tuned(5e-4, recipe="full"),
     }
 
 

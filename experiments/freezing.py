@@ -19,7 +19,6 @@ from absl import app, logging
 
 from af2jax import compilation
 from af2jax.finetune import Training
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS, recipe
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import figure
 from af2jax.report.entries import Entry
@@ -35,12 +34,12 @@ def ways(data: Path) -> dict[str, Training]:
     rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3}
     kinds = {
         "head alone": {"recipe": "heads", "cache": True, "draws": 4},
-        "biases": {"recipe": "bias_only", "rules": (WITHOUT_ALIGNMENTS[0], *recipe("bias_only"))},
+        "biases": {"recipe": "bias_only"},
         "LoRA, rank 2": {"recipe": "lora", "rank": 2},
         "LoRA, rank 8": {"recipe": "lora", "rank": 8},
         "last block": {"recipe": "last_blocks", "blocks": 1},
-        "all, slower with depth": {"rules": WITHOUT_ALIGNMENTS, "layer_decay": 0.5},
-        "all": {"rules": WITHOUT_ALIGNMENTS},
+        "all, slower with depth": {"recipe": "full", "layer_decay": 0.5},
+        "all": {"recipe": "full"},
     }
     return {
         name: Training(

@@ -3,7 +3,7 @@
 A mutation scan: every variant is a sequence with a measured score. First a classification (is the score above the
 median of what is learnt from?), then a regression (the score), from one new head each, which reads the single
 representation of the residue that is another; of a random trunk, the trained trunk, frozen, and LoRA. Rivals: the
-commonest class or the mean, the nearest variant by the letters around, regression on these letters and on activations
+majority class or the mean, the nearest variant by the residues around, regression on these residues and on activations
 of the frozen trunk. Positions that are tested are not learnt from (--by position), or variants are drawn at random
 (--by variant), which is easier and often reported.
 
@@ -31,7 +31,7 @@ from af2jax.constants.residues import CODES, UNKNOWN
 from af2jax.data.parse import parse_fasta, read_text
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.metrics.statistics import bootstrap
 from af2jax.schema import Features
 from experiments import walk

@@ -23,7 +23,6 @@ from af2jax import compilation
 from af2jax.data.dataset import Item
 from af2jax.files import file_name, write
 from af2jax.finetune import Training
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
 from af2jax.metrics.statistics import paired
 from af2jax.report import evaluation as evaluating
 from af2jax.report.scores import METRICS
@@ -56,9 +55,7 @@ def tables(data: Path, out: Path) -> tuple[Path, Path]:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """The network as it is, and the two trainings."""
-    tuned = lambda **more: walk.training(
-        data, rules=WITHOUT_ALIGNMENTS, learning_rate=5e-4, clamped=0.5, losses=LOSSES | more
-    )
+    tuned = lambda **more: walk.training(data, recipe="full", learning_rate=5e-4, clamped=0.5, losses=LOSSES | more)
     return {"as it is": None, PLAIN: tuned(), PHYSICS: tuned(violation=0.1)}
 
 

@@ -2,7 +2,7 @@
 
 Three-class secondary structure of each residue, by the hydrogen bonds of the known structure. DeepMind's heads are left
 where they are, and a new one reads the single representation: of a random trunk, of the trained trunk, frozen; beside
-LoRA and the whole network. Rivals: the commonest class, the nearest residue by its window of letters, logistic
+LoRA and the whole network. Baselines: the majority class, the nearest residue by its window, logistic
 regression on that window, and on the activations of the frozen trunk. No test chain has a relative (30 % identity)
 among those that network or head was trained on.
 
@@ -22,8 +22,7 @@ from af2jax import compilation
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
+from af2jax.heads import Head
 from af2jax.protein.secondary import secondary
 from experiments import sides, walk
 
@@ -32,8 +31,7 @@ LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", 
 
 TASK, CLASSES = "ss", ("H", "E", "C")
 TASK_SETTINGS = {
-    "heads": {TASK: Head("residue", classes=3)},
-    "classes": {TASK: CLASSES},
+    "heads": {TASK: Head("residue", classes=CLASSES)},
     "losses": {TASK: 1.0},
     "monitor": f"{TASK}/accuracy",
 }
@@ -59,7 +57,7 @@ def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
     task = TASK_SETTINGS
     head = task | {"recipe": "heads", "cache": True, "draws": 4, "learning_rate": 1e-2}
-    full = task | {"rules": WITHOUT_ALIGNMENTS, "learning_rate": 1e-3}
+    full = task | {"recipe": "full", "learning_rate": 1e-3}
     return {
         "head on a random trunk": walk.training(data, **head | {"params": ""}),
         "head on the trained trunk": walk.training(data, **head),

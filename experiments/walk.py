@@ -83,7 +83,7 @@ def _mean(found: Sequence[evaluating.Evaluation]) -> evaluating.Evaluation:
 def compare(
     ways: Mapping[str, Training | None], data: Path, general: Path | None = None, activations: bool = True
 ) -> tuple[list[Entry], list[Entry], list[Verdict]]:
-    """Trains and compares all `ways`, the first being the baseline; (networks, simple rivals, verdicts).
+    """Trains and compares all `ways`, the first being the baseline; (networks, simple baselines, verdicts).
 
     The folder `--out` then has the page of `af2jax compare`.
 
@@ -91,16 +91,18 @@ def compare(
         ways: trainings by name; None: the parameters as they are.
         data: the table that was learnt from; its test set counts.
         general: a table or folder that no way was tuned for, to see what is forgotten.
-        activations: another rival reads the activations of the untuned network.
+        activations: another baseline reads the activations of the untuned network.
     """
     out = Path(OUT.value)
     found, lost = entries.shared([judged(name, given, data, "test") for name, given in ways.items()])
-    rivals, notes = entries.simple(found, untuned() if activations and PARAMS.value else None, lambda done, total: None)
+    baselines, notes = entries.simple(
+        found, untuned() if activations and PARAMS.value else None, lambda done, total: None
+    )
     kept = []
     if general:
         kept, _ = entries.shared([judged(name, given, general, "all", "general") for name, given in ways.items()])
-    _, verdicts = comparison.write(found, rivals, kept, lost, notes, out)
-    return found, rivals, verdicts
+    _, verdicts = comparison.write(found, baselines, kept, lost, notes, out)
+    return found, baselines, verdicts
 
 
 def summary(

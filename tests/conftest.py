@@ -23,6 +23,15 @@ jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+def pytest_collection_modifyitems(items):
+    """Each test outside `make check` says why. Those of full size begin first, so that no process ends long after."""
+    for item in items:
+        for mark in item.iter_markers():
+            if mark.name in ("medium", "slow") and not (mark.args and isinstance(mark.args[0], str) and mark.args[0]):
+                raise pytest.UsageError(f'{item.nodeid}: say why: @pytest.mark.{mark.name}("compiles ...")')
+    items.sort(key=lambda item: ("parity" not in item.path.parts, len(item.path.parts)))
+
+
 @pytest.fixture(autouse=True)
 def few_programs():
     """Compiled programs are let go of before a process holds so many that it crashes."""

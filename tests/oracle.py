@@ -1,5 +1,7 @@
 """DeepMind's own network, run live (package alphafold-colabfold): what parity is measured against."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from alphafold.model import config as oracle_config
 from alphafold.model import modules
 
 from af2jax.config import Config
+from tests.losses.examples import QUICK
 
 
 def configuration(config: Config, **options):
@@ -69,7 +72,7 @@ def recycled(out: dict) -> dict:
 def run(config: Config, flat: dict, batch: dict, num_recycle: int) -> dict:
     """Every result of DeepMind's network after `num_recycle` recycles, as a flat dictionary."""
     batch = {k: jnp.asarray(v) for k, v in (batch | atom_tables(batch)).items()}
-    apply, prev = jax.jit(network(config)), zero_state(len(batch["aatype"]))
+    apply, prev = jax.jit(network(config), compiler_options=QUICK), zero_state(len(batch["aatype"]))
     for _ in range(num_recycle + 1):
         with jax.numpy_rank_promotion("allow"):
             out = apply(nested(flat), batch, prev)
@@ -92,11 +95,12 @@ def gradient(config: Config, flat: dict, batch: dict, num_recycle: int) -> tuple
     """(results, gradient) of DeepMind's total loss after `num_recycle` recycles, both by DeepMind's keys.
 
     `batch` has the labels. The recycles are passes of their own, so that nothing is differentiated through them.
+    PAE's diagonal is in bin 0 of the loss; `theirs.diagonal_in_bin_1` has it as we do.
     """
     batch = {k: jnp.asarray(v) for k, v in batch.items()}
     one, last = network(config), gradient_of_loss(config)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK)
     def both(params, batch, prev):
         prev = jax.lax.fori_loop(0, num_recycle, lambda _, prev: recycled(one(params, batch, prev)), prev)
         return last(params, batch, prev)

@@ -2,9 +2,11 @@
 
 import zlib
 
+import chex
 import numpy as np
 
 from af2jax import interop
+from af2jax.compilation import Jitted
 from af2jax.config import Config
 from af2jax.pretrained import deepmind
 from af2jax.schema import Features
@@ -88,6 +90,11 @@ def dictionary(
 def features(**sizes) -> Features:
     """`Features` of `dictionary(**sizes)`."""
     return interop.features(dictionary(**sizes))
+
+
+def traced_at_most(jitted: Jitted, most: int) -> Jitted:
+    """The same function, not compiled yet; to trace it more than `most` times is an AssertionError."""
+    return Jitted(chex.assert_max_traces(jitted.__wrapped__, most), **jitted.options)
 
 
 def relative_error(found, expected) -> float:

@@ -26,7 +26,7 @@ def test_jobs_are_those_that_are_asked_for():
     assert [job[0] for job in found].count("block") == 10 and {j[2] for j in found if j[0] == "step"} == {64}
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs the benchmarks")
 @pytest.mark.parametrize("chunk", [0, 4])
 def test_the_backward_pass_of_a_block_needs_less_in_chunks(chunk):
     from af2jax.cli import measure

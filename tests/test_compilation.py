@@ -11,6 +11,7 @@ import zlib
 from importlib.metadata import version
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import pytest
@@ -157,16 +158,21 @@ def test_a_crash_empties_the_folder_once(tmp_path, log, reading):
     assert len(log) == reading
 
 
+@pytest.mark.medium("compiles many programs")
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux counts maps of memory")
 def test_room_is_made_when_there_are_too_many_maps(tmp_path):
     maps = lambda: Path("/proc/self/maps").read_bytes().count(b"\n")
     chain = lambda x: [x := jnp.cumsum(x + i) for i in range(60)][-1]
-    compiled = jax.jit(chain)
+    compiled = jax.jit(chex.assert_max_traces(chain, 1))
     expected = compiled(jnp.ones(7))
     before = maps()
-    assert not compilation.make_room() and not compilation.make_room(10**6) and compiled._cache_size() == 1
+    assert not compilation.make_room() and not compilation.make_room(10**6)
+    assert (compiled(jnp.ones(7)) == expected).all()  # still there
     assert compilation.make_room(100)
-    assert maps() < before - 100 and compiled._cache_size() == 0
+    assert maps() < before - 100
+    with pytest.raises(AssertionError, match="traced"):
+        compiled(jnp.ones(7))
+    chex.clear_trace_counter()
     assert (compiled(jnp.ones(7)) == expected).all()
 
 
@@ -183,7 +189,7 @@ print(json.dumps([code, sum(seconds), len(hits)]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles in several processes, optimised")
 def test_a_second_process_compiles_at_most_15_percent(tmp_path):
     """`predict` of the tiny preset, in processes of their own; again if the machine was busy with something else."""
     (tmp_path / "q.fasta").write_text(">q\nACDEFGHIKLMNPQRSTVWY\n")

@@ -16,7 +16,7 @@ def test_it_is_kept_without_results():
     assert sum("**Question" in "".join(cell["source"]) for cell in cells) >= 5
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs the notebook")
 def test_it_runs(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")

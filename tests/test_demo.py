@@ -32,7 +32,7 @@ def test_what_needs_no_network(tmp_path):
     np.testing.assert_allclose(found["letter alone"], [2 / 3, 1 / 2])  # V was never seen: the most frequent class
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs the demo in processes of its own")
 def test_demo(tmp_path):
     command = [sys.executable, "-m", "experiments.demo", "--out", str(tmp_path), "--num=8", "--steps=4"]
     environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}

@@ -82,7 +82,7 @@ class Links(HTMLParser):
             self.loaded.append(address)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("builds the documentation")
 def test_the_site_builds_and_its_links_lead_somewhere(tmp_path):
     pytest.importorskip("sphinx", reason="the extra docs is not installed")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", tmp_path / "cache", DOCS]
@@ -122,7 +122,7 @@ def quick_to_compile():
     jax.config.update(name, before)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs every block of the documentation")
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: page.stem)
 def test_every_block_runs(page, tmp_path, monkeypatch, logging_as_it_was, quick_to_compile):
     monkeypatch.chdir(tmp_path)

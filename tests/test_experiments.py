@@ -18,7 +18,7 @@ from experiments import sides
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = "e75d214bd3b3"  # of the sides
-PARTS = {"sides", "walk"}  # what several scripts share
+PARTS = {"card", "controls", "corpus", "sides", "walk"}  # what several scripts share
 SCRIPTS = sorted(path for path in (ROOT / "experiments").glob("*.py") if path.stem not in PARTS)
 
 
@@ -56,7 +56,7 @@ def chains(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs an experiment in processes of its own")
 def test_a_comparison_over_seeds(chains, tmp_path):
     """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
     command = [sys.executable, "-m", "experiments.secondary", "--data", str(chains), "--out", str(tmp_path)]
@@ -79,7 +79,7 @@ def test_a_comparison_over_seeds(chains, tmp_path):
     assert "validation" not in run()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs an experiment in processes of its own")
 def test_descent_beside_its_control(chains, tmp_path):
     """At its smallest: every way has both scores, and the verdict names the control."""
     command = [sys.executable, "-m", "experiments.descent", "--data", str(chains), "--out", str(tmp_path)]
@@ -109,3 +109,33 @@ def test_shuffled_distances_stay_at_their_separation():
         ordered = lambda x, k=apart: np.sort(np.diagonal(x[..., 0], k))
         assert np.array_equal(ordered(found), ordered(logp))
     assert np.array_equal(found[there[1], there[0]], logp[there[1], there[0]])  # the other half is not descended
+
+
+def stages() -> tuple[dict, dict]:
+    """(all stages, two that begin with given weights); in a process of its own, as above."""
+    from experiments import train_mini
+
+    names = {name: f"{name}.csv" for name in ("structures", "alignments", "confidence")}
+    go = lambda *more: train_mini.trainings(names, Path("out"), 4000, 7, *more)
+    return go(""), go("given", ("whole", "long"))
+
+
+def test_each_stage_of_the_training_begins_where_another_ends():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found, some = pool.apply(stages)
+    assert list(found) == ["short", "long", "whole", "confidence"] and list(some) == ["long", "whole"]
+    assert [each.params for each in found.values()] == [
+        "",
+        "out/short/checkpoints/00004000",
+        "out/long/checkpoints/00000500",
+        "out/whole/checkpoints/00000100",
+    ]
+    assert [each.params for each in some.values()] == ["given", "out/long/checkpoints/00000500"]
+    assert [each.steps for each in found.values()] == [4000, 500, 100, 100]
+    assert all(each.seed == 7 and each.warmup < each.steps and 0 < each.ema < 1 for each in found.values())
+    trunk, judged = list(found.values())[:3], found["confidence"]
+    assert all("ss" in each.heads and each.mask_target and not each.cache for each in trunk)
+    assert ["violation" in each.losses for each in trunk] == [False, True, True]
+    assert (
+        judged.cache and not judged.heads and judged.rules[-1] == (".*", "freeze") and judged.data == "confidence.csv"
+    )

@@ -2,6 +2,9 @@
 
 import ast
 import re
+import runpy
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -28,20 +31,23 @@ FLOORS = {
     "model": 3,
     "losses": 3,
     "metrics": 3,
+    "heads": 3.5,
     "pretrained": 4,
     "relax": 4,
     "plots": 4,
     "results": 4.2,
     "inference": 4.5,
     "finetune": 5,
+    "screening": 6,
     "report": 6,
     "cli": 7,
 }
 
 # Who may import a library; others are free.
 LIBRARIES = {
-    "flax": ("nn", "model", "finetune", "geometry", "schema", "pretrained", "protein"),
+    "flax": ("nn", "model", "heads", "finetune", "geometry", "schema", "pretrained", "protein"),
     "optax": ("finetune",),
+    "chex": ("finetune",),
     "orbax": ("pretrained",),
     "gemmi": ("protein", "data"),
     "pyhmmer": ("data",),
@@ -57,11 +63,22 @@ LIBRARIES = {
     "alphafold": ("cli",),
 }
 
+# Packages by what is imported of them, where the two names differ.
+PACKAGES = {
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "alphafold": "alphafold-colabfold",
+    "haiku": "dm-haiku",
+    "orbax": "orbax-checkpoint",
+    "yaml": "pyyaml",
+}
+OF_SCRIPTS = {"tokamax"}  # asks for a typeguard with which the command line does not start: see docs/speed.md
 
-def imports(path: Path) -> list[str]:
-    """Every module that a file imports, dotted."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+
+def imports(path: Path, inside: bool = True) -> list[str]:
+    """Every module that a file imports, dotted; `inside`: those too that a function imports when it is called."""
+    found, tree = [], ast.parse(path.read_text())
+    for node in ast.walk(tree) if inside else tree.body:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -90,6 +107,38 @@ def test_imports_go_down(path):
             assert other == here or FLOORS[other] < FLOORS[here], (
                 f"{here} (floor {FLOORS[here]}) imports {other} (floor {FLOORS[other]})"
             )
+
+
+@pytest.fixture
+def declared(monkeypatch):
+    """The packages of setup.py: (those always installed, those of extras)."""
+    given = {}
+    fake = types.SimpleNamespace(setup=lambda **options: given.update(options), find_packages=lambda **options: [])
+    monkeypatch.setitem(sys.modules, "setuptools", fake)
+    runpy.run_path(str(ROOT / "setup.py"))
+    name = lambda requirement: re.match(r"[\w.-]+", requirement)[0]
+    extras = (requirement for group in given["extras_require"].values() for requirement in group)
+    return {name(r) for r in given["install_requires"]}, {name(r) for r in extras}
+
+
+def test_every_import_is_declared(declared):
+    """Anywhere in the package, also where it is used; what a module needs to be imported is always installed."""
+    always, extras = declared
+
+    def undeclared(names, packages):
+        tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"af2jax", *OF_SCRIPTS}
+        return {PACKAGES.get(top, top) for top in tops} - packages
+
+    lacking = {str(path.relative_to(PACKAGE)): undeclared(imports(path), always | extras) for path in FILES}
+    assert not {path: names for path, names in lacking.items() if names}
+    lacking = {str(path.relative_to(PACKAGE)): undeclared(imports(path, False), always) for path in FILES}
+    assert not {path: names for path, names in lacking.items() if names}
+
+
+def test_every_dependency_has_its_licence(declared):
+    text = (ROOT / "third_party" / "README.md").read_text()
+    listed = {name for row in re.findall(r"^\| ([\w, -]+) \|", text, re.MULTILINE) for name in row.split(", ")}
+    assert declared[0] <= listed
 
 
 def test_files_have_one_subject_each():

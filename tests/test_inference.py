@@ -17,7 +17,7 @@ from af2jax.metrics import distogram, interface
 from af2jax.model.alphafold import AlphaFold
 from tests import support
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network for each shape")
 
 CONFIG = preset("tiny")
 MODEL, PARAMS = AlphaFold(CONFIG), support.rule_params(CONFIG)
@@ -123,14 +123,14 @@ def test_the_files(tmp_path):
     assert all("rank_002_tiny_seed_007" in f.name for f in files)
 
 
-def test_presets_that_differ_in_weights_alone_share_a_program():
+def test_presets_that_differ_in_weights_alone_share_a_program(monkeypatch):
+    monkeypatch.setattr(inference, "_pass", support.traced_at_most(inference._pass, 1))
     model, params = af2jax.load("tiny")
     features = af2jax.features("MKTAYIAK", model.config, cycles=1)
     other = model.clone(config=dataclasses.replace(model.config, name="other", num_recycle=7))
     first = af2jax.predict(model, params, features, num_recycle=0)
-    before = inference._pass.jitted._cache_size()
     second = af2jax.predict(other, params, features, num_recycle=0)
-    assert inference._pass.jitted._cache_size() == before and second.preset == "other"
+    assert second.preset == "other"
     np.testing.assert_array_equal(first.protein.positions, second.protein.positions)
 
 

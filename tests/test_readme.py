@@ -60,7 +60,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs every block of the README")
 def test_every_block_runs(folder, monkeypatch, capsys):
     snippets.own_registry(monkeypatch)
     classes = np.arange(len(read_chain("a.cif").aatype)) % 3

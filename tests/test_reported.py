@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.protein.files import Protein
 from tests.data import molecules
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network")
 
 TINY = preset("tiny")
 SEQUENCE = "MKTAYIAKQR"
@@ -59,7 +60,7 @@ def equal(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process")
 def test_t01_new_jax_breaks_installs():
     code = "import af2jax; af2jax.features('MKT', af2jax.load('tiny')[0].config); af2jax.finetune.fit"
     command = [sys.executable, "-W", "error::DeprecationWarning:af2jax", "-c", code]
@@ -184,7 +185,7 @@ def test_t18_every_array_is_loaded():
             af2jax.load("tiny", {key: value for key, value in flat.items() if key != missing})
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network and all losses")
 def test_t19_coordinates_far_from_the_origin(write):
     near = molecules.peptide(SEQUENCE)
     far = [dataclasses.replace(a, position=tuple(x + 1000 for x in a.position)) for a in near]
@@ -198,7 +199,7 @@ def test_t19_coordinates_far_from_the_origin(write):
 
 def test_t19_a_template_without_side_chains(homologue):
     outputs = forward(af2jax.load("tiny")[1], af2jax.features(SEQUENCE, TINY, templates=[homologue]))
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves(outputs))
+    chex.assert_tree_all_finite(outputs)
 
 
 def test_t20_numbers_that_are_not_finite_are_not_written(tmp_path):
@@ -244,7 +245,7 @@ def test_t26_the_seed_decides(write):
     assert equal(make(3), make(3)) and not equal(make(3), make(4))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains the small network")
 def test_t27_a_training_predicts_as_it_did_in_memory(write, tmp_path):
     write("a.pdb", molecules.pdb(molecules.peptide(SEQUENCE)))
     write("b.pdb", molecules.pdb(molecules.peptide(SEQUENCE[::-1])))

@@ -10,7 +10,7 @@ from af2jax.model.alphafold import AlphaFold
 from tests import support
 from tests.losses import examples
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network and its gradient")
 
 CONFIG = preset("tiny")
 PARAMS = support.rule_params(CONFIG)

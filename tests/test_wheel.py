@@ -17,7 +17,7 @@ sys.exit(main(["predict", "q.fasta", "--random-weights", "--out", "o", "--num-re
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("builds and installs the wheel")
 def test_the_wheel_outside_the_checkout(tmp_path):
     pytest.importorskip("build", reason="the package build is not installed")
     run = lambda *a, **k: subprocess.run([str(x) for x in a], check=True, cwd=tmp_path, **k)

@@ -1,5 +1,6 @@
 """Alignments and template hits of the queries of a command: searched for once, kept as files, used again."""
 
+import glob
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from typing import Annotated
 
 from tyro.conf import UseAppendAction
 
-from af2jax.cli.queries import Job
+from af2jax.cli.batch import identity
+from af2jax.data.queries import Job
 from af2jax.errors import InputError
 
 Progress = Callable[[str, int, float], None]
@@ -58,9 +60,9 @@ def alignment_for(job: Job, options: SearchOptions, folder: Path, progress: Prog
     if isinstance(job.query, Path):
         return job.query
     sources = {
-        "db": [_identity(path) for path in options.db],
-        "hhblits_db": [str(path.absolute()) for path in options.hhblits_db],
-        "mmseqs_db": [str(path.absolute()) for path in options.mmseqs_db],
+        "db": [identity(path) for path in options.db],
+        "hhblits_db": [_database(path) for path in options.hhblits_db],
+        "mmseqs_db": [_database(path) for path in options.mmseqs_db],
         "msa_server": options.msa_server,
     }
     return _kept(job, folder, ".a3m", {"query": job.query} | sources, lambda: _searched(job, options, progress))
@@ -85,7 +87,7 @@ def template_hits_for(
     text = read_text(alignment)
     if complex_header(text):
         raise InputError(f"{alignment} is the alignment of a complex; templates are searched for one chain at a time")
-    made_from = {"alignment": _identity(alignment), "seqres": _identity(seqres)}
+    made_from = {"alignment": identity(alignment), "seqres": identity(seqres)}
     make = lambda: template_hits(text, seqres, cpus=options.cpus, progress=progress)
     return _kept(job, folder, ".hits.sto", made_from, make)
 
@@ -158,6 +160,6 @@ def _kept(job: Job, folder: Path, suffix: str, made_from: dict, make: Callable[[
     return path
 
 
-def _identity(path: Path) -> list:
-    """What tells a file from another: where it is, and its size."""
-    return [str(path.absolute()), path.stat().st_size if path.exists() else 0]
+def _database(prefix: Path) -> list:
+    """What tells a database of several files, `prefix` and more, from another."""
+    return [prefix.name, *(identity(file) for file in sorted(prefix.parent.glob(f"{glob.escape(prefix.name)}*")))]

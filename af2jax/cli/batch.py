@@ -14,7 +14,7 @@ from af2jax.cli.locks import locked
 from af2jax.errors import InputError, machine
 from af2jax.files import file_name, write
 
-FAILURES = "failures.jsonl"
+FAILURES, DONE = "failures.jsonl", ".done.txt"
 LARGE = 2**26  # bytes
 Item = TypeVar("Item")
 
@@ -45,10 +45,11 @@ def is_done(out: Path, name: str, settings: Mapping) -> bool:
 
 
 def identity(path: Path) -> list:
-    """What tells a file from another: its name, and its SHA-256 or, where it is large, its size; None: no file."""
+    """What tells a file from another: its name, and its SHA-256 or, where it is large, size and time; None: no file."""
     try:
-        size = path.stat().st_size
-        return [path.name, hashlib.sha256(path.read_bytes()).hexdigest() if size < LARGE else size]
+        if (stat := path.stat()).st_size >= LARGE:
+            return [path.name, stat.st_size, stat.st_mtime_ns]
+        return [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
     except OSError:
         return [path.name, None]
 
@@ -62,15 +63,23 @@ def clear(out: Path, name: str) -> None:
             file.unlink()
 
 
-def finish(out: Path, name: str, settings: Mapping, files: Iterable[Path]) -> None:
-    """Says that a query is done, with which settings, and that these files came of it."""
+def finish(out: Path, name: str, settings: Mapping, files: Iterable[Path], answers: Sequence[Mapping] = ()) -> None:
+    """Says that a query is done, with which settings, that these files came of it, and what tuned heads answered."""
     done = {
         "af2jax": version("af2jax"),
         "query": name,
         "settings": settings,
         "files": [str(f.relative_to(out)) for f in files],
+        "answers": list(answers),
     }
     write(_marker(out, name), json.dumps(done, indent=1) + "\n")
+
+
+def answers(out: Path) -> list[dict]:
+    """What tuned heads answered of every query that is done in a folder: rows of `heads.summary`."""
+    markers = sorted(out.glob(f"*{DONE}"))
+    found = [_marked(out, marker.name.removesuffix(DONE)).get("answers") for marker in markers]
+    return [row for rows in found if isinstance(rows, list) for row in rows if isinstance(row, dict)]
 
 
 def note(out: Path, failed: Mapping[str, str], settled: Iterable[str] = ()) -> None:
@@ -98,7 +107,7 @@ def note_failures(path: Path, failures: Iterable[tuple[str, str]]) -> None:
 
 
 def _marker(out: Path, name: str) -> Path:
-    return out / f"{file_name(name)}.done.txt"
+    return out / f"{file_name(name)}{DONE}"
 
 
 def _marked(out: Path, name: str) -> dict:

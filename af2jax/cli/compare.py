@@ -1,4 +1,4 @@
-"""`af2jax compare`: a baseline against tuned networks and simple rivals, on the same targets."""
+"""`af2jax compare`: a baseline against tuned networks and simple baselines, on the same targets."""
 
 import sys
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from af2jax.errors import InputError
 class Compare:
     """Compare networks target by target: differences with intervals, tests, effect sizes, costs, and a plain verdict.
 
-    Simple rivals (commonest class or mean, nearest neighbour, ridge or logistic regression) are always in the table.
+    Simple baselines (majority class or mean, nearest neighbour, ridge or logistic regression) are always in the table.
     Exit codes: 0 all done, 2 bad input, 3 some targets failed.
     """
 
@@ -29,11 +29,11 @@ class Compare:
     general: Path | None = None
     """Data set that no run was tuned for, to see what was forgotten; all of it is folded."""
     activations: bool = False
-    """A further rival: regression on the activations of the baseline's trunk; folds what the runs learnt from, once."""
+    """A further baseline: regression on the activations of the first's trunk; folds what the runs learned from."""
     preset: str | None = None
     """Preset of parameters that are of no run; default that of the file's name, or model_1_ptm."""
     num_recycle: int | None = None
-    """Recycles; default as each run was validated, or the preset's number."""
+    """Recycles of every network; default those of the first, as it was evaluated or validated."""
     quiet: bool = False
     """No progress bar."""
     debug: bool = False
@@ -50,16 +50,17 @@ class Compare:
         for dataset in filter(None, (self.data, self.general)):
             read_dataset(dataset)  # what is wrong with it is said before weights are loaded
         with bar("evaluating", self.quiet) as progress:
-            how = (self.preset, self.num_recycle, progress)
-            found, lost = entries.shared(entries.read(self.runs, self.out, self.data, self.split, *how))
-            frozen = open_subject(found[0].path, self.preset, self.num_recycle) if self.activations else None
-            rivals, notes = entries.simple(found, frozen, progress)
+            read = entries.read(self.runs, self.out, self.data, self.split, self.preset, self.num_recycle, progress)
+            found, lost = entries.shared(read)
+            recycles = found[0].evaluation.subject["recycles"]
+            frozen = open_subject(found[0].path, self.preset, recycles) if self.activations else None
+            baselines, notes = entries.simple(found, frozen, progress)
             general = []
             if self.general:
                 paths = [Path(entry.path) for entry in found]
-                read = entries.read(paths, self.out / "general", self.general, "all", *how)
+                read = entries.read(paths, self.out / "general", self.general, "all", self.preset, recycles, progress)
                 general, _ = entries.shared(read)
-        page, verdicts = comparison.write(found, rivals, general, lost, notes, self.out)
+        page, verdicts = comparison.write(found, baselines, general, lost, notes, self.out)
         failed = {problem for entry in (*found, *general) for problem in entry.evaluation.problems}
         for name, reason in sorted(failed):
             print(f"failed: {name}: {reason}", file=sys.stderr)

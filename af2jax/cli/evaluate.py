@@ -16,7 +16,8 @@ class Evaluate:
     """Fold every target of a data set and compare it with what is known: a verdict, and a page that shows why.
 
     The folder has index.html, scores.json (which af2jax compare reads), residues.csv, plots/, tables/ and structures/.
-    Exit codes: 0 all done, 2 bad input, 3 some targets failed, 4 all did.
+    Where nothing is known of any target, the answers of new heads are in answers.csv and nothing is judged. Exit codes:
+    0 all done, 2 bad input, 3 some targets failed, 4 all did, or there was nothing to judge.
     """
 
     run_or_params: Positional[Path]
@@ -39,7 +40,7 @@ class Evaluate:
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
         from af2jax.report import assessment
-        from af2jax.report.evaluation import evaluate
+        from af2jax.report.evaluation import evaluate, save_answers
         from af2jax.report.subject import open_subject
 
         check_out(self.out)
@@ -50,6 +51,11 @@ class Evaluate:
         for name, reason in found.problems:
             print(f"failed: {name}: {reason}", file=sys.stderr)
         if not found.targets:
+            return 4
+        if not found.judged:
+            file = save_answers(found, self.out) if subject.heads else None
+            place = f"; what the heads answer is in {file}" if file else ", and the network has no new heads to answer"
+            print(f"nothing to judge: no item of {self.dataset} has a known structure or a label{place}")
             return 4
         page, verdicts = assessment.write(found, self.out)
         for verdict in verdicts:

@@ -69,13 +69,17 @@ class Finetune:
         return 0
 
     def fit(self, training, out: Path, resume: bool) -> None:
-        """One training; what changed is printed in the end."""
+        """One training; in the end its best validation is printed, and what to do with it."""
+        from af2jax.finetune.account import outcome
         from af2jax.finetune.loop import fit
 
         with self.bar() as (say, progress):
             fit(training, out, resume=resume, say=say, progress=progress)
         if first():
-            print((out / "changes.txt").read_text().rstrip())
+            print(outcome(out))
+            at, data = shlex.quote(str(out)), shlex.quote(training.data)
+            print(f"next: af2jax predict QUERY.fasta --params {at} --out predictions")
+            print(f"      af2jax evaluate {at} {data} --out evaluation")
 
     @contextmanager
     def bar(self):

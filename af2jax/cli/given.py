@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from af2jax.cli.alignments import Progress, SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.options import Inputs
-from af2jax.cli.queries import HITS, Job
 from af2jax.data.formats import PACKED, plain
+from af2jax.data.queries import HITS, Job
 from af2jax.errors import InputError
 from af2jax.files import file_name
 

@@ -16,7 +16,8 @@ class Inspect:
     debug: Annotated[bool, arg(help="Show a traceback for every error.")] = False
 
     def run(self) -> int:
-        from af2jax.finetune.run import is_run, report
+        from af2jax.finetune.account import report
+        from af2jax.finetune.run import is_run
         from af2jax.pretrained.load import report as report_file
 
         if is_run(self.params):

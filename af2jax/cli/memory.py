@@ -55,11 +55,11 @@ def longest(need: Mapping[int, int | float], room: int | float) -> int:
 
 
 def _need(model, params, features) -> int:
-    """Bytes of one pass: arguments, results, and what lies between."""
+    """Bytes of one pass."""
+    from af2jax.compilation import need
     from af2jax.inference import lower
 
-    plan = lower(model, params, features).compile().memory_analysis()
-    return plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
+    return need(lower(model, params, features).compile().memory_analysis())
 
 
 def _room() -> int:

@@ -1,6 +1,7 @@
 """The networks of a command: which presets, their weights, and the device that they run on."""
 
 import dataclasses
+import functools
 import hashlib
 import zipfile
 from pathlib import Path
@@ -103,9 +104,15 @@ class Networks:
             config = model.config
             templates = config.data.max_templates if config.template else 0
             data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
-            params = {scope: tree for scope, tree in params.items() if scope != "task_heads"}
             self._loaded[name] = model.clone(config=dataclasses.replace(config, data=data)), params
         return self._loaded[name]
+
+    @functools.cached_property
+    def taught(self):
+        """The sequences that taught the tuned heads (`heads.TrainedOn`), or None where they are not known."""
+        from af2jax.finetune.run import taught
+
+        return None if self.options.params is None else taught(self.options.params)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -115,6 +122,26 @@ class Networks:
         if self.options.params is None:
             return (RANDOM,)
         return (OWN,) if _is_run(self.options.params) and not training_of(self.options.params).params else ()
+
+    def calibrated(self, name: str) -> bool:
+        """Whether the pLDDT of a preset is the one that DeepMind calibrated: its parameters as published, or a run on
+        them that trained new heads alone.
+
+        Raises:
+            WeightsError: as of loading them.
+        """
+        from af2jax.config import preset
+        from af2jax.finetune.run import keeps_network, training_of
+        from af2jax.pretrained.export import is_exported
+        from af2jax.pretrained.load import find
+
+        place = self.options.params
+        while place is not None and _is_run(place):
+            began = training_of(place).params
+            if not began or not Path(began).exists() or not keeps_network(place):
+                return False
+            place = Path(began)
+        return place is not None and not preset(name).remark and not is_exported(find(place, name))
 
     def fingerprint(self, name: str) -> str:
         """What tells the weights of a preset from others.
@@ -128,14 +155,15 @@ class Networks:
 
     def _fingerprint(self, name: str) -> str:
         from af2jax.pretrained import npz, tree
-        from af2jax.pretrained.load import find
+        from af2jax.pretrained.load import HEADS, description_in, find
 
         if self.options.params is None:
             return "random"
         if _is_run(self.options.params):
             from af2jax.finetune.arrays import digest
 
-            return digest(tree.flatten(self[name][1])).hex()
+            model, params = self[name]
+            return hashlib.sha256(digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
         file = find(self.options.params, name)
         try:
             with zipfile.ZipFile(file) as archive:  # which states the CRC-32 of each array, at its end
@@ -143,6 +171,8 @@ class Networks:
         except (OSError, zipfile.BadZipFile):
             npz.read(file)  # says what is wrong
             raise
+        if description_in(file.parent)[0] == name:
+            entries += [part.read_bytes() for part in sorted(file.parent.glob(f"{HEADS}.*"))]
         return hashlib.sha256(repr(entries).encode()).hexdigest()
 
 

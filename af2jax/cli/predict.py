@@ -19,9 +19,10 @@ from af2jax.cli.memory import is_out_of_memory
 from af2jax.cli.networks import Networks, device, presets
 from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
-from af2jax.cli.queries import Job, content, query_files, read_queries
+from af2jax.cli.screen import TABLE, collect, screen
 from af2jax.cli.warnings import show_warnings
 from af2jax.constants.residues import RESTYPES
+from af2jax.data.queries import Job, content, query_files, read_queries
 from af2jax.errors import InputError, WeightsError, machine
 from af2jax.files import path_and_chain, tidy
 
@@ -57,6 +58,8 @@ class Predict:
     inputs: OmitArgPrefixes[Inputs] = field(default_factory=Inputs)
     sources: OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     results: OmitArgPrefixes[Results] = field(default_factory=Results)
+    answers_only: bool = False
+    """Ask the tuned heads of --params alone: no structures, one table (answers.csv), many queries a minute."""
     overwrite_existing_results: bool = False
     """Fold again what was done before."""
     shard: str = ""
@@ -71,6 +74,8 @@ class Predict:
             options.check()
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
+        if self.answers_only:
+            return screen(self)
         names, networks = presets(self.network), Networks(self.network, self.sampling)
         check_rank(self.results.rank, names)
         jobs, unread = read_queries(self.query, self.inputs.one_complex)
@@ -114,9 +119,14 @@ class Predict:
             logging.warning("%s does not say so: %s", self.out / batch.FAILURES, machine(error))
 
     def index(self) -> None:
-        """Writes the page of all that is done in the folder; one process at a time, so that the last has seen all."""
+        """Writes the page of all that is done in the folder, and the table of what tuned heads answer; one process at a
+        time, so that the last has seen all."""
         from af2jax.report.index import NAME, save_index
 
+        try:
+            collect(self.out)
+        except OSError as error:
+            logging.warning("%s is not written: %s", self.out / TABLE, machine(error))
         try:
             with locked(self.out / f".{NAME}.lock", wait=True):
                 save_index(self.out, self.out / batch.FAILURES)
@@ -190,7 +200,8 @@ class Predict:
             known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             told = lambda part, text: progress.at(name, part, text)
             found = fold(name, known, names, networks, self.sampling, self.results.keep(), told, notes)
-            said = self.save(task, known, found, networks.notes)
+            found = [(_near(prediction, networks, task.sequence), seed) for prediction, seed in found]
+            said = self.save(task, known, found, networks.notes, all(map(networks.calibrated, names)))
             batch.note(self.out, {}, [name])
             progress.done(name)
             return f"{said}{(left := progress.left()) and '; '}{left}"
@@ -226,11 +237,12 @@ class Predict:
                     of_complexes[0],
                 )
 
-    def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...]) -> str:
+    def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...], calibrated: bool) -> str:
         """Ranks, relaxes and writes the predictions of a query; what to say of it."""
         from af2jax.data.pipeline import load_alignment
+        from af2jax.heads import summary
         from af2jax.report.prediction import save_page
-        from af2jax.results import ranked, save_job
+        from af2jax.results import answers, ranked, save_job, table_names
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
@@ -246,13 +258,25 @@ class Predict:
             relaxed=relaxed,
             by=self.results.rank,
         )
-        files.append(save_page(order, files, self.out, self.results.naming, alignment))
-        batch.finish(self.out, task.job.name, task.settings, files)
+        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated))
+        heads = answers([prediction for prediction, _ in order])
+        tables = table_names(heads, task.job.name, self.results.naming)
+        batch.finish(self.out, task.job.name, task.settings, files, summary.rows(task.job.name, heads, tables))
         best = order[0][0]
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
         ptm += "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
         remark = "".join(f" ({note})" for note in notes)
-        return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{remark}"
+        said = "".join(f"; {answer}" for answer in heads.values())
+        return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
+
+
+def _near(prediction, networks: Networks, sequence: str):
+    """The prediction, its answers with how near the query is to what taught the heads."""
+    if not prediction.heads or networks.taught is None:
+        return prediction
+    near = networks.taught.nearest(sequence)
+    heads = {name: dataclasses.replace(answer, near=near) for name, answer in prediction.heads.items()}
+    return dataclasses.replace(prediction, heads=heads)
 
 
 def check_rank(rank: str, names: list[str]) -> None:

@@ -9,7 +9,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from af2jax.cli.alignments import SearchOptions, alignment_for, search_bar, template_hits_for
 from af2jax.cli.batch import note_failures
-from af2jax.cli.queries import Job, read_queries
+from af2jax.data.queries import Job, read_queries
 from af2jax.errors import InputError, machine
 
 

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from af2jax import schema
-from af2jax.config import PRESETS, Config
-from af2jax.constants.residues import GAP, LETTERS, UNKNOWN, encode
+from af2jax.config import PRESETS, Config, Data
+from af2jax.constants.residues import CODES, GAP, LETTERS, UNKNOWN, encode
 from af2jax.data import crop as window
 from af2jax.data import msa as msa_ops
 from af2jax.data import transforms
@@ -93,19 +93,38 @@ def example_of(
     size = crop or num
     residues = window.choose(rng, known, size, clamped)  # the last to be drawn: a window changes nothing else
     codes, deletions, own_cells = codes[kept], deletions[kept], own_cells[kept]
+    hidden, shown, data = _hidden(seed, num, config.data), known.aatype, config.data
+    if hidden is not None:
+        codes[0] = shown = np.where(hidden, UNKNOWN, known.aatype)
     profile = msa_ops.profile(codes)
     draws = [
-        transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data, own_cells)
+        transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, data, own_cells, hidden)
         for cycle in range(config.num_recycle + 1)
     ]
     stacked = transforms.stack_draws([draw.msa for draw in draws])
-    features = transforms.assembled(known.aatype, known.ids, stacked, config)
+    features = transforms.assembled(shown, known.ids, stacked, config)
+    if hidden is not None:
+        features = features.replace(aatype=np.where(hidden, CODES["A"], known.aatype).astype(np.int32))
+        draws[-1].true_msa[0] = known.aatype
     if templates is not None:
         features = features.replace(templates=templates)
     targets = _targets(known, features, draws[-1], clamped, own)
     features, targets = window.cut(features, targets, residues)
     features = transforms.pad(features, n_res=size, n_seq=n_seq, n_extra=n_extra)
     return schema.check(features), window.pad_targets(targets, n_res=size, n_seq=n_seq)
+
+
+def _hidden(seed: int, num: int, data: Data) -> np.ndarray | None:
+    """Which residues of the query are hidden in this example: bool [num]; None: it is not one of those that hide any.
+
+    The published masking (section 1.2.7) leaves the query in `target_feat`, so that without homologues the masked
+    residue need only be read there. Here it is X in all that is made of the sequence, the profile of the alignment
+    included, and the mask token in the query's row of every draw. The structure module builds alanine: backbone and CB
+    of X would be absent, and those of the true residue would come back with a recycle (the pseudo beta atom of glycine
+    is CA). Templates are left as they are.
+    """
+    rng = np.random.default_rng([seed, 0, 2])
+    return rng.random(num) < data.mask_fraction if rng.random() < data.mask_target else None
 
 
 def _targets(

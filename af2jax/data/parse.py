@@ -131,29 +131,44 @@ def read_text(path: str | os.PathLike) -> str:
         raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
 
 
-def parse_fasta(text: str, source: str) -> list[Record]:
+def parse_fasta(text: str, source: str, faults: list[tuple[Record, str]] | None = None) -> list[Record]:
     """The records of a FASTA text in their order: wrapped lines joined, letters upper case, a trailing "*" dropped.
 
     B, J, O, U, X and Z count as amino-acid letters. ":" is kept: it joins the chains of a complex (`split_chains`).
 
+    Args:
+        faults: gains (record without its sequence, reason) of each that cannot be used; None: such is an error.
+
     Raises:
         InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
-            acid, or two records of one name.
+            acid, two records of one name, or, in any case, an alignment: records of one width, some with gaps.
     """
     records: list[Record] = []
     lines: dict[str, int] = {}
-    for block in _blocks(text, source):
-        sequence = block.sequence
-        if found := re.search("[^A-Za-z:]", sequence):
-            raise InputError(f"{source}, {block.place(found.start())}: {odd_letter(found[0])}")
+    blocks = list(_split(text, source))
+    widths = {len(re.sub("[a-z.]", "", block.sequence)) for block in blocks}  # insertions have no column
+    aligned = len(widths) == 1 and any("-" in block.sequence for block in blocks)
+    for block in blocks:
         if block.name in lines:
             raise InputError(
                 f"{source}, lines {lines[block.name]} and {block.line}: two records are called "
                 f"{quote(block.name)}; rename one"
             )
         lines[block.name] = block.line
-        records.append(Record(block.name, sequence.upper(), block.line))
+        try:
+            records.append(_record(block, source))
+        except InputError as error:
+            if faults is None or aligned:
+                raise
+            faults.append((Record(block.name, "", block.line), str(error)))
     return records
+
+
+def _record(block: Block, source: str) -> Record:
+    sequence = _checked(block, source).sequence
+    if found := re.search("[^A-Za-z:]", sequence):
+        raise InputError(f"{source}, {block.place(found.start())}: {odd_letter(found[0])}")
+    return Record(block.name, sequence.upper(), block.line)
 
 
 def split_chains(sequence: str, source: str) -> list[str]:
@@ -285,14 +300,19 @@ def lines(text: str, source: str) -> Iterator[tuple[int, str]]:
 
 
 def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
-    """The records of a text; lines that begin with `comment` are left out."""
+    """The records of a text, each with a sequence; lines that begin with `comment` are left out."""
+    return (_checked(block, source) for block in _split(text, source, comment))
+
+
+def _split(text: str, source: str, comment: str = "") -> Iterator[Block]:
+    """The records of a text as they stand."""
     formats.refuse(text, source, "FASTA")
     block = None
     for number, line in lines(text, source):
         content = line.strip()
         if content.startswith(">"):
             if block:
-                yield _checked(block, source)
+                yield block
             block = Block(content[1:].strip(), number, [])
         elif not content:
             continue
@@ -307,7 +327,7 @@ def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
             raise InputError(f'{source}, line {number}: a sequence without a header; put a line ">name" before it')
     if block is None:
         raise InputError(f"{source} is empty: it has no record; give a header line and a sequence")
-    yield _checked(block, source)
+    yield block
 
 
 def _checked(block: Block, source: str) -> Block:

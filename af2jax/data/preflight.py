@@ -72,7 +72,8 @@ def check(
         strict: an item that cannot be used is an error.
 
     Raises:
-        InputError: a label is no column, nothing is left to train on, the items cannot be split, or `strict`.
+        InputError: a label is no column, or no item that is trained on knows it, nothing is left to train on, the items
+            cannot be split, or `strict`.
     """
     for name in labels:
         if name not in (known := columns(list(items))):
@@ -93,7 +94,7 @@ def check(
     kept, more = _apart(good)
     kept, unseen, notes = _classes(kept, labels)
     problems += more + unseen
-    notes += _parts(kept, groups)
+    notes += _labelled(kept, labels) + _parts(kept, groups)
     if not any(seen.item.split == "train" and seen.item.weight for seen in kept):
         why = f"; {problems[0][0].id} was left out: {problems[0][1]}" if problems else ""
         raise InputError(f"no item is left to train on: the split train is empty, or all of weight 0{why}")
@@ -111,14 +112,34 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
         features, targets = load(item, config, None, 0, labels)
     except InputError as error:
         return str(error)
-    for name, what in labels.items():
-        value = targets.labels[name]
-        if (value < 0).all() if what.classes else np.isnan(value).all():
-            return f'{item.where}: nothing is known in column "{name}"'
+    if labels and not any(_known(targets.labels[name], what) for name, what in labels.items()):
+        columns = f"column{'s'[: len(labels) > 1]} {', '.join(f'{name!r}' for name in labels)}".replace("'", '"')
+        return f"{item.where}: nothing is known in {columns}"
     if not labels and not targets.atom_mask.any():
         return f"{item.where}: no atom and no label is known; there is nothing to learn from"
     text = item.sequence or "".join(LETTERS[code] for code in features.aatype)
     return _Seen(item, text, targets.labels, 0 if targets.whole is None else len(targets.whole.seq_mask))
+
+
+def _known(value: np.ndarray, what: Label) -> bool:
+    """Whether a label is known anywhere."""
+    return bool(np.any(value >= 0 if what.classes else ~np.isnan(value)))
+
+
+def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> list[str]:
+    """Notes of labels that some items alone know.
+
+    Raises:
+        InputError: no item that is trained on knows one.
+    """
+    notes, trained = [], [seen for seen in good if seen.item.split == "train" and seen.item.weight]
+    for name, what in labels.items():
+        number = sum(_known(seen.labels[name], what) for seen in trained)
+        if trained and not number:
+            raise InputError(f'no training item knows a label in column "{name}"; give labels, or leave the head out')
+        if number < len(trained):
+            notes.append(f'"{name}": {number} of {len(trained)} training items know it; the others do not count for it')
+    return notes
 
 
 def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:

@@ -28,6 +28,7 @@ def draw_msa(
     profile: Float[np.ndarray, "N_res 22"],
     data: Data,
     own: Bool[np.ndarray, "N_row N_res"] | None = None,
+    hidden: Bool[np.ndarray, " N_res"] | None = None,
 ) -> Draw:
     """One random draw: cluster centres, masked; clusters over all other rows; a random part of those as extra rows.
 
@@ -36,9 +37,13 @@ def draw_msa(
 
     Args:
         own: where rows are no filling (`assembly.Assembly`): no loss asks for what is; None: everywhere.
+        hidden: the residues of row 0, the query, that become the mask token, and no others of it do; None: row 0 is
+            masked as the other rows are.
     """
     selected, rest = msa.sample(rng, len(codes), data.clusters)
     masked, bert_mask = msa.mask_bert(rng, codes[selected], profile, data.mask_fraction)
+    if hidden is not None:
+        masked[0], bert_mask[0] = np.where(hidden, msa.MASK, codes[0]), hidden
     extra, extra_deletions = codes[rest], deletions[rest]
     msa_mask, extra_mask = np.ones_like(masked, bool), np.ones_like(extra, bool)
     assignment = msa.nearest_clusters(masked, extra, msa_mask, extra_mask)

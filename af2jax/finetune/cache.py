@@ -20,8 +20,8 @@ from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 from af2jax.files import whole
 from af2jax.finetune.arrays import digest
-from af2jax.finetune.heads import SCOPE
 from af2jax.finetune.step import TrainState
+from af2jax.heads import SCOPE
 from af2jax.model.recycle import forward
 from af2jax.pretrained.tree import flatten
 from af2jax.schema import Features, Outputs
@@ -48,7 +48,7 @@ class Cache:
         params = {name: tree for name, tree in state.params.items() if name != SCOPE}
         pair = bool({"distogram", "pae"} & set(setup.read)) or any(head.source == "pair" for _, head in setup.heads)
         msa = "masked_msa" in setup.read
-        what = (FORMAT, setup.model, num_recycle, pair, msa)
+        what = (FORMAT, setup.model.clone(heads=()), num_recycle, pair, msa)
         self.key = hashlib.sha256(repr(what).encode() + digest(flatten(trunk))).digest()
 
         def compute(params: dict, features: Features) -> Outputs:

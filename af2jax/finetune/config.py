@@ -13,8 +13,8 @@ from pathlib import Path
 from af2jax.config import canonical
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError, nearest
-from af2jax.finetune.heads import Head
 from af2jax.finetune.rules import RECIPES
+from af2jax.heads import Head
 from af2jax.pretrained.load import PACKAGED
 
 
@@ -25,15 +25,16 @@ class Training:
     Attributes:
         data: a manifest or a folder of structures (`af2jax.data.dataset`).
         valid: another such table or folder to validate on; "": the items that `data` says, or a tenth of its own.
-        params: folder of DeepMind's files, or of an earlier run, whose new heads are left out; "mini": the parameters
-            that come with the package; "": random weights.
+        params: folder of DeepMind's files, or of an earlier run, whose new heads are left out unless `keep_heads`;
+            "mini": the parameters that come with the package; "": random weights.
         preset: the network.
         recipe: what trains (`af2jax.recipe`), unless `rules` are given.
         blocks: of the recipe "last_blocks".
         rank, targets: of the recipe "lora".
         rules: pairs (expression over paths, "train" | "lora" | "freeze"), in place of a recipe.
-        heads: new ones by name; each learns the label of its name.
-        classes: by head, the names of its classes where labels are words or letters.
+        heads: new ones by name; each learns the label of its name. Classes are given by number, or by name where labels
+            are words or letters.
+        keep_heads: the new heads of the run in `params` train further, beside those in `heads`.
         losses: weights by name; None: DeepMind's, and 1 for each new head.
         steps: updates tried.
         batch_size: examples of a step.
@@ -49,8 +50,11 @@ class Training:
         crop: residues.
         clusters, extra: rows of the MSA; 0: the preset's.
         clamped: share of the examples whose backbone FAPE is clamped; None: the preset's.
+        mask_target: share of the examples, in validation too, whose masked query residues are hidden in all that the
+            network reads, so that the masked-MSA loss means something without homologues; published: 0.
         dtype: of the trunk, "float32" or "bfloat16".
         chunk: rows of attention and transitions that are computed at a time, which saves memory; 0: all.
+        remat: compute each block again in the backward pass, which saves memory; false is quicker for a small network.
         seed: of everything that is drawn.
         draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
         cache: activations of the frozen trunk are computed once for each draw; where nothing but new heads and
@@ -75,7 +79,7 @@ class Training:
     targets: str = "attention"
     rules: tuple[tuple[str, str], ...] = ()
     heads: Mapping[str, Head] = field(default_factory=dict)
-    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keep_heads: bool = False
     losses: Mapping[str, float] | None = None
     steps: int = 1000
     batch_size: int = 1
@@ -93,8 +97,10 @@ class Training:
     clusters: int = 0
     extra: int = 0
     clamped: float | None = None
+    mask_target: float = 0.0
     dtype: str = "float32"
     chunk: int = 0
+    remat: bool = True
     seed: int = 0
     cache: bool = False
     cache_dir: str = ""
@@ -119,15 +125,14 @@ class Training:
             raise InputError(f'dtype = "{self.dtype}" is not known; give float32 or bfloat16')
         if self.ema is not None and not 0 < self.ema < 1:
             raise InputError(f"ema = {self.ema} must lie between 0 and 1")
+        if self.mask_target > 1:
+            raise InputError(f"mask_target = {self.mask_target} is a share of the examples; give 0 to 1")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate = {self.learning_rate} must be positive")
         if self.warmup >= self.steps:
             raise InputError(f"warmup = {self.warmup} must be below steps = {self.steps}")
         if self.cache and (self.dropout or self.num_recycle is None or not self.draws):
             raise InputError("cache = true needs dropout = false, a num_recycle and draws of 1 or more")
-        for name, names in self.classes.items():
-            if name not in self.heads or self.heads[name].classes != len(names):
-                raise InputError(f"classes.{name} names {len(names)} classes; heads.{name} must have as many")
 
     def to_dict(self) -> dict:
         """Every value, as JSON has it."""
@@ -176,6 +181,7 @@ _ZERO = (
     "extra",
     "chunk",
     "clamped",
+    "mask_target",
     "seed",
     "patience",
     "clip",
@@ -208,6 +214,8 @@ def located(training: Training, folder: Path) -> Training:
 def from_dict(values: Mapping, source: str) -> Training:
     """A training from a dictionary such as `Training.to_dict` makes.
 
+    "classes" may name the classes of heads that have their number: {"ss": ["H", "E", "C"]}.
+
     Raises:
         InputError: an unknown field (the message has the nearest known), a missing one, or a value of the wrong kind.
     """
@@ -215,6 +223,14 @@ def from_dict(values: Mapping, source: str) -> Training:
     heads = values.get("heads", {})
     if not isinstance(heads, Mapping):
         raise InputError(f"{source}: heads must be a table by head")
+    classes = values.pop("classes", {})
+    if not isinstance(classes, Mapping):
+        raise InputError(f"{source}: classes must be a table by head")
+    for name, names in classes.items():
+        given = heads.get(name)
+        if not isinstance(given, Mapping) or not isinstance(names, list | tuple) or given.get("classes") != len(names):
+            raise InputError(f"{source}: classes.{name} names {len(names)} classes; heads.{name} must have as many")
+        heads = heads | {name: given | {"names": names}}
     made = {name: _build(Head, head, f"{source}: heads.{name}") for name, head in heads.items()}
     return _build(Training, values | {"heads": made}, source)
 
@@ -239,6 +255,8 @@ def _value(value, kind, where: str):
     if value is None and type(None) in options:
         return None
     kind = options[0]
+    if isinstance(value, list | tuple) and any(typing.get_origin(option) is Sequence for option in options):
+        kind = Sequence[str]
     origin = typing.get_origin(kind) or kind
     if origin is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)

@@ -8,6 +8,7 @@ import time
 
 import jax
 
+from af2jax.compilation import need
 from af2jax.finetune import step as steps
 from af2jax.finetune.config import Training
 from af2jax.finetune.examples import Examples
@@ -67,14 +68,13 @@ def estimate(training: Training, watts: float = 0.0) -> str:
 
 
 def _memory(state, batch, key, training) -> int:
-    """Bytes that the compiled step holds: arguments, results and what lies between."""
+    """Bytes that the compiled step holds."""
     moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
     left = None if training.num_recycle is None else steps._recycles(training.num_recycle)
     analysis = (
         steps._train.jitted.lower(state.setup, moving, state.frozen, batch, key, left).compile().memory_analysis()
     )
-    used = analysis.argument_size_in_bytes + analysis.output_size_in_bytes + analysis.temp_size_in_bytes
-    return used - analysis.alias_size_in_bytes
+    return need(analysis)
 
 
 def _timed(state, batch, training) -> float:

@@ -19,17 +19,21 @@ from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
 from af2jax.finetune.step import TrainState
+from af2jax.heads import Head
+from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten
 
 CACHE = "cache"
-MAGNIFIED = (
+HELD = (
     f"no item has an alignment, so that Algorithm 10 divides {ALONE} by 1e-3 and its gradient is a thousandfold: "
-    f'put the rule ("{ALONE}", "freeze") before the others, or little else may be learnt'
+    f'it stays frozen; the rule ("{ALONE}", "train") would train it'
 )
 
 
 class Examples:
     """What a training learns from, and what it is validated on.
+
+    `magnified`: `ALONE` trains though no item has an alignment, and no rule names it.
 
     Raises:
         InputError: the data cannot be used (`preflight.check`), or heads and columns do not fit.
@@ -42,7 +46,7 @@ class Examples:
             other = [dataclasses.replace(item, split="valid") for item in read_dataset(training.valid)]
             items = [dataclasses.replace(item, split="train") for item in items] + other
         scored = state.setup.scored
-        labels = {name: _label(name, head, training.classes.get(name, ())) for name, head in scored.items()}
+        labels = {name: _label(name, head) for name, head in scored.items()}
         found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
         for item, reason in found.problems:
             logging.warning("%s is not used: %s", item.id, reason)
@@ -50,12 +54,15 @@ class Examples:
             logging.warning("%s", note)
         self.hash, self.report = found.hash, found.table()
         self.items, self.watched = found.part("train"), found.part("valid")
+        pairs = zip(found.items, found.sequences, strict=True)
+        self.taught = TrainedOn({item.id: sequence for item, sequence in pairs if item.split == "train"})
         self.num_train, self.num_valid = len(self.items), len(self.watched)
         used = [*self.items, *self.watched]
         templates = any(item.templates or item.aligned_templates for item in used)
         rows = any(item.msa for item in used)
-        if not rows and ALONE in flatten(state.trained):
-            logging.warning(MAGNIFIED)
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, mask_target=training.mask_target))
+        named = any(path == ALONE for path, _ in training.rules)
+        self.magnified = not rows and not named and ALONE in flatten(state.trained)
         self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates, found.whole)
         self.fixed = dataclasses.replace(self.loader, draws=1)
         self.cache = None
@@ -86,7 +93,7 @@ class Examples:
         return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
 
 
-def _label(name: str, head, names: tuple[str, ...]) -> Label:
+def _label(name: str, head: Head) -> Label:
     if head.kind == "pair" or head.outputs > 1:
         raise InputError(f'head "{name}": a table holds one value for each residue or chain; use a loop of your own')
-    return Label(head.kind == "residue", head.classes, tuple(names))
+    return Label(head.kind == "residue", head.classes, tuple(head.names))

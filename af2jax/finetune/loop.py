@@ -19,12 +19,13 @@ from af2jax.files import write
 from af2jax.finetune import run, sharding
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.curves import draw
-from af2jax.finetune.examples import Examples
-from af2jax.finetune.prepare import Prepared, prepare
+from af2jax.finetune.examples import HELD, Examples
+from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
+from af2jax.finetune.rules import ALONE
 from af2jax.finetune.step import TrainState, culprit, train_step
 from af2jax.finetune.summary import changes, summary
-from af2jax.finetune.watch import better, validate
+from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten
 from af2jax.processes import anywhere, first, lead
 
@@ -54,8 +55,9 @@ def fit(
     The validation of step 0 comes first: does the network do it as it is? A step that is not finite changes nothing
     and is named; `max_bad` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run that was
     stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with the same
-    devices). In the end it is proved that every frozen leaf is what it was. All devices of all processes share each
-    batch; the first process writes and speaks.
+    devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A start
+    that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is what
+    it was. All devices of all processes share each batch; the first process writes and speaks.
 
     Args:
         say: called with a line at every event.
@@ -67,22 +69,40 @@ def fit(
         InputError: bad settings or data, a directory that holds another run, or a training that is not finite.
         KeyboardInterrupt: it was stopped, and is saved.
     """
-    out, training = Path(out), located(training, Path())
+    out, training = Path(out), with_heads(located(training, Path()))
     devices = sharding.mesh()
     share = sharding.share(training.batch_size, devices)
-    lead(lambda: run.start(out, training, resume))
-    place, prepared = run.latest(out), prepare(training)
-    examples = Examples(training, prepared.state, out, share)
-    lead(lambda: run.describe(out, training, prepared, examples.hash, examples.report))
-    state, watch = prepared.state, Watch()
     if not first():
         say = progress = lambda *_: None
+    replanned: dict[str, list] = {}
+    lead(lambda: replanned.update(run.start(out, training, resume)))
+    try:
+        return _fit(training, out, devices, share, replanned, say, progress)
+    except BaseException:
+        if first() and run.latest(out) is None:
+            run.forget(out)
+        raise
+
+
+def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
+    """The training in a directory that is made."""
+    place, prepared = run.latest(out), prepare(training)
+    examples = Examples(training, prepared.state, out, share)
+    if examples.magnified:
+        say(HELD)
+        prepared = prepare(training, ALONE)
+    state, watch = prepared.state, Watch()
     if place is not None:
-        state, saved = run.restore(prepared, place)
+        state, saved = run.restore(state, place)
         watch = Watch(**saved["watch"])
-        say(f"goes on from step {int(state.step)}")
+    step = int(state.step)
+    lead(lambda: run.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
+    lead(lambda: examples.taught.save(out))
+    if place is not None:
+        say(f"goes on from step {step}{_replanned(replanned)}")
     state = sharding.replicate(state, devices)
-    lead(lambda: write(out / "summary.txt", f"{summary(prepared.params, prepared.labels)}\n"))
+    network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
+    lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
 
     with tempfile.TemporaryDirectory() as nowhere, stopping() as stop:
         record = Record(out if first() else nowhere, int(state.step), fresh=place is None)
@@ -95,13 +115,20 @@ def fit(
     return state
 
 
+def _replanned(changes: dict[str, list]) -> str:
+    """What to say where a run goes on by another plan."""
+    if not changes:
+        return ""
+    shown = ", ".join(f"{name} {old} to {new}" for name, (old, new) in changes.items())
+    return f", by another plan ({shown}): its bits are no longer those of the first plan"
+
+
 def _steps(training, out, prepared, examples, state, watch, record, stop, say, progress) -> TrainState:
     """All that are left, from `state` on."""
     keys = jax.random.key(training.seed)
-    save = lambda state, scores=None: run.save(out, training, state, asdict(watch), scores)
+    save = lambda state, found=None: run.save(out, training, state, asdict(watch), found)
     if record.fresh:
-        scores = _validation(training, examples, state, watch, record, say)
-        save(state, scores)
+        save(state, _validation(training, examples, state, watch, record, say))
     done = lambda: training.patience and watch.stale >= training.patience
     if done():
         return state
@@ -114,11 +141,11 @@ def _steps(training, out, prepared, examples, state, watch, record, stop, say, p
         progress(step + 1, training.steps, values)
         _look(training, out, examples, step, values, watch, save, state, say)
 
-        last, stopped, scores = step + 1 == training.steps, anywhere(stop()), None
+        last, stopped, found = step + 1 == training.steps, anywhere(stop()), None
         if last or (step + 1) % training.validate_every == 0:
-            scores = _validation(training, examples, state, watch, record, say)
-        if last or stopped or done() or (step + 1) % training.save_every == 0 or (scores and watch.stale == 0):
-            save(state, scores)
+            found = _validation(training, examples, state, watch, record, say)
+        if last or stopped or done() or (step + 1) % training.save_every == 0 or (found and watch.stale == 0):
+            save(state, found)
         if stopped and not last:
             say(f"stopped after step {step + 1} and saved")
             raise KeyboardInterrupt
@@ -147,11 +174,11 @@ def _look(training, out, examples, step, values, watch, save, state, say) -> Non
         raise InputError(f"{watch.bad} bad steps in a row, the last {reason}; the weights before them are saved")
 
 
-def _validation(training, examples, state, watch, record, say) -> dict[str, float]:
-    """Validates, and keeps account of the best."""
-    scores = validate(state, examples.valid(), training.num_recycle)
-    if not scores:
-        return {}
+def _validation(training, examples, state, watch, record, say) -> Validation | None:
+    """Validates, and keeps account of the best; None where there is nothing to validate on."""
+    found = validate(state, examples.valid(), training.num_recycle)
+    if not (scores := found.scores):
+        return None
     if training.monitor not in scores:
         raise InputError(f'monitor = "{training.monitor}" is not among what is validated: {", ".join(scores)}')
     step = int(state.step)
@@ -162,7 +189,7 @@ def _validation(training, examples, state, watch, record, say) -> dict[str, floa
         watch.stale += 1
     shown = {name: scores[name] for name in dict.fromkeys(("loss", training.monitor, "lddt_ca")) if name in scores}
     say(f"validation at step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
-    return scores
+    return found
 
 
 def _prove(prepared: Prepared, state: TrainState, out: Path) -> None:

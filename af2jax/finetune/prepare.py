@@ -6,14 +6,14 @@ from typing import NamedTuple
 import jax
 import optax
 
-from af2jax.config import preset
+from af2jax.errors import InputError
 from af2jax.finetune import lora, optimizer
 from af2jax.finetune.config import Training
-from af2jax.finetune.heads import SCOPE
 from af2jax.finetune.rules import label, recipe
+from af2jax.finetune.run import heads_of, network
 from af2jax.finetune.step import TrainState, init
-from af2jax.model.alphafold import AlphaFold
-from af2jax.nn.runtime import Runtime
+from af2jax.heads import SCOPE
+from af2jax.pretrained.tree import flatten, unflatten
 
 
 class Prepared(NamedTuple):
@@ -25,17 +25,24 @@ class Prepared(NamedTuple):
     rate: optax.Schedule
 
 
-def prepare(training: Training) -> Prepared:
+def prepare(training: Training, held: str = "") -> Prepared:
     """Loads the weights, says what trains, and makes adapters, heads and optimizer.
+
+    Args:
+        held: the path of a leaf that is frozen whatever the rules say, or "".
 
     Raises:
         InputError, WeightsError: a field does not fit the network or the weights.
     """
+    training = with_heads(training)
     model, params = network(training)
-    labels = label(params, rules(training))
+    own = {name: tree for name, tree in params.items() if name != SCOPE}
+    labels = label(own, rules(training))
+    if held:
+        labels = unflatten(flatten(labels) | {held: "freeze"})
     adapters = None
     if "lora" in jax.tree.leaves(labels):
-        adapters = lora.init(params, labels, training.rank, jax.random.key(training.seed))
+        adapters = lora.init(own, labels, training.rank, jax.random.key(training.seed))
     layers = None if training.layer_decay == 1 else optimizer.layerwise(model.config, training.layer_decay)
     updates = -(-training.steps // training.accumulate)
     warmup = training.warmup // training.accumulate
@@ -64,32 +71,23 @@ def prepare(training: Training) -> Prepared:
     return Prepared(state, params, labels, lambda step: schedule(step // training.accumulate))
 
 
+def with_heads(training: Training) -> Training:
+    """The training with the new heads of the run that it begins from, where it keeps them.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not training.keep_heads:
+        return training
+    kept = heads_of(training.params) if training.params else {}
+    if not kept:
+        raise InputError(f'keep_heads = true, but params = "{training.params}" has no new heads; give a run that has')
+    return dataclasses.replace(training, heads=kept | dict(training.heads))
+
+
 def rules(training: Training):
     """The rules or the recipe of a training."""
     if training.rules:
         return training.rules
     options = {"last_blocks": {"n": training.blocks}, "lora": {"targets": training.targets}}
     return recipe(training.recipe, **options.get(training.recipe, {}))
-
-
-def network(training: Training) -> tuple[AlphaFold, dict]:
-    """The network as it will be trained, and its first parameters; of an earlier run the best, without new heads."""
-    from af2jax.finetune.run import load  # here, because a run is read by preparing its own training
-
-    split = ()
-    if training.recipe == "last_blocks" and not training.rules:
-        blocks = preset(training.preset).evoformer.blocks
-        split = (max(blocks - training.blocks, 1), min(training.blocks, blocks - 1))
-    model, params = load(
-        training.preset,
-        training.params or None,
-        split=split,
-        key=jax.random.key(training.seed),
-        runtime=Runtime(dtype=training.dtype, chunk=training.chunk),
-    )
-    params = {name: tree for name, tree in params.items() if name != SCOPE}
-    data = preset(training.preset).data
-    rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
-    clamped = data.clamped if training.clamped is None else training.clamped
-    sizes = dataclasses.replace(data, clamped=clamped, **rows)
-    return AlphaFold(dataclasses.replace(model.config, data=sizes), model.runtime), params

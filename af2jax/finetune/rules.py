@@ -36,6 +36,8 @@ def recipe(name: str, **options) -> Recipe:
       keys, values and outputs), "all" kernels, or a regular expression over paths.
     - "bias_only": biases and the offsets of LayerNorm (Ben Zaken et al. 2022).
 
+    - "new_heads": nothing of DeepMind's, new heads alone.
+
     New heads train under every recipe.
 
     Raises:
@@ -51,7 +53,6 @@ def recipe(name: str, **options) -> Recipe:
 
 # of the outer product of the extra MSA: without alignments Algorithm 10 divides it by 1e-3, and so its gradient
 ALONE = "extra_msa/blocks/outer/out/bias"
-WITHOUT_ALIGNMENTS = ((ALONE, "freeze"), (".*", "train"))  # everything else trains
 HEADS = ("heads/.*", "train")
 STRUCTURE = ("structure/.*", "train")
 REST = (".*", "freeze")
@@ -77,6 +78,7 @@ def _lora(targets: str = "attention") -> Recipe:
 RECIPES = {
     "full": lambda: Recipe("full", ((".*", "train"),)),
     "heads": lambda: Recipe("heads", (HEADS, REST)),
+    "new_heads": lambda: Recipe("new_heads", (REST,)),
     "structure_and_heads": lambda: Recipe("structure_and_heads", (STRUCTURE, HEADS, REST)),
     "last_blocks": _last_blocks,
     "lora": _lora,

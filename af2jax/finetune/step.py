@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,16 +17,16 @@ import optax
 from flax import struct
 from jax.sharding import Mesh
 
+from af2jax import heads as task_heads
 from af2jax import losses as all_losses
 from af2jax.compilation import Jitted
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
 from af2jax.finetune import lora, norms, sharding, task_loss
-from af2jax.finetune.heads import SCOPE, TAKEN, Head
 from af2jax.finetune.optimizer import masked
 from af2jax.finetune.rules import join, paired, split, trains
 from af2jax.geometry.lddt import lddt
+from af2jax.heads import SCOPE, TAKEN, Head
 from af2jax.losses.symmetry import permute
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.heads import HEADS as LOGITS
@@ -40,9 +41,8 @@ LORA = "lora"  # the scope of adapters among what trains
 class Setup:
     """What does not change in a training, and is compiled into its step."""
 
-    model: AlphaFold
+    model: AlphaFold  # which describes the new heads
     optimizer: optax.GradientTransformation
-    heads: tuple[tuple[str, Head], ...]
     losses: tuple[tuple[str, float], ...] | None  # None: DeepMind's for the model's heads, and each new head by 1
     clip_example: float | None
     ema_decay: float | None
@@ -50,6 +50,11 @@ class Setup:
     dropout: bool = True
     norms: bool = False  # of the gradient, block by block, among the metrics
     mesh: Mesh | None = None  # the devices that share a batch (`sharding.replicate`); None: one
+
+    @property
+    def heads(self) -> tuple[tuple[str, Head], ...]:
+        """The new heads, with their names."""
+        return self.model.heads
 
     @property
     def scored(self) -> dict[str, Head]:
@@ -84,7 +89,7 @@ class TrainState:
     @property
     def params(self) -> dict:
         """The full tree, adapters merged, new heads under "task_heads"; copies, which later steps leave alone."""
-        return _whole(jax.tree.map(jnp.copy, self.trained), self.frozen)
+        return assembled(jax.tree.map(jnp.copy, self.trained), self.frozen)
 
     @property
     def ema_params(self) -> dict:
@@ -95,7 +100,7 @@ class TrainState:
         """
         if self.ema is None:
             raise InputError("there is no moving average; give finetune.init(ema=0.999)")
-        return _whole(jax.tree.map(jnp.copy, self.ema), self.frozen)
+        return assembled(jax.tree.map(jnp.copy, self.ema), self.frozen)
 
     @property
     def adapters(self) -> dict:
@@ -123,10 +128,11 @@ def init(
     Args:
         labels: from `af2jax.label`.
         optimizer: any optax transformation; it sees what trains, as a tree of paths.
-        heads: new ones, which start at zero and train whatever the labels say.
+        heads: new ones, which start at zero; those that `params` hold under "task_heads" go on from what they are.
+            Each that has a loss trains, whatever the labels say.
         adapters: from `af2jax.lora.init`, where labels say "lora".
         losses: weights by name, of `af2jax.losses.LOSSES` and of new heads; no others count, and a head without one
-            needs no labels and learns nothing. None: DeepMind's weights for the heads that the model has, and 1 for
+            needs no labels and stays as it is. None: DeepMind's weights for the heads that the model has, and 1 for
             each new head.
         form: "split" differentiates what trains alone, which saves work; "masked" differentiates everything and lets
             `finetune.masked` hold the rest. Given the same gradients both make the same updates bit for bit.
@@ -137,21 +143,29 @@ def init(
 
     Raises:
         InputError: labels of another tree, nothing to train, adapters missing, not asked for or of other kernels, a
-            head or a loss that does not fit the model.
+            head or a loss that does not fit the model, or parameters of heads that `heads` does not describe.
     """
     heads, config = dict(heads or {}), model.config
-    if SCOPE in params:
-        raise InputError("these parameters hold new heads already; give those of the network alone, and heads=")
-    new = task_heads.init(heads, config)
+    network, known = _apart(params), params.get(SCOPE, {})
+    if other := sorted(known.keys() - heads.keys()):
+        raise InputError(
+            f'the parameters hold the new head "{other[0]}", which heads= does not describe; add it '
+            "(heads=dict(model.heads)), or leave out the scope task_heads"
+        )
+    new = task_heads.init(heads, config) | known
+    task_heads.check({name: heads[name] for name in known}, known, config, "params")
     if losses is not None and not losses:
         raise InputError("losses={} leaves nothing to learn; give weights by name, or None for DeepMind's")
     all_losses.check(
         [name for name in losses or () if name not in heads],
         {name for name, size in vars(config.heads).items() if size},
     )
+    params, labels = network, _apart(labels)
     _check_adapters(params, labels, adapters, form)
     if heads:
-        params, labels = params | {SCOPE: new}, labels | {SCOPE: task_heads.label(new)}
+        learns = {name: losses is None or name in losses for name in heads}
+        own = {name: task_heads.label(new[name]) if learns[name] else _frozen(new[name]) for name in heads}
+        params, labels = params | {SCOPE: new}, labels | {SCOPE: own}
     trained, frozen = split(params, labels)
     counts = None
     if form == "masked":
@@ -167,6 +181,7 @@ def init(
         raise InputError('nothing trains: every label is "freeze", and there are no new heads')
     copy = lambda tree: jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
     trained = copy(trained)
+    model = model.clone(heads=tuple(heads.items()))
     weights = None if losses is None else tuple((name, float(weight)) for name, weight in losses.items())
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -175,8 +190,17 @@ def init(
         frozen=jax.tree.map(jnp.asarray, frozen),
         opt_state=copy(optimizer.init(trained)),
         ema=None if ema is None else copy(trained),
-        setup=Setup(model, optimizer, tuple(heads.items()), weights, clip_example, ema, counts, dropout, norms),
+        setup=Setup(model, optimizer, weights, clip_example, ema, counts, dropout, norms),
     )
+
+
+def _apart(tree: dict) -> dict:
+    """Parameters or labels of the network alone."""
+    return {name: inner for name, inner in tree.items() if name != SCOPE}
+
+
+def _frozen(tree: dict) -> dict:
+    return jax.tree.map(lambda _: "freeze", tree)
 
 
 def _check_adapters(params: dict, labels: dict, adapters: dict | None, form: str) -> None:
@@ -205,17 +229,18 @@ def train_step(
     `state` is consumed. The number of recycles is drawn from 0 to the preset's for each example, or `num_recycle`. The
     metrics are means over the batch: "loss", each term, "grad_norm" before the optimizer, and "skipped", which is 1
     where loss or gradient was not finite: then nothing but the counters has changed, and `culprit` says why;
-    "bad_example" is the index of the first example of the batch that was not finite, or -1.
+    "bad_example" is the index of the first example of the batch that was not finite, or -1. An example that does not
+    know the label of a new head does not count for that head: its loss is the mean over those that do, NaN without any.
 
     A state that is on several devices (`sharding.replicate`) takes of the batch what is this process's share; keys,
     metrics and indices are those of the whole batch, as on one device.
 
     Raises:
-        InputError: no batch, an example without residues, a wrong number of recycles, or labels of a new head that are
-            missing, misshapen, out of range or all unknown.
+        InputError: no batch, a leaf of it with another number of examples, an example without residues, a wrong number
+            of recycles, or labels of a new head that are missing, misshapen or out of range.
     """
     left = None if num_recycle is None else _recycles(num_recycle)
-    task_loss.check(state.setup.scored, batch[:2])
+    _check(state.setup, batch)
     if state.setup.mesh is not None:
         batch = sharding.global_batch(batch, state.setup.mesh)
     moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
@@ -227,10 +252,10 @@ def eval_step(state: TrainState, batch: tuple, num_recycle: int | None = None) -
     """(metrics, what new heads say) of a batch, without dropout and by the moving average where there is one.
 
     The number of recycles is the preset's, or `num_recycle`. Metrics have "lddt_ca" too, 0 to 100, of the observed
-    residues (NaN where there are none). Several devices all take the whole batch. Errors as in `train_step`.
+    residues. What no example knows is NaN. Several devices all take the whole batch. Errors as in `train_step`.
     """
     left = _recycles(state.setup.model.config.num_recycle if num_recycle is None else num_recycle)
-    task_loss.check(state.setup.scored, batch[:2])
+    _check(state.setup, batch)
     trained = state.trained if state.ema is None else state.ema
     return _evaluate(state.setup, trained, state.frozen, batch, left)
 
@@ -246,29 +271,43 @@ def culprit(metrics: dict) -> str | None:
     return f"not finite: {', '.join(wrong) or 'the gradient, though every loss is finite'}{where}"
 
 
+def _check(setup: Setup, batch: tuple) -> None:
+    """Raises InputError of labels that do not fit, and of a leaf whose leading axis is not the batch's."""
+    task_loss.check(setup.scored, batch[:2])
+    size, parts = len(batch[0].aatype), dict(zip(("features", "targets", "outputs"), batch, strict=False))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
+        try:
+            chex.assert_tree_shape_prefix(leaf, (size,))
+        except AssertionError as error:
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            message = f"{name} has shape {list(leaf.shape)}, expected [{size}, ...]: one for each example of the batch"
+            raise InputError(f"{message}; make one by af2jax.stack([example, ...])") from error
+
+
 def _recycles(num: int) -> np.int32:
     if num < 0:
         raise InputError(f"num_recycle={num} must be 0 or more")
     return np.int32(num)
 
 
-def _whole(trained: dict, frozen: dict) -> dict:
-    """All parameters, adapters merged into theirs."""
+def assembled(trained: dict, frozen: dict) -> dict:
+    """All parameters of what trains and what does not, adapters merged into theirs."""
     params = join({name: tree for name, tree in trained.items() if name != LORA}, frozen)
     return lora.merge(params, trained[LORA]) if LORA in trained else params
 
 
-def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
+def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key, shares: dict | None = None):
     """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example, which may bring the
-    trunk's outputs. Copies of a known chain change places to suit the prediction."""
+    trunk's outputs. Copies of a known chain change places to suit the prediction. `shares`: by what the loss of a new
+    head is multiplied."""
     features, targets, *known = example
-    params, heads = _whole(trained, frozen), dict(setup.heads)
+    params, heads = assembled(trained, frozen), dict(setup.heads)
     if known:
         outputs = known[0].replace(
             logits=logits(setup.model.config.heads, params.get("heads", {}), known[0], setup.read)
         )
     else:
-        outputs = forward(setup.model, {n: x for n, x in params.items() if n != SCOPE}, features, num_recycle, key)
+        outputs = forward(setup.model, _apart(params), features, num_recycle, key)
     weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
     own = {name: weights.pop(name) for name in heads if name in weights}
     if targets.whole is not None:
@@ -277,6 +316,7 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key):
     said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
     for name, weight in own.items():
         metrics[name] = task_loss.loss(heads[name], params[SCOPE][name], said[name], targets.labels[name], targets)
+        metrics[name] = metrics[name] * (1.0 if shares is None else shares[name])
         total += weight * metrics[name]
     ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
     return total, (metrics | {"loss": total}, said, ca)
@@ -288,13 +328,14 @@ def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
     size, most = len(batch[0].aatype), setup.model.config.num_recycle
 
     def mean(params, examples):
-        trained, frozen, num_recycle = params
+        trained, frozen, num_recycle, shares = params
 
         def add(total, inputs):
             example, key = inputs
             draw, dropout = jax.random.split(key)
             cycles = jax.random.randint(draw, (), 0, most + 1) if num_recycle is None else num_recycle
-            loss = lambda trained: _loss(setup, trained, frozen, example, cycles, dropout if setup.dropout else None)
+            noise = dropout if setup.dropout else None
+            loss = lambda trained: _loss(setup, trained, frozen, example, cycles, noise, shares)
             gradient, (metrics, *_) = jax.grad(loss, has_aux=True)(trained)
             norm = setup.norm(gradient)
             if setup.clip_example is not None:
@@ -305,8 +346,11 @@ def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
         return jax.lax.scan(add, jax.tree.map(jnp.zeros_like, trained), examples)
 
     examples = batch, jax.random.split(key, size)
-    gradient, (metrics, good) = sharding.shared(mean, setup.mesh)((trained, frozen, num_recycle), examples)
+    knowing = {name: known.sum() for name, known in _knowing(setup, batch).items()}
+    shares = {name: size / jnp.maximum(number, 1) for name, number in knowing.items()}  # the mean over what is known
+    gradient, (metrics, good) = sharding.shared(mean, setup.mesh)((trained, frozen, num_recycle, shares), examples)
     metrics, norm = jax.tree.map(jnp.mean, metrics), setup.norm(gradient)
+    metrics |= {name: jnp.where(number, metrics[name], jnp.nan) for name, number in knowing.items()}
     finite = good.all() & jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
 
     update = optax.with_extra_args_support(setup.optimizer).update
@@ -327,4 +371,15 @@ def _evaluate(setup: Setup, trained: dict, frozen: dict, batch, num_recycle):
         return metrics | {"lddt_ca": 100 * jnp.mean(lddt(ca, true, observed), where=observed)}, said
 
     metrics, said = jax.lax.map(one, batch)
-    return jax.tree.map(jnp.mean, metrics), said
+    metrics |= {name: jnp.where(known, metrics[name], jnp.nan) for name, known in _knowing(setup, batch).items()}
+    partial = {*setup.scored, "lddt_ca"}  # NaN where an example knows nothing
+    return {name: (jnp.nanmean if name in partial else jnp.mean)(x) for name, x in metrics.items()}, said
+
+
+def _knowing(setup: Setup, batch: tuple) -> dict[str, jax.Array]:
+    """By new head that has a loss, which examples of a batch know its label: bool [N_example]."""
+    targets = batch[1]
+    return {
+        name: task_loss.known(head, jnp.asarray(targets.labels[name]), targets.seq_mask)
+        for name, head in setup.scored.items()
+    }

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from af2jax.errors import InputError
-from af2jax.finetune.heads import Head, starts
+from af2jax.heads import Head, starts
 from af2jax.losses.auxiliary import cross_entropy
 from af2jax.nn.layers import masked_mean
 from af2jax.schema import Features, Targets
@@ -18,6 +18,14 @@ def present(head: Head, seq_mask):
     if head.kind == "pair":
         return seq_mask[..., :, None] & seq_mask[..., None, :]
     return seq_mask if head.kind == "residue" else seq_mask.any(-1)
+
+
+def known(head: Head, label, seq_mask):
+    """Which examples of a batch know a label of theirs: bool [N_example]."""
+    mask = present(head, seq_mask)
+    there = (label >= 0) if head.classes else ~jnp.isnan(label)
+    there = there.reshape(*mask.shape, -1).any(-1) & mask
+    return there.reshape(len(mask), -1).any(1)
 
 
 def loss(head: Head, params: dict, said: Array, label: Array, targets: Targets) -> Array:
@@ -38,7 +46,7 @@ def check(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
 
     Raises:
         InputError: no batch; an example without residues; labels that are missing, of the wrong shape or type, out of
-            range, or known for no residue of an example; one molecule where two bind. The message names the head.
+            range; one molecule where two bind. The message names the head.
     """
     features, targets = batch
     seq_mask = np.asarray(targets.seq_mask)
@@ -54,20 +62,18 @@ def check(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
         shape = mask.shape + (() if head.classes else (head.outputs,))
         if label.shape != shape and not (head.outputs == 1 and label.shape == mask.shape):
             raise InputError(f'labels["{name}"] have shape {list(label.shape)}, the head needs {list(shape)}')
-        known = _known(name, head, label).reshape(*mask.shape, -1).any(-1) & mask
-        if not (known := known.reshape(len(mask), -1).any(1)).all():
-            raise InputError(f'labels["{name}"]: nothing is known of example {int(np.argmin(known))} of the batch')
-        if head.kind == "binding" and not (several := np.asarray(starts(targets)).any(1)).all():
-            raise InputError(f'head "{name}": example {int(np.argmin(several))} of the batch is one molecule, not two')
+        _check_values(name, head, label)
+        alone = np.asarray(known(head, label, seq_mask)) & ~np.asarray(starts(targets)).any(1)
+        if head.kind == "binding" and alone.any():
+            raise InputError(f'head "{name}": example {int(np.argmax(alone))} of the batch is one molecule, not two')
 
 
-def _known(name: str, head: Head, label: np.ndarray) -> np.ndarray:
+def _check_values(name: str, head: Head, label: np.ndarray) -> None:
     if head.outputs:
         if label.dtype.kind not in "iuf" or np.isinf(label).any():
             raise InputError(f'labels["{name}"] hold what is no number; give numbers, and NaN where unknown')
-        return ~np.isnan(label)
+        return
     if label.dtype.kind not in "iu":
         raise InputError(f'labels["{name}"] are {label.dtype}; classes are integers from 0, -1 where unknown')
     if (wrong := label[(label < -1) | (label >= head.classes)]).size:
         raise InputError(f'labels["{name}"] hold {wrong[0]}; the head has classes 0 to {head.classes - 1}')
-    return label >= 0

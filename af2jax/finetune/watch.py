@@ -1,21 +1,37 @@
 """How good a training is on examples that it does not learn from."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.finetune.heads import Head
 from af2jax.finetune.step import TrainState, eval_step
 from af2jax.finetune.task_loss import present
+from af2jax.heads import Head
+from af2jax.heads.calibration import Calibration, calibrate
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
 
 
-def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | None = None) -> dict[str, float]:
-    """The mean of every metric over batches of one example, without dropout, by the moving average where there is one.
+@dataclass(frozen=True)
+class Validation:
+    """What a look at the validation part found.
 
-    A new head has what people read besides, of all its known labels together: "<head>/accuracy" of classes,
-    "<head>/rmse" and "<head>/spearman" of numbers. A metric that no example has is left out.
+    Attributes:
+        scores: the mean of every metric; a metric that no example has is left out.
+        calibration: of each head with classes, the temperature for its probabilities.
+    """
+
+    scores: dict[str, float]
+    calibration: dict[str, Calibration]
+
+
+def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | None = None) -> Validation:
+    """Scores over batches of one example, without dropout, by the moving average where there is one.
+
+    A new head has what people read besides, of all its known labels together: "<head>/accuracy" of classes, with
+    "<head>/calibration_error" as trained and "<head>/calibrated_error" after a temperature; "<head>/rmse" and
+    "<head>/spearman" of numbers.
     """
     metrics: dict[str, list[float]] = {}
     said: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -25,22 +41,29 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
             metrics.setdefault(name, []).append(float(value))
         for name, head in state.setup.scored.items():
             said.setdefault(name, []).append(known(head, np.asarray(answers[name]), batch[1].labels[name], batch[1]))
-    means = {name: float(np.nanmean(x)) for name, x in metrics.items() if not np.isnan(x).all()}
+    scores = {name: float(np.nanmean(x)) for name, x in metrics.items() if not np.isnan(x).all()}
+    calibration = {}
     for name, pairs in said.items():
+        head = state.setup.scored[name]
         answers, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        means |= {f"{name}/{key}": value for key, value in _scores(state.setup.scored[name], answers, labels).items()}
-    return means
+        own = _scores(head, answers, labels)
+        if head.classes:
+            proteins = np.repeat(np.arange(len(pairs)), [len(labels) for _, labels in pairs])
+            found = calibration[name] = calibrate(answers, labels, proteins)
+            own |= dict(zip(("calibration_error", "calibrated_error"), found.error, strict=True))
+        scores |= {f"{name}/{key}": value for key, value in own.items()}
+    return Validation(scores, calibration)
 
 
 def known(head: Head, answers: np.ndarray, labels: np.ndarray, targets) -> tuple[np.ndarray, np.ndarray]:
-    """(what the head says, the labels) where labels are known: classes [n], or numbers [n outputs]."""
+    """(what the head says, the labels) where labels are known: logits [n classes] and [n], or numbers [n outputs]."""
     mask = np.asarray(present(head, np.asarray(targets.seq_mask)))
     if head.classes:
         labels = np.asarray(labels)
         mask = mask & (labels >= 0)
-        return answers.argmax(-1)[mask], labels[mask]
-    labels = np.asarray(labels).reshape(answers.shape)
-    mask = mask & ~np.isnan(labels).any(-1)
+    else:
+        labels = np.asarray(labels).reshape(answers.shape)
+        mask = mask & ~np.isnan(labels).any(-1)
     return answers[mask], labels[mask]
 
 
@@ -50,8 +73,10 @@ def better(monitor: str, new: float, old: float | None) -> bool:
 
 
 def _scores(head: Head, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    if not len(labels):
+        return {}
     if head.classes:
-        return {"accuracy": float(np.mean(answers == labels))}
+        return {"accuracy": float(np.mean(answers.argmax(-1) == labels))}
     scores = {"rmse": float(np.sqrt(np.mean((answers - labels) ** 2)))}
     if len(labels) > 2 and head.outputs == 1 and min(np.ptp(answers), np.ptp(labels)) > 0:
         from scipy.stats import spearmanr

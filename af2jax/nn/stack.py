@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import flax.linen as nn
 
+UNROLLED = 8  # blocks that are compiled one by one where their inside is stored: a loop would copy all of it
+
 
 def stack(block: type[nn.Module], num: int, *, remat: bool, name: str = "blocks", **fields) -> Callable:
     """`num` copies of `block` in sequence, `x = block(x, *args)`; parameters gain a leading axis of length `num`."""
@@ -15,6 +17,7 @@ def stack(block: type[nn.Module], num: int, *, remat: bool, name: str = "blocks"
         in_axes=nn.broadcast,
         variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
+        unroll=1 if remat or num > UNROLLED else num,
     )
     return lambda x, *args: scan(block(**fields, name=name), x, args)[0]
 

@@ -51,7 +51,7 @@ def _follows(protein: Protein, plddts: Sequence[np.ndarray]) -> str:
     text = f"{which} has a mean of {best.mean():.1f}; {high.mean():.0%} of the residues are at 70 or above, where the "
     text += "backbone is mostly right. "
     text += (
-        f"Residues below 50 ({ranges(protein, low)}): treat as disordered or not predicted."
+        f"Residues below 50 ({ranges(protein, low)}): do not interpret their shape."
         if low.any()
         else "No residue is below 50."
     )

@@ -73,13 +73,16 @@ def _write(final: Path, step: int, leaves: dict[str, tuple[np.ndarray, str | Non
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def restore(path: str | os.PathLike, like: Mapping[str, Any] | None = None) -> tuple[dict, dict]:
+def restore(
+    path: str | os.PathLike, like: Mapping[str, Any] | None = None, part: str | None = None
+) -> tuple[dict, dict]:
     """(the arrays, the metadata) of a checkpoint, every byte of which was looked at.
 
     Args:
         path: the folder of one step.
         like: trees of arrays or `jax.ShapeDtypeStruct` by name; the result has their structure. Trees of other names
-            are not read, so that parameters can be had without the optimizer. None: {path: array} of all.
+            are not read, so that parameters can be had without the optimizer. None: {path: array}.
+        part: with `like` None, the name of the one tree to read; its paths are without that name. None: all.
 
     Raises:
         WeightsError: a file is damaged, missing or foreign, or the arrays are not those of `like`.
@@ -90,6 +93,8 @@ def restore(path: str | os.PathLike, like: Mapping[str, Any] | None = None) -> t
         stored = {name: entry for name, entry in stored.items() if name.partition("/")[0] in like}
         wanted = _by_path(like)
         _compare(path, {n: _described(shape, dtype, key) for n, (_, shape, dtype, key) in stored.items()}, wanted)
+    elif part is not None:
+        stored = {name: entry for name, entry in stored.items() if name.partition("/")[0] == part}
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     targets = {
         name: jax.ShapeDtypeStruct(shape, np.dtype(dtype), sharding=device)
@@ -104,7 +109,7 @@ def restore(path: str | os.PathLike, like: Mapping[str, Any] | None = None) -> t
             raise WeightsError(f"{path}: {leaf} is {dtype}{shape}, but was read as {value.dtype}{list(value.shape)}")
         found[leaf] = value if key is None else jax.random.wrap_key_data(value, impl=key)
     if like is None:
-        return found, manifest["metadata"]
+        return {n.removeprefix(f"{part}/"): x for n, x in found.items()}, manifest["metadata"]
     return jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in wanted]), manifest["metadata"]
 
 

@@ -1,8 +1,11 @@
 """Parameters back into DeepMind's files, as a directory that stock ColabFold and AlphaFold run."""
 
+import json
 import os
 import re
 import shutil
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,56 +14,94 @@ from absl import logging
 from af2jax.config import canonical, preset
 from af2jax.errors import InputError, WeightsError
 from af2jax.files import whole, write
+from af2jax.heads import SCOPE, Head, TrainedOn, check, describe, trained_on
 from af2jax.pretrained.deepmind import difference, from_deepmind, shapes, to_deepmind
-from af2jax.pretrained.load import checked, find, located
+from af2jax.pretrained.load import HEADS, checked, find, located
 from af2jax.pretrained.tree import flatten, join_stacks
 
-HEADS = "task_heads"  # the scope of parameters that DeepMind's networks do not have
+EXPORTED = b"exported by af2jax: not the parameters that DeepMind published"  # other programs do not read it
 
 
-def export(params: dict, name: str, out: str | os.PathLike, base: str | os.PathLike) -> list[Path]:
+def export(
+    params: dict,
+    name: str,
+    out: str | os.PathLike,
+    base: str | os.PathLike | None = None,
+    *,
+    heads: Mapping[str, Head] | None = None,
+    taught: TrainedOn | None = None,
+    num_recycle: int | None = None,
+) -> list[Path]:
     """Writes `params` as `params_<name>.npz` into the folder `out`, a complete set of its family, and says which files.
 
     ColabFold reads all five networks of a family whatever it is asked for, and unless a marker says that they are
     complete it downloads them again, over what is there: so the other four are copied from `base`, and the marker is
-    written last. New heads go into `heads.npz` beside. Everything is checked before anything is written, and every file
-    is written whole or not at all; what an earlier export left in `out` is replaced.
+    written last. New heads go into `heads.npz` beside, and what they are into `heads.json`. Everything is checked
+    before anything is written, and every file is written whole or not at all; what an earlier export left in `out` is
+    replaced.
 
     Args:
         params: of preset `name`, split or not; may hold new heads.
-        base: the folder of DeepMind's files that the parameters came from.
+        base: the folder of DeepMind's files that the parameters came from; not needed for a preset that stands alone,
+            such as "mini".
+        heads: what the new heads in `params` are, such as `dict(model.heads)`; without it their arrays are written and
+            a warning says that they cannot be asked.
+        taught: the sequences that the heads learnt from, for `trained_on.tsv`: answers say how near a query is to them.
+        num_recycle: that the heads were trained with; None: the preset's.
 
     Raises:
-        InputError: no such preset, or `out` is where the base files lie.
+        InputError: no such preset, `base` is missing, or `out` is where the base files lie.
         WeightsError: the tree is not that of `name`, holds numbers that are not finite, or `base` lacks a file.
     """
     name, out = canonical(name), Path(out)
-    network = {scope: tree for scope, tree in params.items() if scope != HEADS}
+    network, new = {n: tree for n, tree in params.items() if n != SCOPE}, params.get(SCOPE, {})
     _check_shapes(network, name)
     flat = {key: np.asarray(array, np.float32) for key, array in to_deepmind(network, name).items()}
     checked(flat, name, "the tree to export")
-    heads = {path: np.asarray(array) for path, array in flatten(params.get(HEADS, {})).items()}
-    if wrong := [path for path, array in heads.items() if not np.isfinite(array).all()]:
+    arrays = {path: np.asarray(array) for path, array in flatten(new).items()}
+    if wrong := [path for path, array in arrays.items() if not np.isfinite(array).all()]:
         raise WeightsError(f"the new heads hold numbers that are not finite, in {wrong[0]}")
-    base = located(Path(base))
-    if not base.is_dir():
-        raise WeightsError(f"{base} is no folder; give the one that holds DeepMind's files, to complete the set from")
-    others = {other: find(base, other) for other in _family(name) if other != name}
+    if heads is not None:
+        check(heads, new, preset(name), "the tree to export")
+    others = _others(name, base)
     if any(file.parent.resolve() == out.resolve() for file in others.values()):
         raise InputError(f"{out} holds the files that the parameters came from; export to another folder")
     marker = out / marker_of(name)
-    for stale in (marker, out / "heads.npz"):
+    for stale in (marker, out / f"{HEADS}.npz", out / f"{HEADS}.json", out / trained_on.FILE):
         stale.unlink(missing_ok=True)
-    written = [_save(out / f"params_{name}.npz", flat)]
+    written = [_save(out / f"params_{name}.npz", flat, EXPORTED)]
     for other, file in others.items():
         with whole(out / f"params_{other}.npz") as partial:
             shutil.copyfile(file, partial)
         written.append(out / f"params_{other}.npz")
+    if arrays:
+        written.append(_save(out / f"{HEADS}.npz", arrays))
+        _tell(", ".join(new), written[-1], heads is not None)
     if heads:
-        names = ", ".join(params[HEADS])
-        logging.warning("new heads (%s), which DeepMind's networks do not have, are in %s", names, out / "heads.npz")
-        written.append(_save(out / "heads.npz", heads))
+        described = describe(heads, name, num_recycle)
+        written.append(write(out / f"{HEADS}.json", json.dumps(described, indent=1) + "\n"))
+    if heads and taught:
+        written.append(taught.save(out))
     return [*written, write(marker, "")]
+
+
+def _tell(names: str, file: Path, described: bool) -> None:
+    """Where new heads lie, and whether they can be asked."""
+    silent = "" if described else "; nothing says what they are: give heads=dict(model.heads) and they answer"
+    logging.warning("new heads (%s), which DeepMind's networks do not have, are in %s%s", names, file, silent)
+
+
+def _others(name: str, base: str | os.PathLike | None) -> dict[str, Path]:
+    """The files of the other presets of the family of `name`, by preset."""
+    names = [other for other in _family(name) if other != name]
+    if base is None and not names:
+        return {}
+    if base is None:
+        raise InputError(f"{name} is one of five that are used together: give base, the folder of DeepMind's files")
+    folder = located(Path(base))
+    if not folder.is_dir():
+        raise WeightsError(f"{folder} is no folder; give the one that holds DeepMind's files, to complete the set from")
+    return {other: find(folder, other) for other in names}
 
 
 def _check_shapes(network: dict, name: str) -> None:
@@ -84,7 +125,23 @@ def marker_of(name: str) -> str:
     return f"download_complexes_multimer{version or '_v1'}_finished.txt" if several else "download_finished.txt"
 
 
-def _save(path: Path, arrays: dict) -> Path:
-    with whole(path) as partial, open(partial, "wb") as file:
-        np.savez(file, **arrays)
+def _save(path: Path, arrays: dict, comment: bytes = b"") -> Path:
+    with whole(path) as partial:
+        with open(partial, "wb") as file:
+            np.savez(file, **arrays)
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.comment = comment
     return path
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a file of parameters was written by `export`, so that it is not known to be DeepMind's as published.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == EXPORTED
+    except (OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from None

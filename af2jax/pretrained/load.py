@@ -1,21 +1,29 @@
 """Parameters from a file, a directory or from nothing, with an account of every array."""
 
+import dataclasses
 import functools
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
+from absl import logging
 
 from af2jax.config import PRESETS, Config, canonical, preset
+from af2jax.data.parse import read_text
 from af2jax.errors import InputError, WeightsError
+from af2jax.heads import SCOPE, Description, check, description
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import deepmind, npz
-from af2jax.pretrained.tree import split_stack
-from af2jax.schema import Features, Msa, Templates
+from af2jax.pretrained.tree import split_stack, unflatten
+from af2jax.schema import blank
 
 PACKAGED = {"mini": Path(__file__).parent / "weights"}  # presets whose parameters come with the package, and where
+
+NO_HEADS = Description("", {})
+HEADS = "heads"  # new heads in a folder: heads.npz are their arrays, heads.json says what they are
 
 
 def load(
@@ -30,7 +38,8 @@ def load(
 
     Args:
         name: a preset, in any spelling that `config.canonical` knows.
-        path: DeepMind's .npz, a directory that holds it (or a `params` directory that does), or Haiku's two-level tree;
+        path: DeepMind's .npz, a directory that holds it (or a `params` directory that does), or Haiku's two-level tree.
+            A directory that `af2jax.export` wrote brings the new heads of its preset too, in `model.heads`;
             "mini" is the directory of the parameters that come with the package. None, for the preset "mini" without a
             `key`, loads these; else it initialises at random, as section 1.11.4 of the supplement has it.
         split: the Evoformer as stacks of so many blocks, for example (44, 4).
@@ -39,7 +48,8 @@ def load(
 
     Raises:
         InputError: no such preset, or a wrong `split`.
-        WeightsError: the file is absent, damaged, unsafe, not finite, or not that of `name`.
+        WeightsError: the file is absent, damaged, unsafe, not finite, or not that of `name`; the description of new
+            heads and their arrays differ.
     """
     config = preset(name, split)
     model = AlphaFold(config, runtime)
@@ -50,7 +60,37 @@ def load(
     if isinstance(path, dict):
         return model, split_stack(checked(flat_tree(path), config.name, "the parameter tree"), split)
     file = find(Path(path), config.name)
-    return model, split_stack(checked(npz.read(file), config.name, str(file)), split)
+    params = split_stack(checked(npz.read(file), config.name, str(file)), split)
+    found = description_in(Path(path)) if located(Path(path)).is_dir() else NO_HEADS
+    return _with_heads(model, params, found, file.parent) if found.preset == config.name else (model, params)
+
+
+def description_in(path: Path) -> Description:
+    """The new heads of a folder that `af2jax.export` wrote, or of `params` in it.
+
+    Raises:
+        WeightsError: their description is damaged.
+    """
+    path = located(path)
+    for folder in (path, path / "params"):
+        if (file := folder / f"{HEADS}.json").is_file():
+            try:
+                return description.read(json.loads(read_text(file)), str(file))
+            except json.JSONDecodeError as error:
+                raise WeightsError(f"{file} is damaged ({error}); export again") from None
+        if (arrays := folder / f"{HEADS}.npz").is_file():
+            logging.warning("%s has no heads.json beside it, so its new heads do not answer; export again", arrays)
+    return NO_HEADS
+
+
+def _with_heads(model: AlphaFold, params: dict, found: Description, folder: Path) -> tuple[AlphaFold, dict]:
+    """The network and its parameters, with the new heads whose arrays lie in a folder."""
+    arrays = npz.read(folder / f"{HEADS}.npz")
+    own = unflatten({path: np.asarray(array, np.float32) for path, array in arrays.items()})
+    check(found.heads, own, model.config, str(folder))
+    recycles = model.config.num_recycle if found.num_recycle is None else found.num_recycle
+    config = dataclasses.replace(model.config, num_recycle=recycles)
+    return model.clone(config=config, heads=tuple(found.heads.items())), params | {SCOPE: own}
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -58,15 +98,6 @@ def initialise(config: Config, key: jax.Array) -> dict:
     """Random parameters (supplement, section 1.11.4); compiled once for each `config`."""
     features = blank(config)
     return AlphaFold(config).init(key, features.cycle(0), initial(features, config))["params"]
-
-
-def blank(config: Config) -> Features:
-    """The smallest features that the network accepts: one residue of nothing."""
-    ids, one, rows = np.zeros(1, np.int32), np.ones(1, bool), np.zeros((1, 1, 1), np.float32)
-    msa = Msa(np.zeros((1, 1, 1, 49), np.float32), rows > 0, rows.astype(np.int32), rows > 0, rows, rows)
-    templates = Templates(ids[None], np.zeros((1, 1, 37, 3), np.float32), np.zeros((1, 1, 37), bool), ~one)
-    target = np.zeros((1, config.target_features), np.float32)
-    return Features(ids, ids, one, ids, ids, ids, target, msa, templates)
 
 
 def located(path: Path) -> Path:

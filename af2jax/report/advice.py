@@ -14,7 +14,7 @@ import numpy as np
 from af2jax.data import splits
 from af2jax.data.dataset import COLUMNS, Item, is_file
 from af2jax.errors import InputError
-from af2jax.finetune.heads import TAKEN
+from af2jax.heads import TAKEN
 from af2jax.losses import LOSSES
 from af2jax.report import chains, leakage
 from af2jax.report.columns import Column
@@ -94,7 +94,7 @@ def _beside(item: Item, cell: str, out: Path) -> str:
 def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray) -> str:
     """A config for `af2jax finetune` in TOML, a comment with the reason beside each choice.
 
-    Targets whose names `finetune.heads` cannot have are left out, and a comment says so.
+    Targets whose names `heads` cannot have are left out, and a comment says so.
     """
     clusters = leakage.members(groups)
     split = parts(seen, groups)

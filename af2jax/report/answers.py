@@ -3,6 +3,7 @@
 import numpy as np
 
 from af2jax.metrics import classification
+from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
 from af2jax.plots import assess, panels
 from af2jax.report.evaluation import Evaluation, metric
@@ -16,10 +17,10 @@ HONEST = 0.1  # expected calibration error, above which a probability is no prob
 
 
 def verdict(evaluation: Evaluation, name: str) -> Verdict:
-    """Whether the head `name` beats always saying the same."""
+    """Whether the head `name` beats always predicting the same."""
     given = [t.answers[name] for t in evaluation.targets if name in t.answers and len(t.answers[name].label)]
     if not given:
-        return Verdict(OPEN, f"The data cannot tell whether {name} was learnt: no target has a label.")
+        return Verdict(OPEN, f"The data cannot tell whether {name} was learned: no target has a label.")
     label = np.concatenate([a.label for a in given])
     return _against_constant(evaluation, name, label, bool(evaluation.classes[name]))
 
@@ -43,20 +44,20 @@ def part(page: Page, evaluation: Evaluation, name: str) -> None:
 
 
 def _against_constant(evaluation: Evaluation, name: str, label: np.ndarray, classes: bool) -> Verdict:
-    """The head against the commonest class, or the median, of the very labels that it is judged by."""
+    """The head against the majority class, or the median, of the very labels that it is judged by."""
     if classes:
         constant, column = np.bincount(label.astype(int)).argmax(), f"{name}/accuracy"
-        rival = f"always saying {evaluation.classes[name][constant]}"
+        baseline = f"always predicting {evaluation.classes[name][constant]}"
         guess = lambda labels: float((labels == constant).mean())
     else:
         constant, column = float(np.median(label)), f"{name}/error"  # what has the least absolute error
-        rival = f"always saying the median, {constant:.3g}"
+        baseline = f"always predicting the median, {constant:.3g}"
         guess = lambda labels: float(np.abs(labels - constant).mean())
     labels = [t.answers[name].label if name in t.answers else np.zeros(0) for t in evaluation.targets]
     other = np.array([guess(x) if len(x) else np.nan for x in labels])
     found = paired(evaluation.column(column), other, evaluation.families)
-    known = evaluation.families[np.isfinite(other)]
-    return beats(found, metric(column).label, rival, metric(column).higher, len(np.unique(known)))
+    (judged,) = judge([found], [metric(column).higher])
+    return beats(found, judged, metric(column).label, baseline)
 
 
 def _classes(page: Page, name: str, classes: list[str], said: np.ndarray, label: np.ndarray) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.metrics.statistics import FEWEST, bootstrap
+from af2jax.metrics.statistics import bootstrap, fewest
 from af2jax.plots import assess
 from af2jax.report import answers, structures
-from af2jax.report.evaluation import Evaluation, metric, save
+from af2jax.report.evaluation import Evaluation, metric, primary, save
 from af2jax.report.page import Caption, Page
 from af2jax.report.strata import strata
 from af2jax.report.verdict import Verdict, transfers
@@ -35,19 +35,12 @@ def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
     return page.save(out), list(verdicts.values())
 
 
-def primary(evaluation: Evaluation) -> list[str]:
-    """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
-    heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in evaluation.classes.items()]
-    names = [*heads, "lddt_ca"]
-    return [name for name in names if np.isfinite(evaluation.column(name)).any()]
-
-
 def _notes(evaluation: Evaluation) -> list[str]:
     facts, data = evaluation.subject, evaluation.data
     kind = "the best checkpoint of a run" if facts["run"] else "parameters"
     return [
         f"{len(evaluation.targets)} targets of {data['path']} (split: {data['split']}), of "
-        f"{len({target.family for target in evaluation.targets})} families of relatives.",
+        f"{len({target.family for target in evaluation.targets})} families of homologues.",
         f"{facts['path']}: {kind}, {facts['preset']}, {facts['parameters']:,} parameters, {facts['recycles']} recycles"
         f", SHA-256 {facts['weights'][:16]}.",
     ]
@@ -66,13 +59,13 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
             "caution",
             f"All {len(evaluation.targets)} targets are of one family",
             "As in a scan of mutations. They are counted one by one, so that intervals and tests hold for other "
-            "variants of this family and for no other protein. If the run learnt from this family, look that it learnt "
-            "from none of these very sequences.",
+            "variants of this family and for no other protein. If the run learned from this family, look that it "
+            "learned from none of these very sequences.",
         )
     elif seen := [target.id for target in evaluation.targets if target.relative]:
         page.warning(
             "serious",
-            f"{len(seen)} of {len(evaluation.targets)} targets have relatives in what the run learnt from",
+            f"{len(seen)} of {len(evaluation.targets)} targets have homologues in what the run learned from",
             "30 % identity or more: what is measured on them says little about new proteins. Evaluate a split without.",
             seen,
         )
@@ -80,9 +73,9 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
         text = "The heads that learn them are not evaluated."
         page.warning("caution", f"The data have no column {', '.join(lost)}", text)
     families = len(np.unique(evaluation.families))
-    if families < FEWEST:
+    if families < (least := fewest()):
         text = (
-            f"With fewer than {FEWEST} no test can tell a difference from chance. Add proteins that are no relatives."
+            f"With fewer than {least} no test can tell a difference from chance. Add proteins that are no homologues."
         )
         page.warning("caution", f"Only {families} families", text)
 
@@ -100,12 +93,13 @@ def _groups(page: Page, evaluation: Evaluation) -> None:
             for group, mask in parts.items():
                 families = evaluation.families[mask]
                 interval = bootstrap(evaluation.column(name)[mask], families)
-                several = len(np.unique(families)) > 1  # one family has no interval
+                several = interval.families > 1  # one family has no interval
                 ends = interval[1:3] if several else (None, None)
-                rows.append((metric(name).label, by, group, interval.value, *ends, interval.count))
+                rows.append((metric(name).label, by, group, interval.value, *ends, interval.count, interval.families))
                 if name == names[0] and interval.count and several:
                     shown[f"{by}: {group}"] = interval[:3]
-    page.table("groups", ("metric", "by", "group", "mean", "95 % from", "to", "targets"), rows)
+    page.table("groups", ("metric", "by", "group", "mean", "95 % from", "to", "targets", "families"), rows)
+    page.text("Intervals of fewer than five families are too narrow.")
     if not shown:
         return
     first = metric(names[0])

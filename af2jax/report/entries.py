@@ -1,4 +1,4 @@
-"""What is compared: evaluations on the same targets, and the simple rivals that learn from the same data."""
+"""What is compared: networks run in one way on the same targets, and simple baselines that learn from the same data."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from af2jax.errors import InputError
 from af2jax.files import file_name
 from af2jax.finetune import run
 from af2jax.report import evaluation as evaluating
+from af2jax.report.baselines import Known, baselines
 from af2jax.report.evaluation import Answers, Evaluation, Target, head_numbers
 from af2jax.report.folds import copied
 from af2jax.report.observe import observe
-from af2jax.report.rivals import Known, rivals
 from af2jax.report.subject import Subject, labels_of, open_subject, trained_on
 
-HELIX, COPY = "one long helix", "nearest training chain"
+HELIX, COPY = "ideal helix", "nearest training chain"
 Progress = Callable[[int, int], object]
 
 
@@ -33,7 +33,7 @@ class Entry:
 
     name: str
     evaluation: Evaluation
-    path: str  # of the run or of the parameters; "" for a rival
+    path: str  # of the run or of the parameters; "" for a baseline
 
     @property
     def is_run(self) -> bool:
@@ -50,36 +50,52 @@ def read(
     recycles: int | None,
     progress: Progress,
 ) -> list[Entry]:
-    """An entry for each path: what `af2jax evaluate` wrote there, or else a run or parameters, evaluated into `out`.
+    """An entry for each path, all run in one way: what `af2jax evaluate` wrote there, or else evaluated into `out`.
+
+    An evaluation that was made with other recycles is made again, from the parameters that it was of.
 
     Args:
         dataset: None: that of the first run.
+        recycles: None: those of the first path.
 
     Raises:
-        InputError: something cannot be read, no item could be evaluated, or no data set is known.
+        InputError: something cannot be read, no item could be evaluated, no data set is known, or an evaluation would
+            have to be made again and its parameters are no longer there.
     """
     entries: list[Entry] = []
+    known = {path: evaluating.load(path) for path in paths if (path / evaluating.FILE).exists()}
     if dataset is None:
-        known = [evaluating.load(path).data["path"] for path in paths if (path / evaluating.FILE).exists()]
-        known += [run.training_of(path).data for path in paths if run.is_run(path)]
-        dataset = Path(known[0]) if known else None
+        sets = [found.data["path"] for found in known.values()]
+        sets += [run.training_of(path).data for path in paths if run.is_run(path)]
+        dataset = Path(sets[0]) if sets else None
+    if recycles is None and (baseline := known.get(paths[0])):
+        recycles = baseline.subject["recycles"]
     for path in paths:
-        if (path / evaluating.FILE).exists():
-            found = evaluating.load(path)
-            name = printable(path.resolve().name)
-            source = found.subject["path"]
-        else:
-            if dataset is None:
+        found = known.get(path)
+        name, source = printable(path.resolve().name), found.subject["path"] if found else str(path)
+        again = found is None or found.subject["recycles"] != recycles or found.subject["seed"] != evaluating.SEED
+        if again:
+            if found is None and dataset is None:
                 raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
-            subject = open_subject(path, preset, recycles)
-            found, name, source = evaluating.evaluate(subject, dataset, split, progress), subject.name, subject.path
+            if found and not Path(source).exists():
+                raise InputError(
+                    f"{path} was evaluated with {found.subject['recycles']} recycles and is to be compared with "
+                    f"{recycles}, but its parameters ({source}) are no longer there; give --num-recycle "
+                    f"{found.subject['recycles']}"
+                )
+            subject = open_subject(source, found.subject["preset"] if found else preset, recycles)
+            if found and subject.digest != found.subject["weights"]:
+                raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
+            recycles = subject.recycles
+            part = found.data["split"] if found and not split else split
+            found = evaluating.evaluate(subject, dataset or found.data["path"], part, progress)
         if not found.targets:
             item, reason = found.problems[0]
             raise InputError(
                 f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
             )
         name = unique(name, [entry.name for entry in entries])
-        if not (path / evaluating.FILE).exists():
+        if again:
             evaluating.save(found, out / "evaluations" / file_name(name))
         entries.append(Entry(name, found, source))
     return entries
@@ -117,41 +133,41 @@ def shared(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
 
 
 def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress) -> tuple[list[Entry], list[str]]:
-    """(the rivals, what could not be done): of every head, from what the first run that has it learnt from.
+    """(the baselines, what could not be done): of every head, from what the first run that has it learned from.
 
     Args:
-        frozen: the network whose activations a rival reads; None: no such rival.
+        frozen: the network whose activations a baseline reads; None: no such baseline.
     """
     found: dict[str, list[Target]] = {}
     notes, classes = [], {}
     for name in dict.fromkeys(name for entry in entries for name in entry.evaluation.classes):
         owner = next(e for e in entries if name in e.evaluation.classes)
         if not owner.is_run:
-            notes.append(f"{name}: no rivals, as {owner.path} is no run whose data could be read")
+            notes.append(f"{name}: no baselines, as {owner.path} is no run whose data could be read")
             continue
         training = run.training_of(owner.path)
-        label = labels_of(training)[name]
+        label = labels_of(training.heads, training)[name]
         items = trained_on(owner.path)
         try:
             learn = _learnt(items, name, label, frozen, progress)
         except InputError as error:
-            notes.append(f"{name}: no rivals ({error})")
+            notes.append(f"{name}: no baselines ({error})")
             continue
         targets = [t for t in owner.evaluation.targets if name in t.answers and len(t.answers[name].label)]
         if not learn or not targets:
-            notes.append(f"{name}: no rivals, as no protein that was learnt from has a label")
+            notes.append(f"{name}: no baselines, as no protein that was learned from has a label")
             continue
         singles = _asked(owner, targets, frozen) if frozen else {}
         ask = [Known(t.id, t.sequence, t.answers[name], singles.get(t.id)) for t in targets]
         classes[name] = owner.evaluation.classes[name]
-        for rival, answers in rivals(learn, ask, label.residue, label.classes).items():
-            made = found.setdefault(rival, [_blank(t) for t in owner.evaluation.targets])
+        for baseline, answers in baselines(learn, ask, label.residue, label.classes).items():
+            made = found.setdefault(baseline, [_blank(t) for t in owner.evaluation.targets])
             place = {target.id: i for i, target in enumerate(made)}
             for target, given in zip(targets, answers, strict=True):
                 old = made[place[target.id]]
                 both = old.answers | {name: given}
                 made[place[target.id]] = dataclasses.replace(old, answers=both, numbers=head_numbers(both))
-    out = [Entry(rival, _evaluation(entries[0], targets, classes), "") for rival, targets in found.items()]
+    out = [Entry(name, _evaluation(entries[0], targets, classes), "") for name, targets in found.items()]
     return [*out, *_helix(entries[0]), *_copy(entries, notes)], notes
 
 
@@ -164,7 +180,7 @@ def _blank(target: Target) -> Target:
 
 
 def _helix(first: Entry) -> list[Entry]:
-    """One long helix as the rival in structures."""
+    """One long helix as the baseline in structures."""
     prefix = "helix_"
     targets = [
         dataclasses.replace(
@@ -177,12 +193,12 @@ def _helix(first: Entry) -> list[Entry]:
 
 
 def _copy(entries: Sequence[Entry], notes: list[str]) -> list[Entry]:
-    """The nearest chain that the first run learnt from as the rival in structures; `notes` gains why there is none."""
+    """The nearest chain that the first run learned from, a baseline in structures; `notes` gains why there is none."""
     first, owner = entries[0], next((entry for entry in entries if entry.is_run), None)
     try:
         scores = copied(first.evaluation, trained_on(owner.path)) if owner else {}
     except InputError as error:
-        notes.append(f"no {COPY} as a rival ({error})")
+        notes.append(f"no {COPY} as a baseline ({error})")
         return []
     targets = [dataclasses.replace(_blank(t), numbers=scores.get(t.id, {})) for t in first.evaluation.targets]
     return [Entry(COPY, _evaluation(first, targets, {}), "")] if scores else []
@@ -200,7 +216,8 @@ def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | Non
         if not len(place):
             continue
         answers = Answers(np.zeros(0), label[place], place)
-        learn.append(Known(item.id, evaluating.sequence_of(item), answers, _single(frozen, item) if frozen else None))
+        single = _single(frozen, item) if frozen else None
+        learn.append(Known(item.id, "/".join(chain.chains), answers, single))
     return learn
 
 

@@ -24,7 +24,8 @@ from af2jax.data.pipeline import join_alignments
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.finetune.heads import Head
+from af2jax.heads import Answer, Head
+from af2jax.heads import read as read_answers
 from af2jax.metrics.classification import log_loss
 from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe
@@ -33,7 +34,8 @@ from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
 from af2jax.report.subject import Subject, splits_of, trained_on
 from af2jax.schema import Features, Targets
 
-FORMAT, FILE = 1, "scores.json"
+FORMAT, FILE = 2, "scores.json"
+SEED = 0  # of the draws of alignments, for every network, so that they see the same
 WORST = 3  # targets whose structures are kept
 HEAD_METRICS = {
     "accuracy": Metric("accuracy", True),
@@ -44,7 +46,7 @@ HEAD_METRICS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What a head says of a target where the label is known."""
+    """What a head predicts of a target where the label is known."""
 
     said: np.ndarray  # float [n classes] probabilities, or [n] numbers
     label: np.ndarray  # int [n] or float [n]
@@ -57,12 +59,13 @@ class Target:
 
     id: str
     sequence: str
-    family: int  # equal for relatives
-    relative: bool  # of something that the run learnt from
+    family: int  # equal for homologues
+    relative: bool  # whether a homologue was learned from
     numbers: dict[str, float]
     passes: list[list[float]]
     answers: dict[str, Answers]
     values: dict[str, str] = field(default_factory=dict)  # other cells of its row, for groups
+    split: str = ""  # "train", "valid" or "test", as its row or the run says
     chains: list[str] = field(default_factory=list)  # names, where there are several
     interfaces: list[dict] = field(default_factory=list)  # those of the known structure, as `docking.interfaces`
 
@@ -91,6 +94,12 @@ class Evaluation:
     pae: np.ndarray = field(default_factory=lambda: np.zeros((PAE_BINS, 2)))
     residues: list[tuple] = field(default_factory=list)  # (id, position, letter, lddt_ca, lddt, plddt, error, clashes)
     worst: list[Shown] = field(default_factory=list)
+    unjudged: dict[str, dict[str, Answer]] = field(default_factory=dict)  # by target of which nothing is known
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything is known of any target: a structure, or a label of a head."""
+        return len(self.unjudged) < len(self.targets)
 
     def column(self, name: str) -> np.ndarray:
         """A number of every target, NaN where it has none."""
@@ -106,6 +115,13 @@ class Evaluation:
     def scan(self) -> bool:
         """Whether all targets are of one family, so that what is found holds for it alone."""
         return len(self.targets) > 1 and len({target.family for target in self.targets}) == 1
+
+
+def primary(evaluation: Evaluation) -> list[str]:
+    """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
+    heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in evaluation.classes.items()]
+    names = [*heads, "lddt_ca"]
+    return [name for name in names if np.isfinite(evaluation.column(name)).any()]
 
 
 def metric(name: str) -> Metric:
@@ -166,12 +182,12 @@ def evaluate(
     family, relative = _families(subject, sequences)
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
+    unjudged: dict[str, dict[str, Answer]] = {}
     for done, item in enumerate(left):
         progress(done, len(left))
         make_room()
         size = bucket(len(sequences[item.id].replace("/", "")))
-        seed = subject.training.seed if subject.training else 0
-        loader = Loader(subject.model.config, size, labels, seed, 1, rows, templates)
+        loader = Loader(subject.model.config, size, labels, SEED, 1, rows, templates)
         try:
             features, targets = loader.example(item, 0)
             seen = observe(subject, features, item.id)
@@ -192,10 +208,13 @@ def evaluate(
             scores.passes.tolist(),
             answers,
             dict(item.values),
+            item.split,
             chains,
             interfaces(scores.docked, chains, seen.chain_tm),
         )
         found.append(target)
+        if not np.isfinite(numbers["lddt_ca"]) and not any(len(given.label) for given in answers.values()):
+            unjudged[item.id] = read_answers(subject.heads, seen.heads, features)
         pae += scores.pae
         residues += _rows(item.id, features, scores)
         if np.isfinite(numbers["lddt_ca"]):
@@ -207,7 +226,7 @@ def evaluate(
     data = {"path": str(dataset), "split": split, "without": lost}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
-    return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last)
+    return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last, unjudged)
 
 
 def _alignment(item: Item) -> np.ndarray | None:
@@ -218,12 +237,15 @@ def _alignment(item: Item) -> np.ndarray | None:
 
 
 def sequence_of(item: Item) -> str:
-    """The full sequence of an item, "/" between chains.
+    """The sequence on which the labels of an item are placed, "/" between chains.
+
+    That is the full one of its structure: the column `sequence` may hold the observed residues alone.
 
     Raises:
         InputError: its structure cannot be read.
     """
-    return item.sequence or "/".join(reading.read(item).chains)
+    placed = item.file is None or item.placed
+    return item.sequence if placed and item.sequence else "/".join(reading.read(item).chains)
 
 
 def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:
@@ -259,6 +281,8 @@ def facts(subject: Subject) -> dict:
         "weights": subject.digest,
         "parameters": subject.size,
         "recycles": subject.recycles,
+        "validated": subject.validated,
+        "seed": SEED,
         "run": subject.training is not None,
         "data": subject.training.data if subject.training else "",
     }
@@ -269,7 +293,7 @@ def _families(subject: Subject, sequences: dict[str, str]) -> tuple[dict[str, in
     learnt = []
     for item in trained_on(subject.path):
         try:
-            learnt.append(sequence_of(item))
+            learnt.append(item.sequence or sequence_of(item))  # its observed residues tell its family as well
         except InputError:
             continue
     groups = splits.clusters([*sequences.values(), *learnt]).tolist()
@@ -304,6 +328,21 @@ def save(evaluation: Evaluation, out: Path) -> None:
     show = lambda value: ("" if value != value else f"{value:.2f}") if isinstance(value, float) else value
     table.writerows([show(value) for value in row] for row in evaluation.residues)
     write(out / "residues.csv", text.getvalue())
+
+
+def save_answers(evaluation: Evaluation, out: Path) -> Path:
+    """Writes what the heads answer of targets of which nothing is known: a row for each residue, pair or whole."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("id", "head", "residue", "class", "probability", "value", "unit"))
+    for name, answers in evaluation.unjudged.items():
+        for head, answer in answers.items():
+            places = answer.values.ndim - 1
+            for row in answer.cells:
+                place, (best, *numbers) = "-".join(map(str, row[:places])), row[places:]
+                shown = (best, numbers[0], "") if answer.classes else ("", "", ";".join(map(str, row[places:])))
+                table.writerow((name, head, place, *shown, answer.unit))
+    return write(out / "answers.csv", text.getvalue())
 
 
 def load(out: Path) -> Evaluation:

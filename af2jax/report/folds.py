@@ -1,4 +1,4 @@
-"""The nearest chain that a run learnt from, as a rival in structures: what copying would reach."""
+"""The nearest chain that a run learned from, as a baseline in structures: what copying would reach."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ _backbone = jax.jit(quality.lddt_ca)
 def copied(evaluation: Evaluation, learnt: Sequence[Item]) -> dict[str, dict[str, float]]:
     """By id of the targets whose structure is known, what the nearest chain of `learnt` by sequence scores.
 
-    Its CA atoms are laid over the target by the alignment of the two sequences; residues that it does not have count as
+    Its CA atoms are placed on the target by the alignment of the two sequences; residues that it does not have count as
     wrong. {} where `learnt` has no structure.
 
     Raises:
@@ -66,9 +66,9 @@ def _known(items: Sequence[Item]) -> dict[str, Trace]:
 def scores(points: np.ndarray, placed: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> dict[str, float]:
     """Of CA atoms [N_res 3]; GDT and TM are shares of all residues that were observed."""
     both, more = placed & seen, bucket(len(truth)) - len(truth)
-    strewn = np.where(placed[:, None], points, AWAY * (1 + np.arange(len(points)))[:, None])
+    scattered = np.where(placed[:, None], points, AWAY * (1 + np.arange(len(points)))[:, None])
     pad = lambda x: np.pad(x, [(0, more)] + [(0, 0)] * (x.ndim - 1))
-    out = {"lddt_ca": float(_backbone(*map(pad, (strewn.astype(np.float32), truth, seen))).overall)}
+    out = {"lddt_ca": float(_backbone(*map(pad, (scattered.astype(np.float32), truth, seen))).overall)}
     part = both.sum() / max(seen.sum(), 1)
     for name, measure in (("gdt_ts", superposition.gdt_ts), ("tm", superposition.tm_score)):
         out[name] = float(part * measure(points, truth, both)) if both.sum() > 2 else 0.0

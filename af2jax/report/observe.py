@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from af2jax import heads as task_heads
 from af2jax.compilation import Jitted
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
-from af2jax.finetune.heads import SCOPE
+from af2jax.heads import SCOPE
 from af2jax.inference import network
 from af2jax.metrics import confidence, distogram, interface
 from af2jax.model.alphafold import initial
@@ -112,7 +112,10 @@ def observe(subject: Subject, features: Features, name: str) -> Observed:
         "PAE": said.get("pae", np.zeros((len(mask),) * 2))[mask][:, mask],
         "distogram": said.get("distances", np.zeros((len(mask),) * 2))[mask][:, mask],
         "activations": residues[mask],
-    } | {f'head "{head}"': value[mask] if value.ndim > 1 else value for head, value in heads.items()}
+    } | {
+        f'head "{head}"': value[mask] if value.ndim == 2 else value[mask][:, mask] if value.ndim > 2 else value
+        for head, value in heads.items()
+    }
     for what, values in looked.items():
         if not np.isfinite(values).all():
             raise InputError(f"{name}: the network's {what} are not finite; check the parameters and the precision")

@@ -3,6 +3,7 @@
 import io
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ from af2jax.plots.coverage import ENOUGH
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
-from af2jax.report import interfaces, markup
+from af2jax.report import heads, interfaces, markup
 from af2jax.report.page import MOST, SHOWN, Page
 from af2jax.report.viewer import trace, viewer
-from af2jax.results import Prediction
+from af2jax.results import Prediction, answers
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
 SHORTEST = 5  # residues of a stretch that is flagged
@@ -34,11 +35,48 @@ LIMITS = (
     "another quantity of thermodynamics. Ligands, ions, nucleic acids, membranes and modifications are not modelled, "
     "and a high score says that the network expects to be right, which an experiment alone can confirm."
 )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a low pLDDT can be taken for.
+
+    Attributes:
+        calibrated: whether it is the pLDDT that DeepMind published.
+        depth: int [N_res], sequences with a residue there, the query's included; None: no alignment.
+    """
+
+    calibrated: bool
+    depth: np.ndarray | None
+
+
+DISORDER = (
+    (
+        lambda e: not e.calibrated,
+        "Of these weights it is not known what a low pLDDT means: that it predicts disorder was shown for DeepMind's "
+        "parameters as published. Do not interpret the shape that these residues are drawn with.",
+    ),
+    (
+        lambda e: e.depth is None or e.depth.max() < 2,
+        "The network had no alignment, so that a low pLDDT says that it had too little to go by, and not that the "
+        "chain is disordered. Do not interpret the shape that these residues are drawn with.",
+    ),
+    (
+        lambda e: True,
+        "A pLDDT below {low} predicts disorder about as well as programs made for it (Tunyasuvunakool et al. 2021). Do "
+        "not interpret the shape that they are drawn with.",
+    ),
+)
 Ranked = Sequence[tuple[Prediction, int]]  # with their seeds, the best first
 
 
 def save_page(
-    predictions: Ranked, files: Sequence[Path], out: Path, naming: str, alignment: np.ndarray | None = None
+    predictions: Ranked,
+    files: Sequence[Path],
+    out: Path,
+    naming: str,
+    alignment: np.ndarray | None = None,
+    calibrated: bool = False,
 ) -> Path:
     """Writes the page of a job beside its other files, whole or not at all; its path.
 
@@ -48,16 +86,20 @@ def save_page(
         out: folder of the results.
         naming: "colabfold": `<job>_report.html`; "alphafold": `<job>/report.html`.
         alignment: int [N_seq N_res], codes of the rows (21: gap), the query first.
+        calibrated: whether the pLDDT of these networks is the one that DeepMind published.
     """
     stem = file_name(predictions[0][0].protein.name) + ("_" if naming == "colabfold" else "/")
-    plots = {kind: out / f"{stem}{kind}.png" for kind in ("plddt", "coverage", "pae")}
+    kinds = ("plddt", "coverage", "pae", *map(heads.plot_of, predictions[0][0].heads))
+    plots = {kind: out / f"{stem}{kind}.png" for kind in kinds}
     plots = {kind: path for kind, path in plots.items() if path in files}
     with whole(out / f"{stem}report.html") as partial:
-        partial.write_bytes(page(predictions, plots, alignment).html().encode("utf-8", "replace"))
+        partial.write_bytes(page(predictions, plots, alignment, calibrated).html().encode("utf-8", "replace"))
     return out / f"{stem}report.html"
 
 
-def page(predictions: Ranked, plots: dict[str, Path], alignment: np.ndarray | None = None) -> Page:
+def page(
+    predictions: Ranked, plots: dict[str, Path], alignment: np.ndarray | None = None, calibrated: bool = False
+) -> Page:
     """The page of a job; `plots` has the PNGs "plddt", "coverage" and "pae", or those of them that were drawn."""
     best = predictions[0][0]
     notes = dict.fromkeys(note for prediction, _ in predictions for note in prediction.protein.notes)
@@ -73,6 +115,8 @@ def page(predictions: Ranked, plots: dict[str, Path], alignment: np.ndarray | No
     out.section("Structure")
     out.raw(block, script)
     _ranks(out, predictions)
+    if found := answers([prediction for prediction, _ in predictions]):
+        heads.part(out, best.protein, found, figure, plots)
     out.section("Confidence at each residue")
     sure = int((best.plddt >= SURE).sum())
     whole = "the whole chain" if len(best.protein.names) == 1 else "every chain"
@@ -86,7 +130,7 @@ def page(predictions: Ranked, plots: dict[str, Path], alignment: np.ndarray | No
         f"{advice if sure else 'do not interpret this structure'}.",
     )
     _levels(out, best)
-    _disorder(out, best, depth)
+    _disorder(out, best, Evidence(calibrated, depth))
     out.raw(f"<details><summary>pLDDT by residue</summary>{markup.preformatted(letters(best))}</details>")
     if depth is not None:
         out.section("Alignment")
@@ -211,9 +255,9 @@ def _levels(out: Page, best: Prediction) -> None:
     out.table("levels", ("confidence", "pLDDT", "residues", "part"), rows, "Residues of rank 1 by confidence")
 
 
-def _disorder(out: Page, best: Prediction, depth: np.ndarray | None) -> None:
-    """Where the chain may be disordered, with the number of sequences that the network could go by there."""
-    protein, plddt = best.protein, best.plddt
+def _disorder(out: Page, best: Prediction, evidence: Evidence) -> None:
+    """Stretches of low pLDDT, what they may be, and the number of sequences that the network could go by there."""
+    protein, plddt, depth = best.protein, best.plddt, evidence.depth
     low, runs = plddt < LOW, stretches(best.protein, best.plddt)
     if not runs:
         few = f" Residues below it: {ranges(protein, low)}." if low.any() else ""
@@ -221,16 +265,16 @@ def _disorder(out: Page, best: Prediction, depth: np.ndarray | None) -> None:
         return
     flagged = np.zeros(len(plddt), bool)
     flagged[np.concatenate(runs)] = True
-    text = (
-        f"Residues {ranges(protein, flagged)}: a pLDDT below {LOW} predicts disorder about as well as programs made "
-        "for it (Tunyasuvunakool et al. 2021). Do not interpret the shape that they are drawn with."
-    )
-    if depth is not None and (shallow := sum(np.median(depth[run]) < ENOUGH for run in runs)):
+    line, follows = next((i, text) for i, (holds, text) in enumerate(DISORDER) if holds(evidence))
+    disordered = line == len(DISORDER) - 1
+    text = f"Residues {ranges(protein, flagged)}. {follows.format(low=LOW)}"
+    if disordered and (shallow := sum(np.median(depth[run]) < ENOUGH for run in runs)):
         text += (
             f" But {shallow} of the {len(runs)} stretches are covered by fewer than {ENOUGH} sequences, where a low "
             "pLDDT may as well mean that the network had too little to go by."
         )
-    title = f"Possibly disordered: {flagged.sum()} of {len(plddt)} residues, in {len(runs)} stretches"
+    what = "Possibly disordered" if disordered else f"pLDDT below {LOW}"
+    title = f"{what}: {flagged.sum()} of {len(plddt)} residues, in {len(runs)} stretches"
     out.warning("caution", title, text)
     runs = sorted(sorted(runs, key=len, reverse=True)[:SHOWN], key=lambda run: run[0])
     rows = []

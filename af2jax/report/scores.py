@@ -12,6 +12,7 @@ from af2jax.constants.atoms import CA
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics import quality, stereochemistry, superposition
 from af2jax.metrics.dockq import DockQ
+from af2jax.metrics.statistics import spearman
 from af2jax.protein.truth import truth
 from af2jax.report.docking import docked
 from af2jax.report.observe import Observed
@@ -20,6 +21,7 @@ from af2jax.schema import Features, Targets
 HELIX = (2.3, np.deg2rad(100), 1.5)  # radius in angstrom, turn and rise of each residue, of CA in an alpha helix
 CHI_NEAR = 40.0  # degrees, within which a side-chain angle counts as right
 PAE_WIDTH, PAE_BINS = 2.0, 16  # angstrom, of the table of predicted against true aligned errors
+APART = 6  # residues along a chain, below which two are neighbours, whose places nobody asks of PAE or contacts
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class Scores:
     """Of one target.
 
     Attributes:
-        numbers: by name of `METRICS`, "plddt", "ptm", "iptm", "length", "observed", and "helix_lddt_ca" and so on:
+        numbers: by name of `METRICS`, "pae_rank" (Spearman's correlation of PAE and true error), "plddt", "ptm",
+            "iptm", "length", "observed", and "helix_lddt_ca" and so on:
             those of one long alpha helix.
         residues: by name, float [N_res]: lddt_ca, lddt, plddt, error (angstrom after superposition), clashes.
         passes: float [N_pass N_layer], lDDT-CA by layer and pass.
-        pae: float [PAE_BINS 2], pairs whose predicted error falls in a bin, and the sum of their true errors.
-        moved: float [N_res 3], the CA of the prediction laid over the known structure.
+        pae: float [PAE_BINS 2], pairs whose predicted error falls in a bin, and the sum of their true errors; pairs
+            that are no neighbours (`APART`) alone.
+        moved: float [N_res 3], the CA of the prediction superposed on the known structure.
         aligned: float [N_res N_res], the true aligned error in angstrom.
         docked: DockQ of each native interface; None for one chain.
     """
@@ -123,11 +127,15 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
         **_helix(true_points, observed),
         "plddt_gap": _mean(np.abs(plddt - per_residue)[~np.isnan(per_residue)]),
         "pae_gap": np.nan,
+        "pae_rank": np.nan,
     }
     table = np.zeros((PAE_BINS, 2))
     if seen.pae is not None:
         said, found = seen.pae[aligned_mask], np.minimum(aligned[aligned_mask], 31.75)  # the last bin of PAE
         numbers["pae_gap"] = _mean(np.abs(said - found))
+        away = _apart(features)[aligned_mask]
+        said, found = said[away], found[away]
+        numbers["pae_rank"] = spearman(said, found)
         place = np.minimum(said // PAE_WIDTH, PAE_BINS - 1).astype(int)
         table = np.stack([np.bincount(place, w, PAE_BINS) for w in (np.ones(len(said)), found)], axis=1)
     lddts = np.where(observed, np.asarray(everything.per_residue), np.nan)
@@ -146,7 +154,7 @@ def helix(num: int) -> np.ndarray:
 
 
 def _helix(true_points: np.ndarray, observed: np.ndarray) -> dict[str, float]:
-    """What one long alpha helix scores, the rival of a network that knows nothing of a fold."""
+    """What one long alpha helix scores, the baseline of a network that knows nothing of a fold."""
     points = helix(len(true_points))
     return {
         "helix_lddt_ca": float(_backbone(points, true_points, observed).overall),
@@ -177,7 +185,13 @@ def _aligned(seen: Observed, known) -> tuple[np.ndarray, np.ndarray]:
     return error, mask[:, None] & mask[None]
 
 
+def _apart(features: Features) -> np.ndarray:
+    """bool [N_res N_res]: pairs of residues that are no neighbours along a chain."""
+    index, chain = np.asarray(features.residue_index), np.asarray(features.asym_id)
+    return (np.abs(index[:, None] - index[None]) >= APART) | (chain[:, None] != chain[None])
+
+
 def _moved(points: np.ndarray, true_points: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """The points laid over the true ones."""
+    """The points superposed on the true ones."""
     motion = superpose(points.astype(np.float64), true_points.astype(np.float64), observed)
     return points @ motion.rot.T + motion.trans

@@ -9,21 +9,18 @@ from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import GAP
 from af2jax.files import file_name, write
 from af2jax.geometry.superpose import superpose
-from af2jax.metrics.quality import Calibration, calibration
-from af2jax.metrics.statistics import bootstrap
+from af2jax.metrics.statistics import NARROW, bootstrap
 from af2jax.plots import assess, panels
 from af2jax.plots.coverage import ENOUGH, coverage
 from af2jax.protein.files import Protein
-from af2jax.report import interfaces
+from af2jax.report import interfaces, reliability
 from af2jax.report.evaluation import Evaluation, Shown
 from af2jax.report.page import Caption, Page
-from af2jax.report.scores import METRICS, PAE_WIDTH
-from af2jax.report.verdict import NO_FOLD
+from af2jax.report.scores import APART, METRICS, PAE_WIDTH
 from af2jax.report.viewer import steps, trace, viewer
 
 ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
-MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
-FAR, CONTACT, APART = 5.0, 8.0, 6  # angstrom of aligned errors and contacts; residues along the chain
+CONTACT = 8.0  # angstrom
 TABLE = ("lddt_ca", "lddt", "gdt_ts", "tm", "rmsd", "clashes", "chi1", "plddt")
 COMPLEX = ("dockq", "iptm")  # where there are several chains
 SAID = {"plddt": "pLDDT", "iptm": "ipTM"}
@@ -54,12 +51,18 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
             unit = f" ({metric.unit})" if metric.unit else ""
             spread = float(np.nanstd(values))
             best = "high" if metric.higher else "low"
-            rows.append((f"{metric.label}{unit}", *interval[:3], spread, best, interval.count))
-    headings = ("metric", "mean", "95 % from", "to", "spread", "good is", "targets")
-    page.table("metrics", headings, rows, "All targets; families are drawn together for the intervals")
+            rows.append((f"{metric.label}{unit}", *interval[:3], spread, best, interval.count, interval.families))
+    headings = ("metric", "mean", "95 % from", "to", "spread", "good is", "targets", "families")
+    narrow = "; fewer than five families: the intervals are too narrow" if rows and rows[0][-1] < NARROW else ""
+    page.table("metrics", headings, rows, f"All targets; families are drawn together for the intervals{narrow}")
     targets = [evaluation.targets[i] for i in order]
     shown = [*TABLE, *(name for name in COMPLEX if np.isfinite(evaluation.column(name)).any())]
-    headings = ("target", "residues", *(METRICS[n].label if n in METRICS else SAID[n] for n in shown), "relative seen")
+    headings = (
+        "target",
+        "residues",
+        *(METRICS[n].label if n in METRICS else SAID[n] for n in shown),
+        "homologue learned from",
+    )
     rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.relative) for t in targets]
     page.table("targets", headings, rows, "Each target, worst first")
     values = evaluation.column("lddt_ca")
@@ -78,107 +81,67 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
     )
 
 
-def calibrated(evaluation: Evaluation) -> Calibration:
-    """pLDDT against lDDT-CA over the residues of all targets."""
-    found, said = (np.array([row[column] for row in evaluation.residues], np.float64) for column in (3, 5))
-    return calibration(said, found, np.ones(len(found), bool))
-
-
 def _calibration(page: Page, evaluation: Evaluation) -> None:
-    found = calibrated(evaluation)
-    there = found.count > 0
+    of = reliability.plddt(evaluation)
+    found, there = of.found, of.found.count > 0
     page.number("plddt_calibration", found._asdict())
+    page.number("plddt_rank", of.rank._asdict())
     if not there.any():
         return
-    over = float(np.sum((found.predicted - found.found)[there] * found.count[there]) / found.count.sum())
-    way = "too sure of itself" if over > 0 else "too modest"
-    follows = (
-        f"The calibration error is {found.error:.1f} over {found.count.sum():,} residues: "
-        + (f"it is {way}; do not rank or filter by pLDDT without a new calibration." if found.error > MISMATCH else "")
-        + (
-            ""
-            if found.error > MISMATCH
-            else "yet it says nearly the same of all, which ranks nothing."
-            if there.sum() == 1
-            else "pLDDT may be used to rank and to filter."
-        )
-        + ("" if np.isnan(found.spearman) else f" Spearman's correlation is {found.spearman:.2f}.")
-    )
+    follows = reliability.plddt_sentence(of)
     page.figure(
         "plddt_calibration",
         assess.curves(
             {"residues": (found.predicted[there], found.found[there])},
-            ("pLDDT (said)", "lDDT-CA (found)"),
+            ("pLDDT (predicted)", "lDDT-CA (observed)"),
             diagonal=100,
         ),
         Caption(
-            "What the network says of each residue (pLDDT) against what is found (lDDT-CA); a perfect one is the "
-            "dotted diagonal.",
+            "The lDDT-CA that the network predicts of each residue (pLDDT) against the observed one; a perfect network "
+            "is the dotted diagonal.",
             "Means in ten bins of pLDDT, over all observed residues that have neighbours.",
             follows,
         ),
     )
-    if found.error > MISMATCH:
+    if found.error > reliability.MISMATCH:
         page.warning("caution", "pLDDT is not to be trusted on these proteins", follows)
 
 
 def _aligned(page: Page, evaluation: Evaluation) -> None:
-    pairs, errors = evaluation.pae.T
-    if not pairs.sum():
+    if (of := reliability.pae(evaluation)) is None:
         return
-    there = pairs > 0
-    x = (np.arange(len(pairs)) + 0.5) * PAE_WIDTH
-    mean = errors[there] / pairs[there]
-    sure = pairs[: int(FAR // PAE_WIDTH) + 1].sum()
-    gap = float(np.sum(np.abs(mean - x[there]) * pairs[there]) / pairs.sum())
-    page.number("pae_calibration", {"predicted": x[there], "found": mean, "pairs": pairs[there]})
+    page.number("pae_calibration", {"predicted": of.middle, "found": of.true, "pairs": of.pairs})
+    page.number("pae_rank", of.rank._asdict())
     page.figure(
         "pae_calibration",
-        assess.curves({"pairs": (x[there], mean)}, ("PAE (said, angstrom)", "true error (angstrom)"), diagonal=32),
+        assess.curves(
+            {"pairs": (of.middle, of.true)}, ("PAE (predicted, angstrom)", "true error (angstrom)"), diagonal=32
+        ),
         Caption(
-            "The aligned error that the network expects of a pair of residues (PAE) against the true one.",
-            f"Means in bins of {PAE_WIDTH:g} angstrom over all {pairs.sum():,.0f} pairs; true errors count up to "
-            "31.75, where the last bin of PAE lies.",
-            f"On average the two are {gap:.1f} angstrom apart, and {sure / pairs.sum():.0%} of the pairs are said to "
-            f"be within {FAR + 1:g}: "
-            + (
-                "it trusts nothing, so that PAE tells no part from another."
-                if sure < 0.01 * pairs.sum()
-                else "PAE may guide what to trust."
-                if gap < FAR
-                else "do not cut domains by PAE here."
-            ),
+            "The aligned error that the network predicts of a pair of residues (PAE) against the true one.",
+            f"Means in bins of {PAE_WIDTH:g} angstrom over {of.pairs.sum():,.0f} pairs {APART} or more residues apart "
+            "or of two chains; true errors count up to 31.75, where the last bin of PAE lies.",
+            reliability.pae_sentence(of),
         ),
     )
 
 
 def _forms(page: Page, evaluation: Evaluation) -> None:
-    passes = np.array([target.passes for target in evaluation.targets], float)
-    known = np.isfinite(passes).all((1, 2))
-    if not known.any():
+    if (of := reliability.recycling(evaluation)) is None:
         return
-    mean = passes[known].mean(0)  # [N_pass N_layer]
+    mean = of.mean
     layers = np.arange(1, mean.shape[1] + 1)
-    gain, first = mean[-1, -1] - mean[0, -1], mean[0, 0]
     series = {
         f"pass {i + 1}": (layers, mean[i]) for i in dict.fromkeys((0, *range(1, min(len(mean), 3)), len(mean) - 1))
     }
-    more = gain > 0.5
+    page.number("recycling", of.found.difference._asdict())
     page.figure(
         "forms",
         assess.curves(series, ("layer of the structure module", "mean lDDT-CA"), whole=True),
         Caption(
             f"lDDT-CA after each layer of the structure module, in each of {len(mean)} passes through the network.",
-            f"Means of {known.sum()} targets; a pass starts from the result of the one before.",
-            f"From {first:.1f} after the first layer of the first pass to {mean[-1, -1]:.1f} at the end; recycling "
-            f"changed it by {gain:+.1f}: "
-            + (
-                "keep recycling."
-                if more
-                else "no fold forms, so that recycles are not the question."
-                if mean[-1, -1] < NO_FOLD
-                else "fewer recycles would do, and training can use none."
-            ),
+            f"Means of {of.targets} targets; a pass starts from the result of the one before.",
+            reliability.recycling_sentence(of),
         ),
     )
 
@@ -204,8 +167,8 @@ def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
         scene = {"name": f"{shown.target.id} (lDDT-CA {shown.target.numbers['lddt_ca']:.1f})", "traces": tubes}
         scenes.append(scene | {"steps": _formed(shown, ROOM // len(evaluation.worst))})
     page.text(
-        "The prediction (thick) is laid over the known structure (thin, grey). Drag to rotate, wheel or pinch to zoom; "
-        "the slider goes back through the layers of the structure module and the passes that made it. "
+        "The prediction (thick) is superposed on the known structure (thin, grey). Drag to rotate, wheel or pinch to "
+        "zoom; the slider goes back through the layers of the structure module and the passes that made it. "
         f"The files beside this page: {', '.join(files)}. A trajectory has a model for each layer of the structure "
         "module in each pass."
     )
@@ -274,7 +237,7 @@ def _distances(page: Page, shown: Shown) -> None:
     page.figure(
         "worst_contacts",
         assess.maps(
-            {"said by the distogram": contacts, "known": np.where(np.isfinite(true), true < CONTACT, np.nan)},
+            {"predicted by the distogram": contacts, "known": np.where(np.isfinite(true), true < CONTACT, np.nan)},
             "contact (probability)",
             (0, 1),
             "Blues",
@@ -341,7 +304,7 @@ def _errors(page: Page, shown: Shown) -> None:
     rows = np.asarray(shown.features.seq_mask)
     said, true = shown.seen.pae[rows][:, rows], shown.scores.aligned
     both = np.isfinite(true)
-    hidden = float(((said < FAR) & (true > 2 * FAR))[both].mean())
+    hidden = float(((said < reliability.FAR) & (true > 2 * reliability.FAR))[both].mean())
     page.figure(
         "worst_pae",
         assess.maps(
@@ -351,7 +314,8 @@ def _errors(page: Page, shown: Shown) -> None:
             f"The aligned error of {shown.target.id}, the worst target: expected and true.",
             "The error of residue x where the structures are laid over each other at the backbone of residue y; white: "
             "not observed.",
-            f"{hidden:.1%} of the pairs are said to be within {FAR:g} angstrom and are off by more than {2 * FAR:g}: "
-            + ("PAE hides errors here." if hidden > 0.05 else "what is wrong is also said to be uncertain."),
+            f"{hidden:.1%} of the pairs are predicted to be within {reliability.FAR:g} angstrom and are off by more "
+            f"than {2 * reliability.FAR:g}: "
+            + ("PAE hides errors here." if hidden > 0.05 else "what is wrong is also predicted to be uncertain."),
         ),
     )

@@ -1,5 +1,6 @@
 """What is evaluated: the network of a run with its new heads, or a file of parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from af2jax.errors import InputError
 from af2jax.finetune import run
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training
-from af2jax.finetune.heads import SCOPE, Head
+from af2jax.heads import SCOPE, Head
 from af2jax.model.alphafold import AlphaFold
-from af2jax.pretrained.load import load
+from af2jax.pretrained.load import description_in
 from af2jax.pretrained.tree import flatten
 
 PRESET = "model_1_ptm"
@@ -27,10 +28,11 @@ class Subject:
         name: for tables.
         path: where it was loaded from.
         params: with new heads under "task_heads".
-        heads: those whose labels a table can hold.
-        labels: how the column of each head is read.
+        heads: the new ones.
+        labels: how the column is read of each head whose labels a table can hold.
         training: that made it; None: the parameters are of no run.
         recycles: passes before the last.
+        validated: recycles with which the run was validated, or the preset's number.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Subject:
     labels: dict[str, Label]
     training: Training | None
     recycles: int
+    validated: int | None = None
 
     @property
     def digest(self) -> str:
@@ -71,13 +74,14 @@ def open_subject(path: str | Path, name: str | None = None, recycles: int | None
         training = run.training_of(path)
         model, params = run.load(name, path)
         usual = model.config.num_recycle if training.num_recycle is None else training.num_recycle
-        labels = labels_of(training)
     else:
-        training, labels = None, {}
-        model, params = load(name or _named(path), path)
+        training = None
+        model, params = run.load(None if name is None and description_in(path)[0] else name or _named(path), path)
         usual = model.config.num_recycle
-    heads = {name: training.heads[name] for name in labels}
-    return Subject(shown, str(path), model, params, heads, labels, training, usual if recycles is None else recycles)
+    heads = dict(model.heads)
+    labels = labels_of(heads, training)
+    recycles = usual if recycles is None else recycles
+    return Subject(shown, str(path), model, params, heads, labels, training, recycles, usual)
 
 
 def splits_of(path: str | Path) -> dict[str, str]:
@@ -101,14 +105,15 @@ def trained_on(path: str | Path) -> list[Item]:
     return items if training.valid else [item for item in items if parts.get(item.id) == "train"]
 
 
-def labels_of(training: Training) -> dict[str, Label]:
-    """How the column of each head is read that a table can hold labels of."""
+def labels_of(heads: Mapping[str, Head], training: Training | None) -> dict[str, Label]:
+    """How the column is read of each head that a table can hold labels of, and that the training taught."""
+    taught = None if training is None else training.losses
     heads = {
         name: head
-        for name, head in training.heads.items()
-        if head.kind != "pair" and head.outputs < 2 and (training.losses is None or name in training.losses)
+        for name, head in heads.items()
+        if head.kind != "pair" and head.outputs < 2 and (taught is None or name in taught)
     }
-    return {n: Label(h.kind == "residue", h.classes, tuple(training.classes.get(n, ()))) for n, h in heads.items()}
+    return {n: Label(h.kind == "residue", h.classes, tuple(h.names)) for n, h in heads.items()}
 
 
 def _items(path: Path) -> Path | None:

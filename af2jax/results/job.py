@@ -1,6 +1,6 @@
 """All files of the predictions of one query, written whole or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,13 @@ from absl import logging
 
 from af2jax.errors import InputError
 from af2jax.files import file_name, whole
+from af2jax.heads import Answer
 from af2jax.protein.files import Protein
 from af2jax.results.naming import NAMINGS, Files, json_text, ranking
 from af2jax.results.prediction import Prediction
+from af2jax.results.tables import answers, tables
+
+DRAWN = {"residue": "track", "pair": "pairs"}  # by kind of a head, the function of `plots.answers` that draws it
 
 
 def ranked(predictions: Sequence[tuple[Prediction, int]], by: str = "auto") -> list[tuple[Prediction, int]]:
@@ -44,7 +48,8 @@ def save_job(
 ) -> list[Path]:
     """Ranks the predictions of one query, writes all files of all of them, or none, and says which these are.
 
-    Representations, logits and passes are written where `predict` kept them.
+    Representations, logits and passes are written where `predict` kept them. What tuned heads answer of residues and
+    pairs is a table for each head, `<job>_<head>.csv`: the mean over the predictions that have it, with their spread.
 
     Args:
         predictions: each with its seed.
@@ -90,6 +95,8 @@ def save(entries: dict[int, tuple[Prediction, int]], out, naming, plots, arrays,
         where = f"{job}_" if naming == "colabfold" else f"{job}/"
         found = _plots([prediction for prediction, _ in entries.values()], alignment)
         files |= {f"{where}{name}.png": writer for name, writer in found.items()}
+    if 1 in entries:
+        files |= tables([prediction for prediction, _ in entries.values()], naming)
     with ExitStack() as stack:
         for name, writer in files.items():
             writer(stack.enter_context(whole(out / name)))
@@ -100,6 +107,7 @@ def _writable(prediction: Prediction) -> Prediction:
     """The prediction, if its numbers are finite; with a note where the PDB format cannot hold it."""
     protein = prediction.protein
     numbers = (prediction.plddt, prediction.pae, prediction.ptm, prediction.iptm, prediction.chain_tm)
+    numbers = (*numbers, *(answer.values for answer in prediction.heads.values()))
     if not all(np.isfinite(x).all() for x in numbers if x is not None):
         raise InputError(f"{protein.name}: the scores are not finite; nothing is written")
     protein.check()
@@ -124,4 +132,17 @@ def _plots(predictions: Sequence[Prediction], alignment: np.ndarray | None) -> F
         files["pae"] = lambda path: pae(path, protein, [p.pae for p in predictions if p.pae is not None])
     if best.contacts is not None:
         files["distogram"] = lambda path: distogram(path, protein, best.distances, best.contacts)
-    return files
+    return files | {
+        f"head_{file_name(n)}": _drawn(protein, answer)
+        for n, answer in answers(predictions).items()
+        if answer.kind in DRAWN
+    }
+
+
+def _drawn(protein: Protein, answer: Answer) -> Callable[[Path], object]:
+    """What draws the answers of a head of residues or pairs."""
+    from af2jax.plots import answers as plots
+
+    draw = getattr(plots, DRAWN[answer.kind])
+    parts = (answer.head, answer.values, answer.classes, answer.unit, answer.spread, answer.support)
+    return lambda path: draw(path, protein, *parts)

@@ -42,6 +42,8 @@ def _alphafold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | 
         files |= _structures(name("relaxed"), relaxed)
     files |= _structures(f"{job}/ranked_{rank - 1}", relaxed or prediction.protein)
     files[f"{name('confidence')}.json"] = json_text(_confidence, prediction)
+    if prediction.heads:
+        files[f"{name('heads')}.json"] = json_text(lambda: prediction.scores()["heads"])
     if prediction.pae is not None:
         files[f"{name('pae')}.json"] = json_text(_pae, prediction.pae)
     if arrays:

@@ -1,12 +1,14 @@
 """What `predict` returns: a structure and what the network thinks of it."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from af2jax.heads import Answer
 from af2jax.metrics import interface
 from af2jax.metrics.interface import Interfaces
 from af2jax.protein.files import Protein
@@ -32,6 +34,7 @@ class Prediction:
         distogram: float [N_res N_res 64], logits, the same.
         chain_tm: float [N_chain N_chain], the pTM of each chain on the diagonal, of each pair its ipTM, 0 to 1, in the
             order of the chains; None for one chain, or where the preset has no PAE.
+        heads: what tuned heads answer, by name; {} without any.
     """
 
     plddt: np.ndarray
@@ -48,6 +51,7 @@ class Prediction:
     pair: np.ndarray | None = None
     distogram: np.ndarray | None = None
     chain_tm: np.ndarray | None = None
+    heads: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
     def ranking(self) -> float:
@@ -84,13 +88,18 @@ class Prediction:
         return out | {"interface_contacts": {pair: int(found.contacts[at]) for pair, at in pairs.items()}}
 
     def scores(self) -> dict:
-        """ColabFold's scores: plddt, where the preset predicts them max_pae, pae, ptm, iptm; `chain_scores`; notes."""
+        """ColabFold's scores: plddt, where the preset predicts them max_pae, pae, ptm, iptm; `chain_scores`; notes.
+
+        What tuned heads answer is under "heads" (`Answer.json`).
+        """
         out = {"plddt": np.round(self.plddt.astype(float), 2).tolist()}
         if self.pae is not None:
             pae = np.round(self.pae.astype(float), 2)
             out |= {"max_pae": float(pae.max()), "pae": pae.tolist(), "ptm": round(self.ptm, 2)}
         if self.iptm is not None:
             out["iptm"] = round(self.iptm, 2)
+        if self.heads:
+            out["heads"] = {name: answer.json() for name, answer in self.heads.items()}
         return out | self.chain_scores() | ({"notes": list(self.protein.notes)} if self.protein.notes else {})
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ import pytest
 from af2jax.cli import batch
 from af2jax.cli.locks import locked
 from af2jax.cli.main import main
-from af2jax.cli.queries import read_queries
+from af2jax.data.queries import read_queries
 from af2jax.errors import InputError
 from af2jax.files import file_name, tidy
 from tests.conftest import CACHE
@@ -78,7 +78,7 @@ def failed(out: Path) -> dict[str, str]:
     return {entry["job"]: entry["error"] for entry in map(json.loads, lines)}
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts several processes")
 def test_thirty_inputs_six_broken_killed_at_half_and_run_again(mixed, weights, tmp_path):
     out = tmp_path / "out"
     process = start(mixed, weights, out)
@@ -104,7 +104,7 @@ def test_thirty_inputs_six_broken_killed_at_half_and_run_again(mixed, weights, t
     assert errors.count("failed: ") == 6 and "Traceback" not in errors and "ignored, no queries" in errors
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts several processes")
 def test_two_processes_share_a_folder(mixed, weights, tmp_path):
     out = tmp_path / "out"
     processes = [start(mixed, weights, out) for _ in range(2)]
@@ -242,6 +242,7 @@ def test_clearing_stays_in_the_folder(tmp_path):
     assert outside.exists() and [path.name for path in out.iterdir()] == ["link"]
 
 
+@pytest.mark.medium("compiles the small network")
 @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "a/b", ".hidden", "..", "CON", "ü" * 300, "", "$(touch x)"])
 def test_no_name_writes_outside_the_folder(weights, tmp_path, name):
     path, out = tmp_path / "in" / "q.csv", tmp_path / "deep" / "out"

@@ -117,9 +117,13 @@ def test_a_pass_needs_what_predict_plans_for():
     assert program.inputs[0] is params and work.flops > 1e6 and work.bytes > 1e6
 
 
-@pytest.mark.medium
+@pytest.mark.medium("traces training steps of the full-size network")
 @pytest.mark.parametrize(
-    "recipe", ["full", *(pytest.param(r, marks=pytest.mark.slow) for r in ("last_blocks", "lora"))]
+    "recipe",
+    [
+        "full",
+        *(pytest.param(r, marks=pytest.mark.slow("traces one more training step")) for r in ("last_blocks", "lora")),
+    ],
 )
 def test_a_step_computes_blocks_again(recipe):
     program = programs.training_step(How("tiny"), SIZES, recipe)
@@ -128,7 +132,7 @@ def test_a_step_computes_blocks_again(recipe):
     assert passed < plain < done and (recipe != "full" or 2.5 * passed < plain < 3.1 * passed)
 
 
-@pytest.mark.medium
+@pytest.mark.medium("traces training steps of the full-size network")
 def test_a_program_in_a_process_of_its_own():
     child = measure.Child(programs.one_pass, How("tiny"), SIZES)
     cost = child.cost
@@ -136,21 +140,25 @@ def test_a_program_in_a_process_of_its_own():
     assert min(child.run()) > 0 and child.close() > 2**26 and child.close() is None
 
 
-@pytest.mark.medium
+@pytest.mark.medium("starts a process that compiles")
 def test_a_process_that_fails_says_why():
     with pytest.raises(InputError, match="no preset is called"):
         measure.Child(programs.one_pass, How("nothing"), SIZES)
 
 
 def test_compare_needs_a_network_of_deepminds(monkeypatch):
-    with pytest.raises(InputError, match="give --model model_1_ptm"):
-        deepmind.check("mini")
+    """Whether its packages are installed here or not."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    for name in ("mini", "model_1_multimer_v3"):
+        with pytest.raises(InputError, match="give --model model_1_ptm"):
+            deepmind.check(name)
+    deepmind.check("model_1_ptm")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install"):
         deepmind.check("model_1_ptm")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("traces training steps of the full-size network")
 def test_both_networks_do_the_same_work():
     pytest.importorskip("alphafold.model.modules", reason="DeepMind's code is not installed")
     how, sizes = How("model_1_ptm"), Sizes(16, 8, 8, 4)

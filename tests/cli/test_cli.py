@@ -9,7 +9,7 @@ from af2jax.cli.main import main
 from af2jax.config import preset
 from tests import support
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network")
 
 
 @pytest.fixture

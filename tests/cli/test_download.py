@@ -34,6 +34,7 @@ def test_downloads_and_says_so(run, tmp_path, capsys):
     assert run(b"gone") == 0 and "there already, and right" in capsys.readouterr().out
 
 
+@pytest.mark.medium("compiles the small network")
 def test_predict_takes_the_folder(run, tmp_path):
     query = tmp_path / "q.a3m"
     query.write_text(">q\nACDEFGHI\n>r\nACDEYGHI\n")

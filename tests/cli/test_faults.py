@@ -41,7 +41,7 @@ def failed(out) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "text, where",
-    [(">a\nMKT\n>q\nMK-T\n", "line 4, column 3: '-'"), (">q\nMKT\nMK1\n", "line 3, column 3: '1'")],
+    [(">a\nMKVT\n>q\nMK-T\n", "line 4, column 3: '-'"), (">q\nMKT\nMK1\n", "line 3, column 3: '1'")],
 )
 def test_t02_letters_that_are_no_amino_acids(fold, capsys, text, where):
     assert fold(text) == 2
@@ -54,6 +54,7 @@ def test_t02_small_letters_and_a_trailing_star(fold, tmp_path):
     assert len(json.loads(next((tmp_path / "out").glob("*_scores_*")).read_text())["plddt"]) == 6
 
 
+@pytest.mark.medium("compiles the small network")
 def test_t28_complexes_with_an_empty_chain_fail_and_the_others_are_done(fold, tmp_path, capsys):
     assert fold(f">c\n{SHORT}::{SHORT}\n>e\n{SHORT}:::\n>q\n{SHORT}:{SHORT}\n") == 3
     err = capsys.readouterr().err
@@ -112,6 +113,7 @@ def test_any_fault_fails_one_query_alone(fold, tmp_path, monkeypatch, capsys):
     assert fold(text) == 0 and not (tmp_path / "out" / "failures.jsonl").exists()
 
 
+@pytest.mark.medium("compiles the small network")
 def test_t21_out_of_memory_is_explained_and_the_others_are_done(fold, tmp_path, monkeypatch):
     whole = inference._pass
 
@@ -149,7 +151,7 @@ def test_t21_what_would_fit(weights, monkeypatch):
     assert tell() == f"{size}; try --chunk 4 or --bfloat16 or --max-msa 16:32, or a shorter query"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network for two sizes")
 def test_the_need_is_that_of_the_compiled_pass():
     config = preset("tiny")
     params = support.rule_params(config)
@@ -198,6 +200,7 @@ def test_relaxation_that_is_not_installed_ends_the_run(fold, monkeypatch, capsys
     assert fold(f">q\n{SHORT}\n", "--amber") == 2 and "relaxation needs OpenMM" in capsys.readouterr().err
 
 
+@pytest.mark.medium("compiles the small network")
 def test_t23_the_first_line_names_the_device(fold, capsys):
     assert fold(f">q\n{SHORT}\n", "--device", "cpu") == 0
     jax.config.update("jax_default_device", None)

@@ -17,7 +17,7 @@ from af2jax.cli.given import given
 from af2jax.cli.main import main
 from af2jax.cli.options import Inputs, Network, Results
 from af2jax.cli.predict import Predict
-from af2jax.cli.queries import content, read_queries
+from af2jax.data.queries import content, read_queries
 from af2jax.errors import InputError, machine
 from tests.data import molecules
 
@@ -263,7 +263,7 @@ def test_records_under_a_network_of_complexes(write, capsys):
     assert not capsys.readouterr().err
 
 
-@pytest.mark.medium
+@pytest.mark.medium("compiles a small network")
 def test_what_is_said_stands_in_scores_and_page(write, weights, tmp_path, capsys):
     query, out = write("q.fasta", ">sel and more\nMKUAYIB\n>lig|ligand\nCCC\n"), tmp_path / "out"
     fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights), "--quiet"]
@@ -331,7 +331,7 @@ def small_disk(tmp_path):
     subprocess.run([shutil.which("umount"), "-l", place], check=True)
 
 
-@pytest.mark.medium
+@pytest.mark.medium("compiles a small network in a process of its own")
 def test_a_full_disk_leaves_what_is_done_whole(write, weights, small_disk, capsys):
     query = write("q.fasta", "".join(f">q{n}\n{SEQUENCE[:n]}\n" for n in range(8, 18)))
     fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights), "--quiet", "--save-all"]

@@ -34,7 +34,7 @@ def address() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains in several processes")
 def test_two_processes_end_as_one(weights, tmp_path):
     """Begun as Slurm does and told to stop; gone on with by hand; the same weights as of one process."""
     given, out, place = config(tmp_path, weights, **STEPS), tmp_path / "two", address()

@@ -12,7 +12,7 @@ from af2jax.finetune.record import TRAIN
 from af2jax.finetune.run import CHECKPOINTS, latest
 from tests.cli.training import TRAINING, arrays, begin, config, course, end
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("kills commands and starts them again")
 
 
 @pytest.fixture(scope="module")

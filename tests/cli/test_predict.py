@@ -17,7 +17,7 @@ from tests import support
 from tests.data import molecules
 from tests.results.examples import prediction
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network")
 
 SEQUENCE, OTHER = "MKTAYIAKQRQI", "MKTAYIVKQRQI"
 A3M = f">q\n{SEQUENCE}\n>r\n{OTHER}\n"
@@ -282,7 +282,7 @@ def test_rows_of_the_msa_include_those_of_templates(weights):
     assert Sampling(max_msa="4:8").sizes(4) == {"clusters": 1, "extra": 8} and Sampling().sizes(4) == {}
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network in three ways")
 def test_other_ways_to_compute_give_about_the_same(fold, query, tmp_path):
     found = {}
     for flags in ((), ("--chunk", 4), ("--bfloat16",)):
@@ -324,7 +324,7 @@ def test_a_search_before_the_prediction(fold, sequence, tmp_path, monkeypatch, c
     assert "--seqres needs an alignment of the query" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains the small network")
 def test_t27_a_run_of_a_training_is_taken_for_parameters(fold, query, tmp_path, capsys):
     import af2jax
 

@@ -14,7 +14,7 @@ from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from tests import support
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("compiles the full-size network for real sizes")
 COLUMNS, ROWS = 72, 40
 
 

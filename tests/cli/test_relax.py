@@ -17,7 +17,7 @@ GOOD = noisy(peptide("GACDWG"), 0.1)
 RANDOM = "random weights: this is not a prediction"
 
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.medium("minimises peptides")
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_what_is_stopped_before_it_began_is_not_said_to_go_on(tmp_path, monkeypa
     assert capsys.readouterr().err == "stopped; the same command goes on where it was\n"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains several runs")
 def test_real_proteins(shared, weights, tmp_path, capsys):
     """Heads on the cached trunk of six chains: the second training computes no trunk, and both end."""
     table = [line.split("\t") for line in (shared / "data" / "chains.tsv").read_text().splitlines()]

@@ -1,5 +1,6 @@
 """Examples side by side."""
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -29,9 +30,9 @@ def test_each_example_is_a_row(make):
     assert isinstance(batch, tuple) and [type(x) for x in batch] == [type(x) for x in examples[0]]
     for i, one in enumerate(examples):
         row = jax.tree.map(lambda x: x[i], batch)  # noqa: B023
-        for a, b in zip(jax.tree.leaves(row), jax.tree.leaves(one), strict=True):
-            np.testing.assert_array_equal(a, b)
-            assert np.asarray(a).dtype == np.asarray(b).dtype
+        row, one = (jax.tree.map(np.asarray, x) for x in (row, one))
+        chex.assert_trees_all_equal(row, one)
+        chex.assert_trees_all_equal_shapes_and_dtypes(row, one)
     assert batch[0].aatype.shape == (3, 8) and batch[1].use_clamped_fape.shape == (3,)
     assert all(len(x) == 1 for x in jax.tree.leaves(af2jax.stack(examples[:1])))
 

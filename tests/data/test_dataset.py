@@ -186,7 +186,7 @@ def only_clear_lines(path: Path) -> str:
     return ""
 
 
-@pytest.mark.slow
+@pytest.mark.slow("reads two thousand tables")
 def test_two_thousand_damaged_tables(folder):
     whole = tables.table(folder, tables.rows()).read_bytes()
     said = set()

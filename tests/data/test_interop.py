@@ -267,6 +267,7 @@ def passed():
     return jax.jit(run)(support.rule_params(CONFIG), interop.features(D))
 
 
+@pytest.mark.medium("compiles the small network")
 def test_outputs_have_alphafolds_names(passed):
     outputs, found = passed
     assert set(found) == NAMES

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -130,7 +131,7 @@ class TestChains:
         assert (features.templates.aatype[0] == encode(SEQUENCE)).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the gradient of all losses")
 def test_without_a_structure_only_labels_teach(items):
     """Every loss that a structure is needed for is exactly 0, and so is its gradient; all are finite."""
     batch = stack([load(items["four"], CONFIG, toy.N_RES, 0, {"ss": LETTERS})])
@@ -143,7 +144,7 @@ def test_without_a_structure_only_labels_teach(items):
         return jnp.stack([total, *(terms[name] for name in silent)]), terms
 
     slopes, terms = jax.jit(jax.jacrev(losses, has_aux=True), compiler_options=QUICK)(toy.parameters())
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves((slopes, terms)))
+    chex.assert_tree_all_finite((slopes, terms))
     assert {name for name in silent if float(terms[name]) != 0} == set()
     assert any(np.any(x[0]) for x in jax.tree.leaves(slopes))  # the others are there
     assert not any(np.any(x[1:]) for x in jax.tree.leaves(slopes))

@@ -12,8 +12,10 @@ import pytest
 import af2jax
 from af2jax import schema
 from af2jax.config import Data, preset
-from af2jax.constants.residues import GAP, encode
-from af2jax.data import msa
+from af2jax.constants.residues import GAP, UNKNOWN, encode
+from af2jax.data import items, msa
+from af2jax.data.dataset import Item
+from af2jax.data.labels import example_of
 from af2jax.data.structure import read_chain
 from tests.data.molecules import change, cif, peptide, save, without
 from tests.data.test_parse import fails
@@ -211,6 +213,57 @@ def test_the_share_that_is_clamped_may_be_another(structure):
         config = dataclasses.replace(PLAIN, data=dataclasses.replace(PLAIN.data, clamped=share))
         found = {float(af2jax.example(structure, config=config, seed=seed)[1].use_clamped_fape) for seed in range(30)}
         assert found == {share}
+
+
+# Residues that are hidden
+
+HIDING = replace(CONFIG, data=replace(CONFIG.data, mask_target=1.0))
+
+
+def hiding(sequence: str, folder: Path | None, config=HIDING, seed: int = 1):
+    """The example of a sequence, with the same 29 homologues each time where a folder is given."""
+    msa = save(folder, rows(sequence, 29), f"{sequence}.a3m") if folder else None
+    known = items.read(Item("x", "x", sequence=sequence))
+    return example_of(known, msa and [msa], config, None, seed, None, None)
+
+
+def test_no_feature_depends_on_a_hidden_residue(folder):
+    for place in (None, folder):
+        features, targets = hiding(SEQUENCE, place)
+        where = np.flatnonzero(targets.bert_mask[0])
+        assert 0 < len(where) < 12
+        np.testing.assert_array_equal(features.msa.feat[:, 0, where, msa.MASK], 1)  # in every draw
+        np.testing.assert_array_equal(features.target_feat[where].argmax(-1), UNKNOWN + 1)
+        np.testing.assert_array_equal(targets.true_msa[0], encode(SEQUENCE))
+        for letter in "GWX":
+            other = "".join(letter if i in where else x for i, x in enumerate(SEQUENCE))
+            found = hiding(other, place)
+            assert same(found[0], features) and (found[1].true_msa[0, where] == encode(letter)).all()
+        seen = np.flatnonzero(~targets.bert_mask[0])
+        other = "".join("C" if i == seen[0] else x for i, x in enumerate(SEQUENCE))
+        assert not same(hiding(other, place)[0], features)
+
+
+def test_without_hiding_the_masked_residue_can_be_read(folder):
+    config = replace(HIDING, data=replace(HIDING.data, mask_target=0.0))
+    features, targets = hiding(SEQUENCE, folder, config)
+    np.testing.assert_array_equal(features.target_feat.argmax(-1) - 1, encode(SEQUENCE))
+    assert targets.bert_mask[0].any() and same(hiding(SEQUENCE, folder, CONFIG), (features, targets))
+
+
+def test_what_is_hidden_is_built_as_alanine_of_the_known_atoms(structure):
+    features, targets = af2jax.example(structure, config=HIDING, seed=1)
+    where, known = targets.bert_mask[0], read_chain(structure)
+    assert where.any() and (features.aatype[where] == 0).all() and (features.aatype == targets.aatype).all()
+    np.testing.assert_array_equal(features.aatype[~where], known.aatype[~where])
+    np.testing.assert_array_equal(targets.positions, known.positions)
+
+
+def test_the_share_of_examples_that_hide(folder):
+    config = replace(CONFIG, data=replace(CONFIG.data, mask_target=0.3))
+    found = [hiding(SEQUENCE, None, config, seed)[0].target_feat[:, UNKNOWN + 1].mean() for seed in range(400)]
+    assert 0.22 < np.mean(np.array(found) > 0) < 0.36  # 0.3, less those of which no residue was drawn
+    assert 0.12 < np.mean([x for x in found if x]) < 0.19
 
 
 # Windows and padding

@@ -276,6 +276,7 @@ def _distinct(parsers, msas: list):
     return parsers.Msa(*map(list, zip(*first.values(), strict=True)))
 
 
+@pytest.mark.medium("pairs thousands of rows")
 @pytest.mark.parametrize(
     "layout, rows, pairs, partial",
     [
@@ -283,7 +284,7 @@ def _distinct(parsers, msas: list):
         ("ZX", 2048, 180, 0),
         ("ZX", 200, 100, 0),
         ("CZX", 2048, 223, 193),
-        pytest.param("XCXZ", 2048, 1024, 994, marks=pytest.mark.slow),
+        pytest.param("XCXZ", 2048, 1024, 994, marks=pytest.mark.slow("pairs thousands of rows")),
     ],
 )
 def test_real_rows_of_many_species(theirs, real, layout, rows, pairs, partial):

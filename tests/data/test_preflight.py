@@ -52,8 +52,7 @@ def test_a_clean_set(look):
         ({"msa": "other.a3m"}, "other.a3m: its first row .3 residues. is neither the full sequence"),
         ({"templates": "none.cif:A"}, "none.cif: no such file"),
         ({"tm": "hot"}, """line 3, column "tm": 'hot' is no number"""),
-        ({"tm": "nan"}, 'line 3: nothing is known in column "tm"'),
-        ({"ss": "-" * 22}, 'line 3: nothing is known in column "ss"'),
+        ({"tm": "nan", "ss": "-" * 22, "kind": ""}, 'line 3: nothing is known in columns "ss", "tm", "kind"'),
         ({"ss": "HHH"}, "line 3, column .ss.: 3 values for 22 residues"),
         ({"split": ""}, "line 3: no split, where other items have one"),
         ({"file": "", "sequence": SEQUENCES["three"], "ss": "H" * 20}, "the same protein as three, which is in valid"),
@@ -71,6 +70,15 @@ def test_an_item_that_cannot_be_used_is_named(look, cells, reason):
         look(rows, strict=True)
     assert [item.id for item in report.items] == ["one", "three", "four", "five"]
     assert f"two\tunused\t{found}" in report.table()
+
+
+def test_an_item_may_know_some_of_several_labels(look):
+    report = look(changed(two={"tm": "nan"}))
+    assert not report.problems and report.notes == (
+        '"tm": 2 of 3 training items know it; the others do not count for it',
+    )
+    with pytest.raises(InputError, match='no training item knows a label in column "tm"; give labels'):
+        look(changed(**{name: {"tm": ""} for name in ("one", "two", "four")}))
 
 
 def test_a_class_that_training_never_sees(look):
@@ -184,7 +192,7 @@ class TestHash:
         assert check(read_dataset(other / "table.csv"), LABELS, CONFIG).hash == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow("reads hundreds of real chains")
 def test_real_chains(shared):
     items = read_dataset(shared / "data" / "chains.tsv")
     report = check(items, {}, CONFIG)

@@ -113,7 +113,7 @@ def test_no_protein_is_one_line(read, tmp_path):
         read_protein(tmp_path / "absent.pdb")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("reads many damaged files")
 @pytest.mark.parametrize(
     "text", [PROTEIN.to_pdb(), PROTEIN.to_mmcif(), pdb(peptide("MKTA"))], ids=["pdb", "cif", "few"]
 )
@@ -129,6 +129,7 @@ def test_damaged_files_are_one_line(text, tmp_path):
     assert 0 < read < 500
 
 
+@pytest.mark.medium("reads many real files")
 def test_real_files(shared):
     """Every file of the collection: a protein that can be written again, or one line."""
     ends = {"read": 0, "refused": 0}

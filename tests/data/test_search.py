@@ -193,6 +193,7 @@ def test_a_query_is_one_chain_of_letters(path, sequence):
         search.search("q", sequence, [path])
 
 
+@pytest.mark.medium("reads hundreds of damaged files")
 def test_mutated_input_raises_nothing_else(query, fasta, tmp_path):
     rng = random.Random(2)
     path = tmp_path / "db.fasta"
@@ -292,7 +293,7 @@ def hmmer(program: str, *arguments) -> None:
     subprocess.run([program, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("searches large databases")
 @pytest.mark.parametrize("case", ["6kwc_A", "lysozyme_P61626", "3l4q_C"])
 def test_rows_are_hmmer_s_own(shared, everything, case, tmp_path):
     (query,) = (row["query"] for row in table(shared / "data" / "msa_cases.tsv") if row["case"] == case)

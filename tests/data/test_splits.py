@@ -126,7 +126,7 @@ class TestSplit:
             assert sum(a != b for a, b in zip(before, moved[1:], strict=False)) <= 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow("clusters many chains")
 def test_against_the_clusters_of_mmseqs2(shared):
     """Pairs that MMseqs2 joins at 30 % identity over half of either: 99 % are joined here too, and few others."""
     sequences, theirs = [], []

@@ -78,6 +78,7 @@ def chains(row: dict[str, str]) -> dict[str | None, int]:
     return {"" if chain == "-" else chain: int(number) for chain, number in pairs} or {None: 0}
 
 
+@pytest.mark.medium("reads many structures")
 def test_every_file_gives_its_chains_or_one_line(shared, rows):
     assert len(rows) == 105
     refused, read = {}, 0
@@ -190,7 +191,7 @@ def reasons(path, chain: str, number: int) -> dict[int, str]:
     return out
 
 
-@pytest.mark.slow
+@pytest.mark.slow("reads every structure on disk")
 @pytest.mark.parity
 def test_mmcif_is_read_as_by_alphafold(shared, rows):
     pytest.importorskip("alphafold.data.mmcif_parsing", reason="the oracle (alphafold-colabfold) is not installed")

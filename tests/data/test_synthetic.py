@@ -30,6 +30,7 @@ def chains(table):
     return [(item, read(item)) for item in read_dataset(table)]
 
 
+@pytest.mark.medium("makes many proteins")
 def test_a_clean_set(table):
     items = read_dataset(table)
     report = check(items, LABELS, preset("tiny"), strict=True)

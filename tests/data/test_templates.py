@@ -368,6 +368,7 @@ def test_hits_need_a_folder(folder):
 # Damaged files
 
 
+@pytest.mark.medium("reads hundreds of damaged files")
 @pytest.mark.parametrize("name", ["a.cif", "a.pdb"])
 def test_damaged_structures_give_a_template_or_one_line(tmp_path, name):
     """2000 of each format."""
@@ -382,6 +383,7 @@ def test_damaged_structures_give_a_template_or_one_line(tmp_path, name):
     assert read > 100
 
 
+@pytest.mark.medium("reads hundreds of damaged files")
 def test_damaged_files_of_hits_leave_the_hit_out(folder):
     """2000 mmCIF files that a hit names."""
     text, read = sto(("1abc_A/1-12", QUERY[:12] + "-" * 8)), 0

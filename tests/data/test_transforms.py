@@ -257,6 +257,7 @@ def test_padded_features_have_few_shapes():
     assert shapes == {((1, 12, 16, 49), (1, 16, 16), (1,))}
 
 
+@pytest.mark.medium("compiles the small network")
 def test_padded_predictions_are_the_unpadded_ones():
     config = preset("tiny")
     model, params = AlphaFold(config), support.rule_params(config)

@@ -1,5 +1,7 @@
 """What `init` and a step refuse, in one clear line each."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -8,9 +10,23 @@ import af2jax
 from af2jax import finetune
 from af2jax.config import preset
 from af2jax.errors import InputError
+from af2jax.model.recycle import forward
 from tests.finetune import toy
 from tests.finetune.test_step import ADAM, BATCH, EXAMPLES, KEY, LABELS, PARAMS, start, take
 from tests.finetune.toy import MODEL
+
+
+def odd():
+    """Batches of which one leaf has another number of examples: (its name, its shape, the batch)."""
+    features, targets = BATCH
+    short = features.replace(msa=features.msa.replace(feat=features.msa.feat[:1]))
+    yield "features.msa.feat", [1, 1, 3, 6, 49], (short, targets)
+    yield "targets.resolution", [1], (features, targets.replace(resolution=targets.resolution[:1]))
+    yield "targets.resolution", [], (features, targets.replace(resolution=np.float32(2)))
+    yield "targets.labels.other", [3], (features, targets.replace(labels={"other": np.zeros(3)}))
+    shapes = jax.eval_shape(lambda: forward(MODEL, PARAMS, EXAMPLES[0][0], 0))
+    trunk = jax.tree.map(lambda x: np.zeros((2, *x.shape), x.dtype), shapes)
+    yield "outputs.pair", [1, *shapes.pair.shape], (features, targets, trunk.replace(pair=trunk.pair[:1]))
 
 
 class TestBadInput:
@@ -59,8 +75,10 @@ class TestBadInput:
         binding = {"b": af2jax.Head("binding", outputs=1)}
         self.bad('head "b" needs the PAE head, which model_1 lacks', lambda: start(model=lacks, heads=binding))
         state = start(heads={"ss": head}, losses={"ss": 1.0})
-        again = lambda: finetune.init(MODEL, state.params, LABELS, ADAM, heads={"ss": head})
-        self.bad("these parameters hold new heads already", again)
+        again = lambda heads: finetune.init(MODEL, state.params, LABELS, ADAM, heads=heads)
+        self.bad('the parameters hold the new head "ss", which heads= does not describe', lambda: again({"tm": head}))
+        other = {"ss": af2jax.Head("residue", classes=5)}
+        self.bad(r'head "ss" as described on tiny has logits/bias \[5\], its arrays have \[2\]', lambda: again(other))
 
     def test_batches(self):
         state = start()
@@ -72,5 +90,8 @@ class TestBadInput:
             self.bad(r"shapes \[\[1, 6\], \[2, 6\]\]", lambda r=run, s=short: r((s, targets)))
             masked = targets.replace(seq_mask=targets.seq_mask & np.array([[True], [False]]))
             self.bad("example 1 of the batch has no residue", lambda r=run, m=masked: r((features, m)))
+            for name, shape, batch in odd():
+                needed = f"{name} has shape {shape}, expected [2, ...]: one for each example of the batch"
+                self.bad(re.escape(f"{needed}; make one by af2jax.stack"), lambda r=run, b=batch: r(b))
         self.bad("num_recycle=-1 must be 0 or more", lambda: finetune.train_step(state, BATCH, KEY, -1))
         assert not take(state)[1]["skipped"]  # refused batches consumed nothing

@@ -40,6 +40,7 @@ def entries(folder):
     return sorted(folder.glob("*.npz"))
 
 
+@pytest.mark.medium("compiles training steps")
 def test_the_same_training_with_and_without(tmp_path):
     examples, with_it, without = [example(0), example(1)], start(), start()
     cache = Cache(with_it, tmp_path, num_recycle=1)
@@ -117,7 +118,7 @@ def test_what_has_no_frozen_trunk(tmp_path):
         Cache(start(dropout=True), tmp_path, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network and its training")
 def test_output_heads_of_alphafold(tmp_path):
     """The whole network of the preset "tiny": its own heads and new ones learn the same from the cache."""
     model, params = load("tiny", None)

@@ -38,8 +38,16 @@ def test_a_file(path):
     assert training.preset == "model_1_ptm" and training.blocks == 2
     assert isinstance(training.learning_rate, float) and training.learning_rate == 1.0
     assert training.data == str(path.parent.resolve() / "data.csv") and training.params == "/weights"
-    assert training.heads["ss"].classes == 3 and training.classes["ss"] == ("H", "E", "C")
+    assert training.heads["ss"].classes == 3 and training.heads["ss"].names == ("H", "E", "C")
     assert training.losses == {"ss": 1.0, "fape": 0.5}
+
+
+@pytest.mark.parametrize("head", ['classes = ["H", "E", "C"]', 'classes = 3\nnames = ["H", "E", "C"]'])
+def test_classes_by_name(path, head):
+    text = TOML.replace("classes = 3", head).replace('[classes]\nss = ["H", "E", "C"]\n', "")
+    whole = read(path)
+    path.write_text(text)
+    assert read(path) == whole and "[classes]" not in text
 
 
 def test_what_is_saved_reads_the_same(path, tmp_path):
@@ -67,6 +75,7 @@ def test_changes():
         ("learning_rate=NaN", "learning_rate = nan must be positive"),
         ("clip=-1", "clip = -1.0 must be 0 or more"),
         ("ema=1", "ema = 1.0 must lie between 0 and 1"),
+        ("mask_target=2", "mask_target = 2.0 is a share of the examples; give 0 to 1"),
         ("warmup=1000", "warmup = 1000 must be below steps = 1000"),
         ("recipe=head", 'recipe = "head" is not known'),
         ("dtype=float16", 'dtype = "float16" is not known'),
@@ -75,6 +84,8 @@ def test_changes():
         ("heads.ss.kind=residue", "give either classes"),
         ("heads.ss.classe=3", 'heads.ss: classe is no field; did you mean "classes"?'),
         ('classes.ss=["H"]', "classes.ss names 1 classes; heads.ss must have as many"),
+        ("classes=3", "classes must be a table by head"),
+        ('heads.ss={"kind": "residue", "classes": ["H", "H"]}', "must have different names"),
         ("cache=true", "cache = true needs dropout = false"),
     ],
 )

@@ -16,7 +16,7 @@ from tests.data.molecules import cif, peptide, save
 from tests.finetune import toy
 from tests.finetune.toy import STILL, example
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles training steps of complexes")
 
 PARAMS = toy.parameters()
 LABELS = af2jax.label(PARAMS, [("structure/.*", "train"), (".*", "freeze")])

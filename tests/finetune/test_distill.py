@@ -21,7 +21,7 @@ from af2jax.pretrained.tree import flatten
 from tests import support
 from tests.finetune import toy
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles training steps")
 
 CONFIG = preset("tiny")
 MODEL, PARAMS = AlphaFold(CONFIG), support.rule_params(CONFIG)

@@ -10,7 +10,7 @@ from af2jax.finetune import estimate, prepare
 from tests.finetune import toy
 from tests.finetune.test_loop import TRAINING, Given
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("counts the work of whole programs")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from af2jax.pretrained.tree import flatten
 from tests import support
 from tests.losses import examples
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("compiles training steps of the full-size network")
 NAME = "model_3_ptm"
 
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-import jax
+import chex
 import numpy as np
 import pytest
 
@@ -16,11 +16,13 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import loop, prepare, run
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
+from af2jax.heads import trained_on
+from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains whole runs")
 
 TRAINING = Training(
     "none",
@@ -46,7 +48,8 @@ EIGHT = dataclasses.replace(TRAINING, batch_size=8)  # for 1, 2, 4 or 8 devices
 class Given:
     """Examples from memory; `spoil` holds steps of which one coordinate is NaN."""
 
-    hash, report, num_train, num_valid = "0" * 64, "id\n", 4, 1
+    hash, report, num_train, num_valid, magnified = "0" * 64, "id\n", 4, 1, False
+    taught = TrainedOn({"a": "MKTAY", "b": "MKTAYIAK"})
     spoil: tuple = ()
     stop: ClassVar[dict] = {}  # by step, what happens before its batch is given out
 
@@ -78,6 +81,7 @@ class Given:
 def small(monkeypatch):
     """The toy in place of AlphaFold, and examples from memory."""
     monkeypatch.setattr(prepare, "network", lambda training: (toy.MODEL, toy.parameters()))
+    monkeypatch.setattr(run, "network", lambda training: (toy.MODEL, toy.parameters()))
     monkeypatch.setattr(loop, "Examples", Given)
     monkeypatch.setattr(Given, "spoil", ())
     monkeypatch.setattr(Given, "stop", {})
@@ -110,11 +114,14 @@ def test_a_run_directory(whole):
     train, valid = course(out)
     assert [line["step"] for line in train] == list(range(6)) and [line["step"] for line in valid] == [0, 2, 4, 6]
     assert {"loss", "ss", "distogram", "rate", "grad_norm", "grad_norm/pair"} <= train[0].keys()
-    assert {"loss", "ss/accuracy", "lddt_ca"} <= valid[0].keys()
+    assert {"loss", "ss/accuracy", "lddt_ca", "ss/calibration_error", "ss/calibrated_error"} <= valid[0].keys()
+    calibration = checkpoint.verify(run.best(out))["metadata"]["calibration"]["ss"]
+    assert calibration["refused"].startswith("6 labelled places of 1 validation proteins")
     assert train[0]["rate"] == 0 and max(line["rate"] for line in train) == 1e-2
     assert json.loads((out / "config.json").read_text())["steps"] == 6
     assert "pair" in (out / "summary.txt").read_text() and "task_heads/ss" in (out / "changes.txt").read_text()
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert trained_on.load(out).sequences == Given.taught.sequences
 
 
 def test_frozen_leaves_keep_every_bit(whole):
@@ -179,8 +186,9 @@ def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
         loop.fit(training, tmp_path / "a")
     good = loop.fit(dataclasses.replace(training, max_bad=20), tmp_path / "b", say=lambda line: None)
     assert int(good.skipped) == 3
-    state, _ = run.restore(prepare.prepare(training), run.latest(tmp_path / "a"))
-    assert int(state.step) == 5 and all(np.isfinite(x).all() for x in jax.tree.leaves(state.trained))
+    state, _ = run.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
+    assert int(state.step) == 5
+    chex.assert_tree_all_finite(state.trained)
     assert toy.bits(state.trained) != toy.bits(prepare.prepare(training).state.trained)
     Given.spoil, said = (5,), []
     with pytest.raises(InputError, match="4 bad steps in a row"):
@@ -200,16 +208,21 @@ def test_patience(tmp_path):
 
 
 class TestRuns:
+    def best(self, out):
+        training = run.training_of(out)
+        return run.restore(prepare.prepare(training).state, run.best(out))[0], training
+
     def test_the_best_is_loaded(self, whole):
         out, _ = whole
         scores = {line["step"]: line["loss"] for line in lines(out / VALIDATION)}
-        state, training = run.load_state(out)
+        state, training = self.best(out)
         assert int(state.step) == min(scores, key=scores.get) and training == located(TRAINING, Path())
 
     def test_a_model_and_its_parameters(self, whole):
         model, params = run.load("tiny", whole[0])
-        state, _ = run.load_state(whole[0])
-        assert model == toy.MODEL and toy.bits(params) == toy.bits(state.ema_params)
+        state, _ = self.best(whole[0])
+        assert model == toy.MODEL.clone(heads=tuple(TRAINING.heads.items()))
+        assert toy.bits(params) == toy.bits(state.ema_params)
         assert run.is_run(whole[0]) and run.is_run(run.latest(whole[0])) and not run.is_run(whole[0].parent)
         with pytest.raises(WeightsError, match="is a run of tiny, not model_1"):
             run.load("model_1", whole[0])
@@ -222,7 +235,7 @@ class TestRuns:
         "change, message",
         [
             ({}, "holds a run already; add --resume"),
-            ({"learning_rate": 1.0}, r"is of another training: its learning_rate is 0\.01, not 1\.0"),
+            ({"weight_decay": 1.0}, r"is of another training: its weight_decay is 0\.1, not 1\.0"),
         ],
     )
     def test_a_directory_that_is_taken(self, whole, change, message):
@@ -253,3 +266,44 @@ class TestRuns:
     def test_what_is_monitored_must_be_there(self, tmp_path):
         with pytest.raises(InputError, match=r'monitor = "accurracy" is not among what is validated: .*ss/accuracy'):
             loop.fit(dataclasses.replace(TRAINING, monitor="accurracy"), tmp_path / "a")
+
+
+class TestAnotherPlan:
+    SHORT = dataclasses.replace(TRAINING, steps=2, warmup=0)
+
+    def test_more_steps_and_another_rate_are_recorded(self, tmp_path):
+        out, said = tmp_path / "a", []
+        loop.fit(self.SHORT, out)
+        longer = dataclasses.replace(self.SHORT, steps=4, learning_rate=1e-3, batch_size=1)
+        state = loop.fit(longer, out, resume=True, say=said.append)
+        assert int(state.step) == 4 and [line["step"] for line in lines(out / TRAIN)] == [0, 1, 2, 3]
+        plan = "steps 2 to 4, batch_size 2 to 1, learning_rate 0.01 to 0.001"
+        assert (
+            said[0] == f"goes on from step 2, by another plan ({plan}): its bits are no longer those of the first plan"
+        )
+        (change,) = json.loads((out / "run.json").read_text())["changes"]
+        assert change == {"step": 2, "steps": [2, 4], "batch_size": [2, 1], "learning_rate": [0.01, 0.001]}
+        assert json.loads((out / "config.json").read_text())["steps"] == 4
+        loop.fit(longer, out, resume=True, say=said.append)
+        assert said[-1].startswith("validation") or said[-1] == "goes on from step 4"
+
+    def test_data_that_moved(self, tmp_path):
+        loop.fit(self.SHORT, tmp_path / "a")
+        moved = dataclasses.replace(self.SHORT, data="elsewhere")
+        loop.fit(moved, tmp_path / "a", resume=True)
+        assert run.training_of(tmp_path / "a").data == str(Path("elsewhere").resolve())
+
+    def test_a_start_that_failed_blocks_nothing(self, tmp_path):
+        wrong = dataclasses.replace(self.SHORT, monitor="accurracy")
+        for training in (wrong, dataclasses.replace(self.SHORT, losses={"fap": 1.0})):
+            with pytest.raises(InputError):
+                loop.fit(training, tmp_path / "a")
+        assert int(loop.fit(self.SHORT, tmp_path / "a").step) == 2
+
+    def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(self, tmp_path):
+        run.start(tmp_path / "a", dataclasses.replace(self.SHORT, crop=9), resume=False)
+        with pytest.raises(InputError, match="holds a run already; add --resume"):
+            loop.fit(self.SHORT, tmp_path / "a")
+        with pytest.raises(InputError, match="is a training that ended before its first checkpoint"):
+            run.load(tmp_path / "a")
+        assert int(loop.fit(self.SHORT, tmp_path / "a", resume=True).step) == 2

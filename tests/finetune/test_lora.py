@@ -19,7 +19,7 @@ from tests import support
 from tests.finetune import toy
 from tests.finetune.toy import bits, example
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles training steps")
 
 PARAMS = support.rule_params(preset("tiny"))
 PARAMS["evoformer"]["blocks"]["msa_row"]["attention"]["q"]["kernel"][0, 0] = -0.0

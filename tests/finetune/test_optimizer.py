@@ -53,6 +53,7 @@ def same(rate):
     return lambda _: jax.tree.map(lambda x: np.full_like(x, rate), PARAMS)
 
 
+@pytest.mark.medium("compiles training steps")
 class TestTwoForms:
     @pytest.mark.parametrize("accumulate", [1, 2])
     def test_the_same_updates_to_the_bit(self, accumulate):

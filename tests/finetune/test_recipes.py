@@ -116,14 +116,14 @@ def follow(name, tmp_path, **options):
 
 
 class TestWhatMoves:
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles a training step of the network for each recipe")
     def test_heads(self, tmp_path):
         state = follow("heads", tmp_path)
         unit = {"task_heads/tm/offset", "task_heads/tm/scale"}
         rooms = {path for path in flatten(state.params) if path.split("/")[0] in ("heads", "task_heads")}
         assert flatten(state.trained).keys() == rooms - unit
 
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles a training step of the network for each recipe")
     def test_the_loss_at_step_0(self):
         """It is that of the loaded weights and of heads that know nothing; evaluation has no dropout."""
         (first, said), (again, _) = (finetune.eval_step(start("heads")[0], BATCH, 1) for _ in range(2))
@@ -139,18 +139,18 @@ class TestWhatMoves:
             np.testing.assert_allclose(first[name], term, rtol=1e-4, err_msg=name)
         assert (said["tm"] == 40).all() and not said["ss"].any()
 
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles a training step of the network for each recipe")
     def test_last_blocks(self, tmp_path):
         state = follow("last_blocks", tmp_path, n=1)
         moved = {path.split("/")[1] for path in flatten(state.trained) if path.startswith("evoformer/")}
         assert moved == {"blocks_1"}
 
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles a training step of the network for each recipe")
     @pytest.mark.parametrize("name", ["full", "structure_and_heads", "bias_only"])
     def test_others(self, tmp_path, name):
         follow(name, tmp_path)
 
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles a training step of the network for each recipe")
     def test_adapters(self, tmp_path):
         """Nothing at step 0, in what the network says too; then what training applies is what `merge` gives."""
         state, _ = start("lora", heads={})
@@ -167,7 +167,7 @@ class TestWhatMoves:
         one, other = (finetune.eval_step(s, BATCH, 1)[0]["loss"] for s in (state, plain))
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles a training step of the network for each recipe")
     def test_bfloat16(self, tmp_path):
         """The trunk in bfloat16; parameters, gradients and moments stay float32."""
         state = follow("heads", tmp_path, dtype="bfloat16")
@@ -201,7 +201,7 @@ def operations():
 
     def of(name, parts=()):
         model, params = AlphaFold(preset("model_1_ptm", parts)), shapes("model_1_ptm", parts)
-        setup = steps.Setup(model, optax.sgd(0.1), (), None, None, None, None)
+        setup = steps.Setup(model, optax.sgd(0.1), None, None, None, None)
         loss = lambda *inputs: steps._loss(setup, *inputs[:3], 0, inputs[3])
         inputs = *map(shape, (*split(params, af2jax.label(params, af2jax.recipe(name))), one)), key
         found = {name: measure.count(jax.grad(loss, has_aux=True), *inputs).flops}
@@ -210,7 +210,7 @@ def operations():
     return of("full") | of("last_blocks", (44, 4)) | of("heads")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("traces gradients of the full-size network")
 @pytest.mark.parametrize("recycles", [0, 1.5], ids=["no_recycles", "mean_of_0_to_3"])
 @pytest.mark.parametrize(("name", "goal"), [("last_blocks", 0.55), ("heads", 0.5)])
 def test_freezing_saves_work(operations, name, goal, recycles):

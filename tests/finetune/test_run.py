@@ -11,14 +11,15 @@ import af2jax
 from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import prepare, run
+from af2jax.finetune import account, prepare, run
 from af2jax.finetune.config import Training
+from af2jax.finetune.watch import Validation
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten, split_stack
 from tests import support
 from tests.finetune.toy import bits
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("trains and saves whole runs")
 
 HEADS = {"ss": af2jax.Head("residue", classes=3), "tm": af2jax.Head("chain", outputs=1, mean=40.0, std=10.0)}
 
@@ -35,13 +36,13 @@ def make(tmp_path, **changes):
     training = Training(**{"data": "none", "params": str(tmp_path), "preset": "tiny", "heads": HEADS} | changes)
     prepared, out, states = prepare.prepare(training), tmp_path / "a", {}
     run.start(out, training, resume=False)
-    run.describe(out, training, prepared, "0" * 64, "id\n")
+    run.describe(out, training, prepared.params, "0" * 64, "id\n")
     for step in (3, 5):
         ema = None if training.ema is None else moved(prepared.state.ema, 10 * step)
         trained = moved(prepared.state.trained, step)
         states[step] = prepared.state.replace(step=jnp.int32(step), trained=trained, ema=ema)
         watch = {"best": 1.0, "best_step": 3, "stale": step - 3, "bad": 0}
-        run.save(out, training, states[step], watch, {"loss": 1.25, "ss/accuracy": 0.5})
+        run.save(out, training, states[step], watch, Validation({"loss": 1.25, "ss/accuracy": 0.5}, {}))
     return out, states
 
 
@@ -62,7 +63,7 @@ class TestLoading:
             for a, b in ((found.plddt, expected.plddt), (found.protein.positions, expected.protein.positions)):
                 assert np.array_equal(a, b) == same
 
-    @pytest.mark.slow
+    @pytest.mark.slow("trains with every recipe")
     @pytest.mark.parametrize("recipe", ["full", "heads", "last_blocks", "lora", "bias_only"])
     @pytest.mark.parametrize("ema", [None, 0.9])
     def test_every_leaf(self, recipe, ema, tmp_path):
@@ -72,7 +73,8 @@ class TestLoading:
             model, params = af2jax.load("tiny", path)
             assert bits(params) == bits(wanted(states[step])) and model == states[step].setup.model
             assert params.keys() >= {"task_heads", "heads"}
-        state, training = run.load_state(out)
+        training = run.training_of(out)
+        state, _ = run.restore(prepare.prepare(training).state, run.best(out))
         assert bits(state) == bits(states[3]) and training.recipe == recipe
 
     def test_the_optimizer_is_not_read(self, lora, monkeypatch):
@@ -109,8 +111,9 @@ class TestLoading:
         monkeypatch.chdir(run.latest(lora[0]))
         for path, step in ((".", 5), ("..", 3)):
             assert bits(af2jax.load(None, path)[1]) == bits(lora[1][step].ema_params)
+        assert bits(af2jax.load(None, "../../..")[1]) == bits(support.rule_params(preset("tiny")))  # its one preset
         with pytest.raises(InputError, match="is no run directory, so name a preset"):
-            af2jax.load(None, "../../..")
+            af2jax.load(None, "arrays")
 
 
 class TestRefusals:
@@ -142,7 +145,7 @@ class TestRefusals:
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 4
         file.write_bytes(content)
-        for read in (lambda: af2jax.load("tiny", out), lambda: run.load_state(out), lambda: run.report(out)):
+        for read in (lambda: af2jax.load("tiny", out), lambda: account.report(out)):
             with pytest.raises(WeightsError, match=rf"{file.name} is damaged \(SHA-256 differs\)"):
                 read()
         assert main(["inspect", str(out)]) == 2 and main(["inspect", str(run.latest(out))]) == 0

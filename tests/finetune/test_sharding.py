@@ -106,6 +106,7 @@ class TestOneDevice:
         assert sharding.replicate(state, None) is state and sharding.share(7, None) == slice(0, 7)
         assert processes.first() and processes.anywhere(True) and not processes.anywhere(False)
 
+    @pytest.mark.medium("compiles training steps")
     def test_a_mesh_of_one_changes_no_bit(self):
         params = toy.parameters()
         labels = af2jax.label(params, test_loop.TRAINING.rules)
@@ -156,7 +157,7 @@ def test_each_process_brings_what_its_devices_take(monkeypatch):
     assert shares == [slice(0, 2), slice(2, 6), slice(6, 8)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains in processes of several devices")
 def test_8_devices_step_as_one(tmp_path):
     part = results(tmp_path / "found.npz", "steps", 8)
     one = part(1)
@@ -166,7 +167,7 @@ def test_8_devices_step_as_one(tmp_path):
     near(part(8), one)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains in processes of several devices")
 def test_the_network_itself(tmp_path):
     part = results(tmp_path / "found.npz", "network", 2)
     one, two = part(1), part(2)
@@ -175,7 +176,7 @@ def test_the_network_itself(tmp_path):
         np.testing.assert_allclose(two[name], x, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains in processes of several devices")
 def test_8_devices_share_a_protein(tmp_path):
     """The same loss and gradient, though 8 divides neither residues nor rows; and each device holds a share."""
     part = results(tmp_path / "found.npz", "shards", 8)
@@ -198,7 +199,7 @@ def test_a_protein_and_a_batch_are_not_shared_at_once():
         sharding.replicate(mock.Mock(setup=setup), ONE)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains in processes of several devices")
 class TestRuns:
     def test_8_devices(self, one, eight):
         near(numbers(eight), numbers(one))

@@ -19,7 +19,6 @@ from tests.losses import examples
 
 N_RES = 6
 READS = {"distogram": "pair", "pae": "pair", "resolved": "single", "plddt": "single", "masked_msa": "msa"}
-SEEN: list = []  # one entry for each time that a network is traced
 
 
 class Toy(AlphaFold):
@@ -29,7 +28,6 @@ class Toy(AlphaFold):
 
     @nn.compact
     def __call__(self, features, prev, frames=None):
-        SEEN.append(features)
         c = self.config
         s = Linear(c.c_s, name="input")(features.target_feat)
         s = nn.tanh(s + Linear(c.c_s, bias=False, name="recycle")(prev.msa_first_row))

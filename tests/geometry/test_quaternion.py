@@ -1,5 +1,6 @@
 """Quaternions and the rotations they stand for."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +33,14 @@ def test_update_turns_right_handed_about_its_vector_by_twice_the_arc_tangent(axi
 
 def test_zero_update_is_exactly_the_identity():
     np.testing.assert_array_equal(quaternion.update(jnp.zeros((2, 3))), np.broadcast_to(np.eye(3), (2, 3, 3)))
+
+
+@pytest.mark.parametrize("point", [[0, 0, 0], [1e-9, 0, 0], [0, 0, 1e6]], ids=["identity", "next to it", "half a turn"])
+def test_update_has_its_gradient_where_quaternions_are_singular(point, x64):
+    """The identity, where an axis is not defined, and half a turn, where the angle is at its limit."""
+    scale = max(1.0, *point)  # at half a turn a change of 1 moves nothing that can be measured
+    turn = jax.jit(lambda x: quaternion.update(scale * x))
+    chex.assert_numerical_grads(turn, [jnp.asarray(point, float) / scale], order=2, atol=1e-6 / 3, rtol=1e-6)
 
 
 def test_random_rotations_are_uniform():

@@ -3,6 +3,7 @@
 from functools import partial
 from itertools import permutations, product
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -214,7 +215,7 @@ def outputs(known, order):
     return made.replace(structure=made.structure.replace(atom37=near))
 
 
-@pytest.mark.medium
+@pytest.mark.medium("compiles the losses of complexes")
 class TestTargets:
     """The losses of permuted targets, under jit."""
 
@@ -224,19 +225,19 @@ class TestTargets:
         np.testing.assert_array_equal(found.atom_mask, targets.atom_mask[order])
         np.testing.assert_array_equal(found.positions, targets.positions[order])
         same = found.replace(positions=targets.positions, atom_mask=targets.atom_mask)
-        jax.tree.map(np.testing.assert_array_equal, same, targets)
+        chex.assert_trees_all_equal(same, targets)
 
     def test_permuted_again_it_is_the_same(self, known, outputs):
         targets, entity_id = known
         once = permute(outputs, targets, entity_id, targets, entity_id)
         twice = permute(outputs, once, entity_id, targets, entity_id)
-        jax.tree.map(np.testing.assert_array_equal, once, twice)
+        chex.assert_trees_all_equal(once, twice)
 
     def test_one_chain_keeps_its_atoms(self, outputs):
         targets = examples.targets(num=26)
         one = jnp.ones(26, jnp.int32)
         kept = permute(outputs, targets, one, targets, one)
-        jax.tree.map(np.testing.assert_array_equal, kept, targets)
+        chex.assert_trees_all_equal(kept, targets)
 
     def test_a_crop_of_a_padded_whole(self, known, outputs, order):
         targets, entity_id = known

@@ -17,7 +17,7 @@ from af2jax.losses.symmetry import known as truth
 from af2jax.schema import Outputs, StructureOutput, Targets
 from tests.losses import complexes, examples
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the losses of complexes")
 
 
 def structure(frames=None, atom37=None, logits=None):

@@ -11,7 +11,7 @@ from af2jax import interop, losses
 from af2jax.geometry import quaternion
 from tests.losses import complexes, examples, theirs, theirs_complex
 
-pytestmark = [pytest.mark.parity, pytest.mark.medium]
+pytestmark = [pytest.mark.parity, pytest.mark.medium("compiles all losses of DeepMind's and ours")]
 pytest.importorskip(
     "alphafold.model.folding_multimer", reason="the oracle (alphafold-colabfold, dm-haiku) is not installed"
 )

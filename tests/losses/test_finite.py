@@ -3,6 +3,7 @@ atoms apart by."""
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,13 +11,18 @@ import pytest
 
 from af2jax import interop, losses
 from af2jax.config import preset
+from af2jax.constants.atoms import C, N
 from af2jax.geometry import quaternion
+from af2jax.geometry.lddt import distances, lddt
+from af2jax.geometry.rigid import Rigid
+from af2jax.losses import violation
+from af2jax.losses.fape import fape
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.recycle import forward
 from tests import support
 from tests.losses import examples
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the gradient of all losses")
 
 
 @partial(jax.jit, compiler_options=examples.QUICK)
@@ -30,18 +36,13 @@ def gradient(said, targets):
     return jax.grad(loss, has_aux=True)(said)
 
 
-def assert_finite(tree):
-    for path, x in jax.tree_util.tree_leaves_with_path(tree):
-        assert np.isfinite(x).all(), jax.tree_util.keystr(path)
-
-
 def check(d, change=lambda said: said, num_seq=4):
     """Terms and gradients of a prediction of `d` are finite; the terms."""
     targets = jax.tree.map(jnp.asarray, interop.targets(d))
     said = examples.prediction(d["aatype"], num_seq=num_seq)
     said["rot"] = 0.3 * jax.random.normal(jax.random.key(0), said["trans"].shape)
     grads, metrics = gradient(change(said), targets)
-    assert_finite((grads, metrics))
+    chex.assert_tree_all_finite((grads, metrics))
     return metrics
 
 
@@ -95,7 +96,13 @@ def test_nothing_to_learn_from_counts_nothing():
     assert not any(found.values())
 
 
-@pytest.mark.parametrize("num", [1, *(pytest.param(num, marks=pytest.mark.slow) for num in (2, 3))])
+@pytest.mark.parametrize(
+    "num",
+    [
+        1,
+        *(pytest.param(num, marks=pytest.mark.slow("compiles the gradient of all losses once more")) for num in (2, 3)),
+    ],
+)
 def test_few_residues_and_no_alignment(num):
     """Apart, and all in one point."""
     d = examples.dictionary(num, num_seq=1, sequence="DWP", missing=0)
@@ -112,6 +119,47 @@ def test_far_from_the_origin_the_loss_is_the_same(who):
     here, there = check(d), check(away, follow if who == "both" else lambda said: said)
     for name, value in here.items():
         np.testing.assert_allclose(there[name], value, rtol=2e-2 if name == "pae" else 1e-3, err_msg=name)
+
+
+def atoms14(num=3):
+    """[num 14 3] angstrom, float64: atoms of a made-up chain, the N of residue 1 in the place of the C before it."""
+    x = np.random.default_rng(0).normal(size=(num, 14, 3)) + 3.0 * np.arange(num)[:, None, None]
+    x[1, N] = x[0, C]
+    return jnp.asarray(x)
+
+
+def of_fape(bcd, trans, points):
+    """FAPE where every frame and point is as in the truth, and where each frame's origin is a point."""
+    true = Rigid(jnp.tile(jnp.eye(3), (3, 1, 1)), jnp.arange(9.0).reshape(3, 3))
+    return fape(Rigid(quaternion.update(bcd), trans), points, true, true.trans, jnp.ones((3, 3), bool))
+
+
+TRANS = np.arange(9.0).reshape(3, 3)
+AATYPE, INDEX, ASYM = jnp.array([3, 14, 7]), jnp.arange(3), jnp.zeros(3, int)
+MASK14, JOINED = jnp.ones((3, 14), bool), jnp.ones(2, bool)
+TOGETHER = np.array([[0.0, 0, 0], [0, 0, 0], [3, 1, 2], [1, 5, 2]])
+CENTRES = np.array([[0.0, 0, 0], [3, 0, 0], [3, 1, 2], [1, 5, 2]])
+SINGULAR = {
+    "FAPE of the truth": (of_fape, lambda: [np.zeros((3, 3)), TRANS, TRANS]),
+    "FAPE in one point": (of_fape, lambda: [np.zeros((3, 3)), np.zeros((3, 3)), np.zeros((3, 3))]),
+    "distances of points that coincide": (lambda x: distances(x), lambda: [TOGETHER]),
+    "lDDT of points that coincide": (lambda x: lddt(x, jnp.asarray(CENTRES), jnp.ones(4, bool)), lambda: [TOGETHER]),
+    "a peptide bond of no length": (
+        lambda x: violation.peptide(x, MASK14, AATYPE, JOINED),
+        lambda: [atoms14()],
+    ),
+    "atoms that clash in one place": (lambda x: violation.clash(x, MASK14, AATYPE, INDEX, ASYM), lambda: [atoms14()]),
+    "a residue in one point": (lambda x: violation.within(x, MASK14, AATYPE), lambda: [np.zeros((3, 14, 3))]),
+}
+
+
+@pytest.mark.parametrize("case", SINGULAR)
+def test_the_gradient_is_right_where_roots_are_singular(case, x64):
+    """Not finite alone: equal to the difference quotient, forward and backward, in float64."""
+    of, arguments = SINGULAR[case]
+    arguments = [jnp.asarray(x) for x in arguments()]
+    atol = 1e-5 / arguments[0].size  # chex takes it times the size
+    chex.assert_numerical_grads(jax.jit(of), arguments, order=1, atol=atol, rtol=1e-5, eps=1e-7)
 
 
 CONFIG = preset("tiny")
@@ -145,11 +193,11 @@ def of_network(num, present):
     return interop.features(d), interop.targets(known)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the gradient of all losses once more")
 @pytest.mark.parametrize("num, present", [(1, 1), (3, 0), (3, 1), (3, 2), (3, 3)])
 def test_the_whole_network_of_few_residues(num, present):
     grads, metrics = network(support.rule_params(CONFIG), *of_network(num, present))
-    assert_finite((grads, metrics))
+    chex.assert_tree_all_finite((grads, metrics))
     assert (metrics["loss"] > 0) == (present > 0)
     heads = grads["heads"]
     assert any(np.any(x) for x in jax.tree.leaves(heads)) == (present > 0)

@@ -18,7 +18,7 @@ from af2jax.losses import violation
 from af2jax.protein import atoms
 from tests.losses import examples
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles all losses")
 
 FLIP = jnp.array([1.0, 1.0, -1.0])
 

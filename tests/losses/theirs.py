@@ -104,6 +104,26 @@ def corrected():
         yield
 
 
+@contextlib.contextmanager
+def diagonal_in_bin_1():
+    """PAE's diagonal in bin 1, as we have it: its error is 0, and so its label is bin 0 where XLA fuses no additions.
+
+    Its two logits change places, which is the same. Compile with `examples.QUICK`.
+    """
+    from alphafold.model import modules
+
+    published = modules.PredictedAlignedErrorHead.loss
+
+    def loss(self, value, batch):
+        head = value["predicted_aligned_error"]
+        i = jnp.arange(len(head["logits"]))
+        logits = head["logits"].at[i, i, :2].set(head["logits"][i, i, 1::-1])
+        return published(self, value | {"predicted_aligned_error": head | {"logits": logits}}, batch)
+
+    with mock.patch.object(modules.PredictedAlignedErrorHead, "loss", loss):
+        yield
+
+
 def total(prediction: dict, d: dict):
     """(weighted sum, results by name) of DeepMind's losses of `examples.prediction`, but "rot" is a quaternion."""
     from alphafold.model import all_atom, folding, modules, r3

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +20,7 @@ from af2jax.nn.runtime import Runtime
 from af2jax.pretrained.tree import split_stack
 from tests import support
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("compiles the small network in many ways")
 
 CONFIG = preset("tiny")
 PARAMS = support.rule_params(CONFIG)
@@ -180,7 +181,7 @@ def test_padding_with_junk_changes_nothing(base, more):
         np.testing.assert_allclose(cut, a[key], atol=limit, rtol=1e-5, err_msg=key)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network in one more way")
 def test_vmap_is_a_loop(base):
     others = [interop.features(support.dictionary(**SIZES, seed=s)) for s in range(2)]
     batch = jax.tree.map(lambda *x: np.stack(x), *others)
@@ -189,7 +190,7 @@ def test_vmap_is_a_loop(base):
         close(jax.tree.map(lambda x, i=i: x[i], together), go(AlphaFold(CONFIG), PARAMS, f, 1))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network in one more way")
 def test_two_stacks_are_one(base):
     split = AlphaFold(preset("tiny", (1, 1)))
     f = interop.features(base)
@@ -214,10 +215,10 @@ def trunk(runtime, params, features):
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param({"remat": False}, marks=pytest.mark.slow),
-        pytest.param({"chunk": 1}, marks=pytest.mark.slow),
+        pytest.param({"remat": False}, marks=pytest.mark.slow("compiles the small network in one more way")),
+        pytest.param({"chunk": 1}, marks=pytest.mark.slow("compiles the small network in one more way")),
         {"chunk": 3},
-        pytest.param({"chunk": 4}, marks=pytest.mark.slow),
+        pytest.param({"chunk": 4}, marks=pytest.mark.slow("compiles the small network in one more way")),
         {"impl": "sdpa"},
     ],
     ids=str,
@@ -252,7 +253,7 @@ class TestRecycling:
         f = interop.features(base)
         close(go(AlphaFold(CONFIG), PARAMS, f, 0), tiny(PARAMS, f))
 
-    @pytest.mark.slow
+    @pytest.mark.slow("compiles the small network in one more way")
     def test_gradients_flow_through_the_last_pass_only(self, base):
         f, model = interop.features(base), AlphaFold(CONFIG)
         loss = lambda out: jnp.sum(out.logits["distogram"] ** 2)
@@ -292,10 +293,10 @@ def test_lowers_for_every_platform(base, platform):
     assert exported.platforms == (platform,) and len(exported.out_avals) == 12
 
 
-@pytest.mark.slow
+@pytest.mark.slow("compiles the small network in one more way")
 def test_every_output_is_finite_with_nothing_present(base):
     empty = base | {k: np.zeros_like(v) for k, v in base.items() if "mask" in k}
     f = interop.features(empty)
     total = lambda p: sum(jnp.sum(x) for x in forward(AlphaFold(CONFIG), p, f, 0).logits.values())
     grads = jax.jit(jax.grad(total))(PARAMS)
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves((run(empty), grads)))
+    chex.assert_tree_all_finite((run(empty), grads))

@@ -46,6 +46,7 @@ def test_attention_by_the_book(impl, bias):
     np.testing.assert_allclose(found, reference(Q, K, V, bias, np.asarray(MASK)), atol=2e-6)
 
 
+@pytest.mark.medium("compiles gradients of attention")
 @pytest.mark.parametrize("impl", [name for name in IMPLS if name != "xla"], indirect=True)
 @pytest.mark.parametrize("mask", [MASK, jnp.zeros_like(MASK)], ids=["mask", "nothing there"])
 def test_gradients_too(impl, mask):
@@ -67,6 +68,7 @@ ROOMS = {
 }
 
 
+@pytest.mark.medium("compiles each layer in chunks")
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 99])
 @pytest.mark.parametrize("room", ROOMS)
 def test_chunks_change_nothing(room, chunk):

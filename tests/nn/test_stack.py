@@ -58,6 +58,7 @@ def parameters(module, *args):
     return jax.tree.map(lambda p: jax.random.normal(jax.random.key(2), p.shape), params)
 
 
+@pytest.mark.medium("compiles stacks and loops")
 @pytest.mark.parametrize("remat", [False, True])
 def test_a_stack_is_a_loop(remat):
     params = parameters(Stacked(remat), X)
@@ -74,6 +75,13 @@ def test_a_stack_is_a_loop(remat):
     grads = [jax.grad(lambda p, f=f: jnp.sum(f(p, X) ** 2))(params) for f in (scan, loop)]
     for a, b in zip(*map(jax.tree.leaves, grads), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("remat", "loops"), [(False, False), (True, True)])
+def test_a_loop_that_would_copy_what_is_stored_is_unrolled(remat, loops):
+    params = parameters(Stacked(remat), X)
+    gradient = jax.jit(jax.grad(lambda p: jnp.sum(Stacked(remat).apply({"params": p}, X) ** 2)))
+    assert ("while" in gradient.lower(params).as_text()) == loops
 
 
 def test_blocks_start_differently():

@@ -10,7 +10,7 @@ from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.deepmind import from_deepmind, to_deepmind
 from tests import support
 
-pytestmark = [pytest.mark.slow, pytest.mark.parity]
+pytestmark = [pytest.mark.slow("compiles DeepMind's full-size network"), pytest.mark.parity]
 LIMIT = 1e-4  # of the largest value of each array
 
 

@@ -11,7 +11,7 @@ from af2jax.nn.runtime import Runtime
 from tests import support
 from tests.losses import examples, theirs
 
-pytestmark = [pytest.mark.slow, pytest.mark.parity]
+pytestmark = [pytest.mark.slow("compiles DeepMind's full-size network and its gradient"), pytest.mark.parity]
 
 # Arrays whose gradient is rounding: a bias of keys shifts every logit of a softmax alike, and the like.
 FLOOR = 1e-7  # of the norm of the whole gradient
@@ -101,7 +101,7 @@ def test_every_live_array(case):
 
     name, num_recycle, d = example(case)
     flat = support.rule_flat(preset(name), seed=5)
-    with theirs.corrected():
+    with theirs.corrected(), theirs.diagonal_in_bin_1():
         expected, gradient = oracle.gradient(preset(name), flat, d | theirs.labels(d), num_recycle)
     metrics, found = ours(name, flat, d, num_recycle)
     theirs.compare_terms(metrics, expected)

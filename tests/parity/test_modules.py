@@ -20,7 +20,7 @@ from af2jax.nn.transition import Transition
 from af2jax.pretrained import deepmind
 from tests import oracle, support
 
-pytestmark = [pytest.mark.parity, pytest.mark.medium]
+pytestmark = [pytest.mark.parity, pytest.mark.medium("compiles each module of DeepMind's and ours")]
 CONFIG = preset("model_1_ptm")
 N_SEQ, N_RES = 5, 7
 

@@ -13,7 +13,7 @@ import af2jax
 from tests.goldens import make
 from tests.losses import theirs
 
-pytestmark = [pytest.mark.slow, pytest.mark.parity]
+pytestmark = [pytest.mark.slow("compiles the full-size network once more"), pytest.mark.parity]
 
 
 def test_the_loss_of_step_0_is_deepminds():

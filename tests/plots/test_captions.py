@@ -65,7 +65,7 @@ def test_confidence(several, tmp_path):
     other = plddt + np.where(np.arange(40) == 2, -21, 3)
     text = caption(confidence(tmp_path / "a.png", ONE, [plddt, other, *[plddt] * 6] if several else [plddt]))
     assert f"{'Rank 1' if several else 'It'} has a mean of 60.8; 45% of the residues are at 70 or above" in text
-    assert "Residues below 50 (10-31): treat as disordered or not predicted." in text
+    assert "Residues below 50 (10-31): do not interpret their shape." in text
     assert ("each of 8 predictions (grey: ranks above 6)" in text) is several
     assert ("The predictions differ by more than 20 at 3: compare them there." in text) is several
     assert "Note: random weights: this is not a prediction." in text

@@ -20,7 +20,7 @@ import pytest
 from af2jax.errors import InputError, WeightsError
 from af2jax.pretrained import checkpoint
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.medium("damages every byte of small checkpoints")
 
 ROOT = Path(__file__).resolve().parents[2]
 METADATA = {"preset": "tiny", "scores": {"loss": 1.25, "ss/accuracy": float("nan")}, "watch": None}
@@ -269,7 +269,7 @@ class TestWriting:
         with pytest.raises(InputError, match="cannot be written"):
             checkpoint.save(tmp_path / "checkpoints", 1, parts(), {})
 
-    @pytest.mark.slow
+    @pytest.mark.slow("kills processes")
     def test_a_killed_writer(self, tmp_path):
         """kill -9 at 12 moments while checkpoint after checkpoint is written and pruned."""
         program = """if True:

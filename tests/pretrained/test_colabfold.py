@@ -14,7 +14,7 @@ import af2jax
 from af2jax.config import preset
 from tests import support
 
-pytestmark = [pytest.mark.slow, pytest.mark.parity]
+pytestmark = [pytest.mark.slow("runs stock ColabFold"), pytest.mark.parity]
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-colabfold" / "bin" / "python"
 SCRIPT = """
 import pathlib, sys

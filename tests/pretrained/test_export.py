@@ -220,7 +220,7 @@ class TestOracle:
         af2jax.export(split_stack(PARAMS, (1, 1)), "tiny", tmp_path / "params", tmp_path / "base")
         self.agree(self.loaded("tiny", tmp_path), FLAT)
 
-    @pytest.mark.slow
+    @pytest.mark.slow("writes the full-size network")
     @pytest.mark.parametrize("name", ["model_1_ptm", "model_2_multimer_v3"])
     def test_full_size(self, tmp_path, name):
         """What trained differs, and every other array is that of the base to the bit."""

@@ -130,6 +130,7 @@ def test_the_wrong_preset_is_named(file):
     expect(file, r'is not model_1_ptm but tiny; load it as "tiny"', "model_1_ptm")
 
 
+@pytest.mark.medium("compiles how the network is initialised")
 def test_random_initialisation_follows_the_supplement():
     _, params = af2jax.load("tiny", key=jax.random.key(1))
     flat = flatten(params)

@@ -13,8 +13,8 @@ from af2jax.constants.atoms import CA
 from af2jax.data.batch import stack
 from af2jax.data.structure import read_chain
 from af2jax.data.transforms import padded
-from af2jax.finetune.heads import Head
-from af2jax.finetune.rules import WITHOUT_ALIGNMENTS, recipe
+from af2jax.finetune.rules import ALONE, recipe
+from af2jax.heads import Head
 from af2jax.metrics import quality
 from af2jax.pretrained.load import PACKAGED, find
 from af2jax.pretrained.tree import flatten
@@ -26,8 +26,8 @@ CROP = 64
 WAYS = {
     "head": (recipe("heads"), 1e-2),
     "lora": (recipe("lora"), 5e-3),
-    "full": (WITHOUT_ALIGNMENTS, 1e-3),
-    "scratch": (WITHOUT_ALIGNMENTS, 1e-3),
+    "full": (((ALONE, "freeze"), (".*", "train")), 1e-3),
+    "scratch": (((ALONE, "freeze"), (".*", "train")), 1e-3),
 }
 
 
@@ -38,6 +38,7 @@ def test_the_parameters_are_small_and_halves():
         assert {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
 
 
+@pytest.mark.medium("compiles how af2jax-mini is initialised")
 def test_by_name_or_at_random():
     _, params = af2jax.load("mini")
     _, same = af2jax.load("mini", "mini")
@@ -48,6 +49,7 @@ def test_by_name_or_at_random():
     assert len(moved) > 0.9 * len(params) and all(array.dtype == np.float32 for array in params.values())
 
 
+@pytest.mark.medium("compiles af2jax-mini")
 def test_the_card_and_every_prediction_say_what_it_is_for():
     text = (WEIGHTS / "README.md").read_text()
     assert "not for science" in text and "lDDT-CA" in text
@@ -77,7 +79,7 @@ def folded(network, chain: dict, num_recycle: int):
     return lddt[mask], found.plddt[mask]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("folds real chains")
 class TestOnRealChains:
     @pytest.fixture(scope="class")
     def chains(self, data):
@@ -116,7 +118,7 @@ def examples(config, chains: list[dict]):
     return stack(found)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains on real chains")
 class TestFineTuning:
     """The new head learns secondary structure from few real chains, in the ways that people use."""
 

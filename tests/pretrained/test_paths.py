@@ -22,6 +22,7 @@ def paths(name: str) -> list[str]:
     return [f"{path}\t{' '.join(map(str, leaf.shape))}" for path, leaf in sorted(tree.items())]
 
 
+@pytest.mark.medium("traces full-size networks")
 @pytest.mark.parametrize("name", ["model_1_ptm", "model_1_multimer_v3"])
 def test_paths_and_shapes(name):
     assert paths(name) == (GOLDENS / f"{name}.paths.tsv").read_text().splitlines()

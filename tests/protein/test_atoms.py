@@ -1,5 +1,6 @@
 """Torsions to atoms (Algorithm 24)."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,7 +83,7 @@ def test_layouts_and_masks_agree(residues):
 def test_gradients_are_finite(residues):
     value = lambda backbone, torsions: jnp.sum(build(residues[0], backbone, torsions)[2] ** 2)
     grads = jax.jit(jax.grad(value, argnums=(0, 1)))(*residues[1:])
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)
     assert np.abs(grads[1][:, 2]).max() > 0
 
 

@@ -83,7 +83,8 @@ def test_biotite_reads_back(case, kind, tmp_path):
     if kind == "pdb":
         atoms = pdb.PDBFile.read(str(path)).get_structure(model=1, extra_fields=["b_factor"])
     else:
-        atoms = pdbx.get_structure(pdbx.CIFFile.read(str(path)), model=1, extra_fields=["b_factor"])
+        file = pdbx.CIFFile.read(str(path))
+        atoms = pdbx.get_structure(file, model=1, extra_fields=["b_factor"], use_author_fields=True)
     compare(p, atoms.chain_id, atoms.res_id, atoms.res_name, atoms.atom_name, atoms.coord, atoms.b_factor)
 
 

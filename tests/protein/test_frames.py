@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,7 +78,7 @@ def test_a_gap_counts_as_x(cloud):
     aatype, positions, _ = cloud
     mask = jnp.ones(positions.shape[:-1], bool)
     as_x = torsions(jnp.where(aatype == 21, 20, aatype), positions, mask)
-    jax.tree.map(np.testing.assert_array_equal, torsions(aatype, positions, mask), as_x)
+    chex.assert_trees_all_equal(torsions(aatype, positions, mask), as_x)
 
 
 def test_leading_axes_are_a_loop(cloud):

@@ -103,6 +103,7 @@ def test_atoms_in_one_place_have_no_structure():
         assert found(np.zeros((9, 37, 3))) == "C" * 9
 
 
+@pytest.mark.medium("runs mkdssp on many chains")
 def test_as_mkdssp_finds_it_in_real_chains(shared, tmp_path):
     """At least 99.95 % of the residues; with mkdssp 4.2.2 all 2,950."""
     if shutil.which("mkdssp") is None or b"version 4" not in subprocess.check_output(["mkdssp", "--version"]):

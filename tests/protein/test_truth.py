@@ -267,6 +267,7 @@ def test_seventeen_labels_of_a_made_up_protein(case, request):
     check(deviations(padded(request.getfixturevalue(case))))
 
 
+@pytest.mark.medium("reads many real chains")
 @pytest.mark.parity
 def test_seventeen_labels_of_real_chains(shared):
     files = sorted((shared / "data" / "chains").glob("*.pdb.gz"))[::5]

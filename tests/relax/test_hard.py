@@ -21,7 +21,7 @@ PEPTIDE = peptide()
 SIDE_CHAIN = ("CB", "CG", "CD", "NE", "CZ", "NH1", "NH2")  # of residue 5, an arginine
 
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.medium("minimises peptides")
 
 
 def sound(given, **settings):
@@ -264,7 +264,7 @@ def test_an_energy_that_is_not_finite_is_tried_again(monkeypatch):
     assert sound(PEPTIDE).violations_after == 0 and next(energies, None) is None
 
 
-@pytest.mark.slow
+@pytest.mark.slow("minimises many peptides")
 def test_spoilt_at_random():
     """50 short peptides, each spoilt in several ways: a result or one line, each within half a minute."""
     ways = [

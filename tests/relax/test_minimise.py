@@ -22,7 +22,7 @@ PEPTIDE = peptide()
 SPOILT = put(noisy(PEPTIDE, 0.1), (10, "CB"), (3, "CB"), 0.3)  # bonds and angles off, and a clash
 
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.medium("minimises peptides")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_settings_out_of_range(settings):
         relax(PEPTIDE, **settings)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("minimises a whole chain")
 @pytest.mark.parametrize("seed", [0, 1])
 def test_as_near_as_deepminds_program(seed):
     """Hydrogens, which are placed in other ways, decide between minima: the two results differ by 0.1 angstrom."""
@@ -190,7 +190,7 @@ def test_as_near_as_deepminds_program(seed):
     assert found.energy_after < numbers["final_energy"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("minimises a whole chain")
 def test_a_real_chain(shared):
     from af2jax.data.protein import read_protein
 

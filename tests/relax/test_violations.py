@@ -47,7 +47,7 @@ def test_mirrored_residues():
     assert not mirrored(unknown)[4]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("minimises")
 @pytest.mark.parametrize("noise", [0.05, 0.08])
 def test_as_deepminds_program(noise, monkeypatch):
     """Its releases take the tolerance of the length C-N for cos CA-C-N; so does this test."""

@@ -1,6 +1,7 @@
 """Evaluations made up for tests of what is written about them; no network is run."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -19,7 +20,13 @@ def target(i: int, lddt: float, rng: np.random.Generator, skill: float = 0.8, na
         "ss": Answers(0.7 * np.eye(3)[said] + 0.1, label, np.arange(20)),
         "rg": Answers(number + (1 - skill) * rng.normal(size=1), number, np.zeros(1, int)),
     }
-    numbers = dict.fromkeys(METRICS, 1.0) | {"length": 20.0 + i, "observed": 20.0, "plddt": lddt, "ptm": 0.5}
+    numbers = dict.fromkeys(METRICS, 1.0) | {
+        "length": 20.0 + i,
+        "observed": 20.0,
+        "plddt": lddt,
+        "ptm": 0.5,
+        "pae_rank": 0.9,
+    }
     numbers |= {"lddt_ca": lddt, "helix_lddt_ca": 40.0} | head_numbers(answers)
     passes = [[lddt / 2, lddt]]
     return Target(name or f"p{i}", "A" * (20 + i), i, False, numbers, passes, answers, {"set": "ab"[i % 2]})
@@ -42,6 +49,8 @@ def evaluation(num: int = 12, lddt: float = 80.0, seed: int = 0, skill: float = 
         "weights": f"{seed:064d}",
         "parameters": 10,
         "recycles": 0,
+        "validated": 0,
+        "seed": 0,
         "run": False,
         "data": "",
     }
@@ -56,12 +65,20 @@ def hostile(made: Evaluation) -> Evaluation:
         for i, t in enumerate(made.targets)
     ]
     targets = [dataclasses.replace(t, answers={HOSTILE: t.answers["ss"]}, numbers=_renamed(t.numbers)) for t in targets]
+    names = {old.id: new.id for old, new in zip(made.targets, targets, strict=True)}
+    residues = [(names[row[0]], *row[1:]) for row in made.residues]
     facts = made.subject | {"name": HOSTILE, "path": HOSTILE}
     data = made.data | {"path": HOSTILE, "without": [HOSTILE]}
     problems = [(HOSTILE, HOSTILE)]
     classes = {HOSTILE: [HOSTILE, "b", "c"]}
-    return dataclasses.replace(made, subject=facts, data=data, classes=classes, targets=targets, problems=problems)
+    changed = {"targets": targets, "residues": residues, "problems": problems}
+    return dataclasses.replace(made, subject=facts, data=data, classes=classes, **changed)
 
 
 def _renamed(numbers: dict) -> dict:
     return {name.replace("ss/", f"{HOSTILE}/"): value for name, value in numbers.items() if not name.startswith("rg/")}
+
+
+def subject(path, recycles: int):
+    """What stands for an opened network; its digest is that of `evaluation()`."""
+    return SimpleNamespace(name="made", path=str(path), recycles=recycles, digest=evaluation().subject["weights"])

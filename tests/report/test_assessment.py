@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.report import assessment, evaluation, structures
+from af2jax.report import assessment, evaluation, reliability
 from af2jax.report.strata import strata
 from tests.report import made
 
@@ -28,8 +28,8 @@ def test_the_verdicts(good):
     html, known, verdicts, _ = good
     assert [v.answer for v in verdicts] == ["yes", "yes", "yes"]
     assert verdicts[0].text.startswith("The model transfers as it is. Its mean lDDT-CA is 79.7 (95 %: 7")
-    assert "ss: accuracy: +0." in verdicts[1].text and "always saying" in verdicts[1].text
-    assert verdicts[2].text.startswith("It is better. rg: absolute error: -")
+    assert verdicts[1].text.startswith("It is better than always predicting ")
+    assert verdicts[2].text.startswith("It is better than always predicting the median, 5.5. rg: absolute error 0.")
     assert all(v.text.split(" (")[0] in html for v in verdicts)
     assert not known["warnings"]
 
@@ -58,7 +58,7 @@ def test_a_perfect_predictor_is_a_diagonal(good):
     said, right = (np.array(found[key], float)[there] for key in ("predicted", "found"))
     np.testing.assert_allclose(said, right, atol=1e-9)
     assert found["error"] == pytest.approx(0) and there.sum() == 10
-    assert "pLDDT may be used" in known["figures"]["plddt_calibration"]["follows"]
+    assert "may be used to rank" in known["figures"]["plddt_calibration"]["follows"]
     pae = known["numbers"]["pae_calibration"]
     np.testing.assert_allclose(pae["predicted"], pae["found"])
 
@@ -70,7 +70,7 @@ def test_a_boaster_is_warned_of(tmp_path):
     _, known, _ = written(dataclasses.replace(found, residues=rows), tmp_path)
     assert "too sure of itself" in known["figures"]["plddt_calibration"]["follows"]
     assert any("pLDDT is not to be trusted" in warning["title"] for warning in known["warnings"])
-    assert structures.calibrated(dataclasses.replace(found, residues=rows)).error == pytest.approx(25, abs=1)
+    assert reliability.plddt(dataclasses.replace(found, residues=rows)).found.error == pytest.approx(25, abs=1)
 
 
 def test_every_plot_has_its_parts(good):
@@ -118,7 +118,7 @@ def test_variants_of_one_protein_count_one_by_one(tmp_path):
 def test_weights_that_know_nothing(tmp_path):
     _, known, verdicts = written(made.evaluation(lddt=3.0), tmp_path)
     assert verdicts[0].answer == "no" and "No fold is found at all" in verdicts[0].text
-    assert "no fold forms" in known["figures"]["forms"]["follows"]
+    assert "there was one pass" in known["figures"]["forms"]["follows"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -140,13 +140,13 @@ def test_a_damaged_file(text, tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_problems_and_relatives_are_told(tmp_path):
+def test_problems_and_homologues_are_told(tmp_path):
     found = made.evaluation()
     seen = [dataclasses.replace(t, relative=i < 3) for i, t in enumerate(found.targets)]
     found = dataclasses.replace(found, targets=seen, problems=[("x1", "its answer is not finite")])
     html, known, _ = written(found, tmp_path)
     titles = [warning["title"] for warning in known["warnings"]]
-    assert titles[0] == "1 items could not be evaluated" and titles[1].startswith("3 of 12 targets have relatives")
+    assert titles[0] == "1 items could not be evaluated" and titles[1].startswith("3 of 12 targets have homologues")
     assert "x1: its answer is not finite" in html
 
 
@@ -158,7 +158,7 @@ def test_hostile_names_are_text(tmp_path):
 
 def test_strata():
     found = strata(made.evaluation().targets, ["ss"])
-    assert found.keys() == {"length", "set"}  # no target has a relative
+    assert found.keys() == {"length", "set"}  # no target has a homologue
     assert [mask.sum() for mask in found["length"].values()] == [4, 4, 4]
     assert found["set"]["a"].tolist() == [True, False] * 6
     assert strata(made.evaluation(1).targets) == {}

@@ -15,7 +15,10 @@ from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
+pytestmark = [
+    pytest.mark.slow("starts a browser"),
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
+]
 # the page in a frame; says its width, its images, and how many points of its structures are not white
 FRAME = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width={width} height=900></iframe>
 <p id=out>waiting</p><script>f.onload=()=>{{const d=f.contentDocument,e=d.documentElement;

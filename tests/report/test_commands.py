@@ -14,7 +14,7 @@ from af2jax.data import synthetic
 from tests.report.test_browser import BROWSER, FRAME, browse
 from tests.report.test_browser import said as console
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("trains, evaluates and compares by the commands")
 CONFIG = """
 data = "data/synthetic.csv"
 preset = "tiny"
@@ -88,7 +88,7 @@ def test_evaluate(evaluated):
     ].keys()
     rows = known["tables"]["targets"]["rows"]
     assert len(rows) == 8 and np.isfinite([row[2:10] for row in rows]).all()
-    assert any("relatives in what the run learnt from" in w["title"] for w in known["warnings"])
+    assert any("homologues in what the run learned from" in w["title"] for w in known["warnings"])
     assert (out / "index.html").stat().st_size < 1_500_000
     assert len(list((out / "structures").glob("*_trajectory.cif"))) == 3
 
@@ -98,10 +98,11 @@ def test_compare(compared):
     known = json.loads((out / "report.json").read_text())
     names = [row[0] for row in known["tables"]["means_ss_accuracy"]["rows"]]
     regression = "logistic regression on"
-    rivals = ["commonest class", "nearest neighbour", f"{regression} letters", f"{regression} frozen activations"]
-    assert names == ["a", "eval_b", *rivals]
-    copied = ["a", "eval_b", "one long helix", "nearest training chain"]
-    assert [row[0] for row in known["tables"]["means_lddt_ca"]["rows"]] == copied
+    baselines = ["majority class", "nearest neighbour", f"{regression} sequence", f"{regression} frozen activations"]
+    of = lambda table, group: [row[0] for row in known["tables"][table]["rows"] if row[2] == group]
+    assert names[: len(names) // 2] == ["a", "eval_b", *baselines]  # of what was learned from, then held out
+    copied = ["a", "eval_b", "ideal helix", "nearest training chain"]
+    assert of("means_lddt_ca", "learned from") == of("means_lddt_ca", "held out") == copied
     assert [row[0] for row in known["tables"]["cost"]["rows"]] == ["a", "eval_b"]
     assert "on the general set" in said and known["tables"]["changes"]["rows"] and known["tables"]["forgotten"]["rows"]
     assert all(row[4] > 0 for row in known["tables"]["cost"]["rows"])
@@ -109,7 +110,21 @@ def test_compare(compared):
 
 def test_a_run_beside_itself(folder, evaluated):
     said = af2jax(folder, "compare", "eval_b", "eval_b", "--out", "same")
-    assert "No difference: lDDT-CA of eval_b (2) minus eval_b: +0 (95 %: +0 to +0) over 8 targets" in said
+    assert said.count("No difference between eval_b (2) and eval_b on the targets") >= 4
+    assert "better than" not in said.split("No difference")[0] and "not one target differs" in said
+
+
+def test_the_same_weights_differ_in_nothing_at_any_recycles(folder, evaluated):
+    """A run with 1 recycle and an evaluation of it with 0: both are run in one way, and the page says how."""
+    af2jax(
+        folder, "evaluate", "runs/b", "data/synthetic.csv", "--out", "eval_0", "--split", "all", "--num-recycle", "0"
+    )
+    for first, second, recycles in (("eval_0", "runs/b", 0), ("runs/b", "eval_0", 1)):
+        said = af2jax(folder, "compare", first, second, "--out", f"one_way_{recycles}", "--split", "all")
+        told = [line for line in said.splitlines() if " and b" in line or " and eval_0" in line]
+        assert told and all(line.startswith("No difference") for line in told)
+        html = (folder / f"one_way_{recycles}" / "index.html").read_text()
+        assert f"Every network was run with {recycles} recycles" in html
 
 
 def test_bad_input(folder, evaluated):

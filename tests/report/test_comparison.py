@@ -1,13 +1,14 @@
-"""A run beside itself shows no difference, a known effect is found, too few targets cannot tell, rivals are there."""
+"""A run beside itself shows no difference, a known effect is found, too few cannot tell, baselines are there."""
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.report import comparison, entries, evaluation
+from af2jax.report import comparison, differences, entries, evaluation
 from af2jax.report.entries import Entry
 from tests.report import made
 
@@ -16,8 +17,8 @@ def entry(name: str, **changes) -> Entry:
     return Entry(name, made.evaluation(**changes), "none")
 
 
-def written(found, out, rivals=(), general=(), lost=(), notes=()):
-    page, verdicts = comparison.write(list(found), list(rivals), list(general), list(lost), list(notes), out)
+def written(found, out, baselines=(), general=(), lost=(), notes=()):
+    page, verdicts = comparison.write(list(found), list(baselines), list(general), list(lost), list(notes), out)
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
 
@@ -27,7 +28,7 @@ def test_a_run_beside_itself(tmp_path):
     assert {v.answer for v in verdicts} == {"open"} and all(v.text.startswith("No difference") for v in verdicts)
     rows = [dict(zip(comparison.HEADINGS, row, strict=True)) for row in known["tables"]["pairs"]["rows"]]
     assert [row["difference"] for row in rows] == [0, 0, 0] and {row["p (Holm)"] for row in rows} == {1}
-    assert all(row["equal"] == 12 and row["needed for power 0.8"] == "no effect" for row in rows)
+    assert all(row["equal"] == 12 and row["families needed for power 0.8"] == "no effect" for row in rows)
     assert "are one network" in html
 
 
@@ -36,8 +37,8 @@ def test_a_known_effect(tmp_path):
     better = entry("b", num=30, lddt=85, seed=1, skill=1.0)
     _, known, verdicts = written([entry("a", num=30), better], tmp_path)
     assert [v.answer for v in verdicts] == ["yes"] * 3
-    assert verdicts[0].text.startswith("b is better than a. ss: accuracy of b minus a: +0.")
-    assert verdicts[1].text.startswith("b is better than a. rg: absolute error of b minus a: -")
+    assert verdicts[0].text.startswith("b is better than a. ss: accuracy 1 against 0.7")
+    assert verdicts[1].text.startswith("b is better than a. rg: absolute error 0 against 0.1")
     back = written([dataclasses.replace(better), entry("a", num=30)], tmp_path)[2]
     assert [v.answer for v in back] == ["no"] * 3 and "a is worse than b" in back[2].text
     row = dict(zip(comparison.HEADINGS, known["tables"]["pairs"]["rows"][1], strict=True))
@@ -48,7 +49,8 @@ def test_a_known_effect(tmp_path):
 def test_too_few_cannot_tell(tmp_path):
     _, _, verdicts = written([entry("a", num=5), entry("b", num=5, lddt=90, seed=1)], tmp_path)
     told = verdicts[-1].text
-    assert verdicts[-1].answer == "open" and "5 families are too few" in told and "independent targets would" in told
+    assert verdicts[-1].answer == "open" and "5 families are too few" in told and "independent families would" in told
+    assert not any(f"{n} independent" in told for n in range(6))  # fewer than a test of three rows can be sure by
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -59,7 +61,7 @@ def test_a_small_effect_needs_more(tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_relatives_are_drawn_together(tmp_path):
+def test_homologues_are_drawn_together(tmp_path):
     """Thirty targets of three families are three witnesses."""
     a, b = (entry(name, num=30, lddt=lddt, seed=seed) for name, lddt, seed in (("a", 80, 0), ("b", 85, 1)))
     cut = lambda e: dataclasses.replace(
@@ -67,16 +69,17 @@ def test_relatives_are_drawn_together(tmp_path):
             e.evaluation, targets=[dataclasses.replace(t, family=t.family % 3) for t in e.evaluation.targets]
         )
     )  # fmt: skip
-    assert written([cut(a), cut(b)], tmp_path)[2][-1].answer == "open"
+    found = written([cut(a), cut(b)], tmp_path)[2][-1]
+    assert found.answer == "open" and "too narrow, of 3 families" in found.text
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_best_rival_counts(tmp_path):
+def test_the_best_baseline_counts(tmp_path):
     poor, best = entry("poor", num=30, skill=0.3), entry("best", num=30, skill=1.0)
-    rivals = [dataclasses.replace(e, path="") for e in (poor, best)]
-    _, known, verdicts = written([entry("a", num=30)], tmp_path, rivals)
+    baselines = [dataclasses.replace(e, path="") for e in (poor, best)]
+    _, known, verdicts = written([entry("a", num=30)], tmp_path, baselines)
     assert "a is worse than best. ss: accuracy" in verdicts[0].text
-    assert "simple rival, is best" in known["figures"]["means_ss_accuracy"]["follows"]
+    assert "simple baseline, is best" in known["figures"]["means_ss_accuracy"]["follows"]
     assert [row[0] for row in known["tables"]["means_ss_accuracy"]["rows"]] == ["a", "poor", "best"]
 
 
@@ -93,7 +96,7 @@ def test_only_shared_targets_are_compared(tmp_path):
     a, b = entry("a", num=12), entry("b", num=9, seed=1)
     (x, y), lost = entries.shared([a, b])
     assert [t.id for t in x.evaluation.targets] == [t.id for t in y.evaluation.targets] and len(lost) == 3
-    _, known, _ = written([x, y], tmp_path, lost=lost, notes=["ss: no rivals"])
+    _, known, _ = written([x, y], tmp_path, lost=lost, notes=["ss: no baselines"])
     assert [w["title"] for w in known["warnings"]] == ["3 targets are left out", "Not done"]
     other = [dataclasses.replace(t, id=f"x{t.id}") for t in b.evaluation.targets]
     with pytest.raises(InputError, match="share no target"):
@@ -109,9 +112,9 @@ def test_evaluations_are_read(tmp_path):
     paths = [tmp_path / "a", tmp_path / "b", tmp_path / "a"]
     found = entries.read(paths, tmp_path / "out", None, "", None, None, lambda *_: None)
     assert [e.name for e in found] == ["a", "b", "a (2)"] and len({e.name for e in found}) == 3
-    rivals, notes = entries.simple(found, None, lambda *_: None)
-    assert [e.name for e in rivals] == [entries.HELIX] and len(notes) == 2  # it was no run, whose data could be read
-    assert rivals[0].evaluation.column("lddt_ca").tolist() == [40.0] * 12
+    baselines, notes = entries.simple(found, None, lambda *_: None)
+    assert [e.name for e in baselines] == [entries.HELIX] and len(notes) == 2  # it was no run, whose data could be read
+    assert baselines[0].evaluation.column("lddt_ca").tolist() == [40.0] * 12
     with pytest.raises(InputError, match="is neither a run nor an evaluation: give --data"):
         entries.read([tmp_path], tmp_path / "out", None, "", None, None, lambda *_: None)
 
@@ -128,4 +131,89 @@ def test_every_plot_has_its_parts(tmp_path):
     html, known, _ = written([entry("a"), entry("b", seed=1, skill=0.9)], tmp_path)
     assert {"means_lddt_ca", "differences_lddt_ca", "targets_lddt_ca", "means_ss_accuracy"} <= known["figures"].keys()
     assert all(any(c.isdigit() for c in f["follows"]) for f in known["figures"].values()) and len(html) < 1_500_000
-    assert np.isfinite([row[3] for row in known["tables"]["pairs"]["rows"]]).all()
+    assert np.isfinite([row[6] for row in known["tables"]["pairs"]["rows"]]).all()
+
+
+def grouped(name: str, changes: dict[str, float], num: int = 12, **fields) -> Entry:
+    """An entry with `num` targets for each split, moved by so much."""
+    found = made.evaluation(num * len(changes), **fields)
+    splits = [split for split in changes for _ in range(num)]
+    targets = [
+        dataclasses.replace(t, split=split, numbers=t.numbers | {"lddt_ca": t.numbers["lddt_ca"] + changes[split]})
+        for t, split in zip(found.targets, splits, strict=True)
+    ]
+    return Entry(name, dataclasses.replace(found, targets=targets, classes={}), "none")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_opposite_groups_are_not_pooled(tmp_path):
+    """+15 on what was learned and -57 on the rest: two answers, not "cannot tell"."""
+    before = grouped("a", {"train": 0, "test": 0, "": 0})
+    after = grouped("b", {"train": 15, "test": 0.5, "": -57}, seed=1)
+    html, known, verdicts = written([before, after], tmp_path)
+    assert [v.answer for v in verdicts] == ["yes", "open", "no"]
+    for verdict, group in zip(verdicts, ("learned from", "held out", "general"), strict=True):
+        assert f"on the targets {group}" in verdict.text
+    rows = [dict(zip(comparison.HEADINGS, row, strict=True)) for row in known["tables"]["pairs"]["rows"]]
+    assert [row["targets of"] for row in rows] == ["learned from", "held out", "general"]
+    assert [row["difference"] > 0 for row in rows] == [True, True, False] and "12 learned from, 12 held out" in html
+    assert {row[1] for row in known["tables"]["targets_lddt_ca"]["rows"]} == {row["targets of"] for row in rows}
+
+
+def test_which_group():
+    one = made.evaluation(5).targets
+    rows = [("train", True), ("valid", True), ("test", False), ("", True), ("", False)]
+    a = [dataclasses.replace(t, split=split, relative=seen) for t, (split, seen) in zip(one, rows, strict=True)]
+    found = differences.grouped([a, [dataclasses.replace(t, split="") for t in one]])
+    assert {name: mask.tolist() for name, mask in found.items()} == {
+        differences.LEARNED: [True, False, False, True, False],
+        differences.HELD_OUT: [False, True, True, False, False],
+        differences.GENERAL: [False, False, False, False, True],
+    }
+    assert differences.grouped([one]).keys() == {""}
+
+
+def test_networks_are_run_in_one_way(tmp_path):
+    facts = lambda e, **changes: dataclasses.replace(
+        e, evaluation=dataclasses.replace(e.evaluation, subject=e.evaluation.subject | changes)
+    )
+    with pytest.raises(InputError, match="b was run with 3 recycles and seed 0, a with 0 and 0: the difference would"):
+        written([entry("a"), facts(entry("b"), recycles=3)], tmp_path)
+    html, known, _ = written([entry("a"), facts(entry("b"), validated=2, run=True)], tmp_path)
+    assert "Every network was run with 0 recycles and the same draws of the alignments (seed 0)" in html
+    assert "b was validated with 2 recycles" in [w["title"] for w in known["warnings"]]
+
+
+def test_an_evaluation_with_other_recycles_is_made_again(tmp_path, monkeypatch):
+    """Each path is run as the first; where the parameters are gone that is an error, before anything is run."""
+    for name, recycles in (("a", 1), ("b", 0)):
+        found = made.evaluation()
+        source = tmp_path / f"{name}.npz"
+        source.touch()
+        facts = found.subject | {"recycles": recycles, "path": str(source)}
+        evaluation.save(dataclasses.replace(found, subject=facts), tmp_path / name)
+    asked = []
+
+    def opened(path, preset, recycles):
+        asked.append((Path(path).name, recycles))
+        return made.subject(path, recycles)
+
+    monkeypatch.setattr(entries, "open_subject", opened)
+    again = lambda subject, data, split, progress: dataclasses.replace(
+        made.evaluation(), subject=made.evaluation().subject | {"recycles": subject.recycles}
+    )
+    monkeypatch.setattr(entries.evaluating, "evaluate", again)
+    read = lambda recycles, *names: entries.read(
+        [tmp_path / name for name in names], tmp_path / "out", None, "", None, recycles, lambda *_: None
+    )
+    found = read(None, "a", "b")
+    assert asked == [("b.npz", 1)] and {e.evaluation.subject["recycles"] for e in found} == {1}
+    assert [e.name for e in found] == ["a", "b"] and (tmp_path / "out" / "evaluations" / "b").is_dir()
+    asked.clear()
+    assert {e.evaluation.subject["recycles"] for e in read(2, "a", "b")} == {2} and len(asked) == 2
+    asked.clear()
+    read(None, "a", "a")
+    assert not asked  # nothing is run again where it need not be
+    (tmp_path / "b.npz").unlink()
+    with pytest.raises(InputError, match=r"b was evaluated with 0 recycles .* give --num-recycle 0"):
+        read(None, "a", "b")

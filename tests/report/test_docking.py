@@ -112,6 +112,7 @@ def test_names(given):
     assert names(item("H"), given[0].replace(asym_id=np.ones(33, int))) == []
 
 
+@pytest.mark.medium("compiles the small network for complexes")
 @pytest.mark.usefixtures("undrawn")
 def test_a_complex_is_evaluated(tmp_path, monkeypatch):
     """From a table to the page, by a network that exchanges the copies."""

@@ -9,12 +9,13 @@ import jax
 import numpy as np
 import pytest
 
+from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.data import synthetic
 from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.finetune import Training
-from af2jax.finetune.heads import Head
+from af2jax.heads import Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
 from af2jax.report import assessment, evaluation, subject
@@ -68,6 +69,7 @@ def knows(monkeypatch, data):
     return fails
 
 
+@pytest.mark.medium("compiles the small network")
 def test_a_network_that_knows(knows, data, tmp_path):
     told = []
     found = evaluation.evaluate(network(), data, "all", lambda done, total: told.append((done, total)))
@@ -130,3 +132,29 @@ def test_labels_that_are_not_there(knows, data):
     some = dataclasses.replace(network(), labels=LABELS | {"tm": Label(False)}, heads=HEADS | {"tm": HEADS["rg"]})
     found = evaluation.evaluate(some, data)
     assert found.data["without"] == ["tm"] and found.classes == {"ss": ["H", "E", "C"], "rg": []}
+
+
+def test_nothing_to_judge(monkeypatch, tmp_path, capsys):
+    def observe(_, features, name):
+        num = len(features.aatype)
+        flat, full = np.zeros((num, num), np.float32), np.full((1, num), 50.0, np.float32)
+        atoms, mask = np.ones((1, 2, num, 37, 3), np.float32), np.zeros((num, 37), bool)
+        said = {"ss": 9 * np.eye(3, dtype=np.float32)[np.arange(num) % 3], "rg": np.full(1, 12.5, np.float32)}
+        turns, angles = np.tile(np.eye(3, dtype=np.float32), (num, 1, 1)), np.zeros((num, 7, 2), np.float32)
+        return Observed(atoms, mask, turns, angles, full, flat, 1.0, flat, flat, flat[0], flat, said)
+
+    monkeypatch.setattr(evaluation, "observe", observe)
+    monkeypatch.setattr("af2jax.report.subject.open_subject", lambda *rest: network())
+    table = tmp_path / "new.csv"
+    table.write_text("id,sequence\na,MKTAY\nb,GGW\n")
+    found = evaluation.evaluate(network(), table)
+    assert not found.judged and found.unjudged.keys() == {"a", "b"} and found.data["without"] == ["rg", "ss"]
+    assert main(["evaluate", "runs/a", str(table), "--out", str(tmp_path / "e")]) == 4
+    file = tmp_path / "e" / "answers.csv"
+    assert f"has a known structure or a label; what the heads answer is in {file}" in capsys.readouterr().out
+    lines = list(csv.DictReader(file.read_text().splitlines()))
+    assert len(lines) == 5 + 3 + 2 and not (tmp_path / "e" / "index.html").exists()
+    ss = [(r["id"], r["residue"], r["class"]) for r in lines if r["head"] == "ss"]
+    assert ss[:4] == [("b", "1", "0"), ("b", "2", "1"), ("b", "3", "2"), ("a", "1", "0")]  # the shortest first
+    assert [r["value"] for r in lines if r["head"] == "rg"] == ["12.5", "12.5"]
+    assert float(lines[0]["probability"]) > 0.99

@@ -112,7 +112,7 @@ def test_the_crop_holds_most_chains(lengths, size):
     assert chains.crop([Seen(Item("p", "line 1"), "A" * length) for length in lengths]) == size
 
 
-@pytest.mark.slow
+@pytest.mark.slow("looks at whole synthetic proteins")
 def test_helices_and_strands_of_known_folds(tmp_path):
     """The plan of synthetic proteins is known."""
     for one in look(read_dataset(synthetic.make(tmp_path, 8))):

@@ -23,10 +23,10 @@ def confident(lengths=(40,), low=(), name="job", **fields):
     return prediction(lengths, plddt=plddt, name=name, **fields)
 
 
-def written(predictions, out, naming="colabfold", plots=True, alignment=None):
+def written(predictions, out, naming="colabfold", plots=True, alignment=None, calibrated=True):
     """The page of predictions after the files that lie beside it, as `af2jax predict` writes them."""
     files = save_job(predictions, out, naming=naming, plots=plots, alignment=alignment)
-    return report.save_page(ranked(predictions), files, out, naming, alignment)
+    return report.save_page(ranked(predictions), files, out, naming, alignment, calibrated)
 
 
 def shallow(size: int, deep: int) -> np.ndarray:
@@ -67,11 +67,31 @@ def test_structures_are_laid_over_the_first():
 def test_stretches_below_50_are_flagged_with_the_sequences_behind_them(tmp_path):
     low = [*range(3, 9), 15, *range(30, 40)]
     text = written([(confident(low=low), 0)], tmp_path, plots=False, alignment=shallow(40, 30)).read_text()
-    assert "Possibly disordered: 16 of 40 residues, in 2 stretches" in text and "Residues 4-9, 31-40:" in text
+    assert "Possibly disordered: 16 of 40 residues, in 2 stretches" in text and "Residues 4-9, 31-40." in text
     assert "1 of the 2 stretches are covered by fewer than 30 sequences" in text
     row = '<tr><td>31-40</td><td class="n">10</td><td class="n">31</td><td class="n">2</td></tr>'
     assert row in text and "<td>16</td>" not in text
     assert "Fewer than 30 cover 10 of 40 positions (31-40)" in text
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "deep", "says"),
+    [
+        (False, True, "Of these weights it is not known what a low pLDDT means"),
+        (True, None, "The network had no alignment"),
+        (True, False, "The network had no alignment"),
+        (True, True, "predicts disorder about as well as programs made for it"),
+    ],
+    ids=["not of other weights", "not without an alignment", "not of one sequence", "else"],
+)
+def test_only_a_plddt_that_has_earned_it_is_called_disorder(calibrated, deep, says, tmp_path):
+    alignment = None if deep is None else shallow(40, 40)[: None if deep else 1]
+    one = confident(low=range(30, 40))
+    text = written([(one, 0)], tmp_path, plots=False, alignment=alignment, calibrated=calibrated).read_text()
+    assert escape(says) in text and "Do not interpret the shape" in text
+    earned = calibrated and bool(deep)
+    assert ("Possibly disordered: 10 of 40" in text) == earned and ("pLDDT below 50: 10 of 40" in text) == (not earned)
+    assert "isordered" in text or not earned
 
 
 def test_a_confident_chain_is_not_called_disordered(tmp_path):
@@ -85,7 +105,7 @@ def test_a_stretch_ends_with_its_chain(tmp_path):
     assert report.stretches(one.protein, one.plddt) == []
     one = confident((10, 10), low=range(5, 16))
     assert [run.tolist() for run in report.stretches(one.protein, one.plddt)] == [[*range(5, 10)], [*range(10, 16)]]
-    assert "Residues A6-10, B1-6:" in written([(one, 0)], tmp_path, plots=False).read_text()
+    assert "Residues A6-10, B1-6." in written([(one, 0)], tmp_path, plots=False).read_text()
 
 
 def test_the_letters_of_a_sequence_with_the_tens_of_its_plddt():

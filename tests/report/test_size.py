@@ -49,7 +49,7 @@ def shown(target, num: int = LARGE) -> Shown:
     return Shown(target, features, targets, seen, scores, np.concatenate([aatype[None], rows]))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("makes pages of the largest size")
 def test_an_evaluation_of_large_proteins(tmp_path):
     found = made.evaluation()
     found = dataclasses.replace(found, worst=[shown(target) for target in found.targets[:WORST]])

@@ -84,6 +84,7 @@ def test_t24_more_than_62_chains(naming, tmp_path, caplog):
     assert f"no PDB file: {why}" in next(f for f in files if f.suffix == ".cif").read_text()
 
 
+@pytest.mark.medium("writes files of 100,000 atoms")
 def test_t24_more_than_99999_atoms(tmp_path):
     size = 7500
     one = prediction()

@@ -1,8 +1,8 @@
-"""Simple rivals, which no network's answer is worth more than: why a network at all?
+"""Simple baselines that every network must beat: why a network at all?
 
-The commonest class or the mean; the nearest neighbour by sequence; logistic or ridge regression on the letters; and the
-same on the activations of a network that was not tuned. All learn from what the runs learnt from, and answer where the
-runs were asked.
+The majority class or the mean; the nearest neighbour by sequence; logistic or ridge regression on the sequence
+(one-hot); and the same on the activations of a network that was not tuned. All learn from what the runs learned from,
+and answer where the runs were asked.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from af2jax.constants.residues import RESTYPES, encode
 from af2jax.report.evaluation import Answers
 
-WINDOW = 7  # residues on either side that a rival of a residue head sees
+WINDOW = 7  # residues on either side that a baseline of a residue head sees
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the regressions; the best on a held-out fifth counts
 WORD = 3  # letters of a word, where sequences differ in length
 ONE_HOT = 20_000  # columns, above which sequences of one length are compared by composition
@@ -22,18 +22,18 @@ BLOCK = 2**24  # numbers compared at a time
 
 @dataclass(frozen=True)
 class Known:
-    """A protein with a label, as a rival sees it."""
+    """A protein with a label, as a baseline sees it."""
 
     id: str
-    sequence: str
+    sequence: str  # on which labels are placed, "/" between chains
     answers: Answers  # `said` is not read
     single: np.ndarray | None = None  # float [N_res c], activations; None: not computed
 
 
-def rivals(
+def baselines(
     learn: Sequence[Known], ask: Sequence[Known], residue: bool, classes: int, seed: int = 0
 ) -> dict[str, list[Answers]]:
-    """{name of a rival: its answers, one for each of `ask`}, in the order of `ask`.
+    """{name of a baseline: its answers, one for each of `ask`}, in the order of `ask`.
 
     Args:
         residue: one label for each residue; else one for the whole.
@@ -41,14 +41,14 @@ def rivals(
     """
     truth = np.concatenate([known.answers.label for known in learn])
     constant = _probabilities(truth, classes) if classes else truth.mean()
-    name = "commonest class" if classes else "mean"
+    name = "majority class" if classes else "mean"
     found = {name: [_answers(known, np.repeat(constant[None], len(known.answers.label), 0)) for known in ask]}
-    letters = _windows if residue else _whole(learn, ask)
-    found["nearest neighbour"] = _fitted(learn, ask, letters, lambda x, y, _: _nearest(x, y, classes))
+    text = _windows if residue else _whole(learn, ask)
+    found["nearest neighbour"] = _fitted(learn, ask, text, lambda x, y, _: _nearest(x, y, classes))
     regression = "logistic regression" if classes else "ridge regression"
     held = _held(learn, seed)
     fit = lambda x, y, owner: _regression(x, y, held[owner], classes)
-    found[f"{regression} on letters"] = _fitted(learn, ask, letters, fit)
+    found[f"{regression} on sequence"] = _fitted(learn, ask, text, fit)
     if all(known.single is not None for known in (*learn, *ask)):
         inside = _inside if residue else lambda known: known.single.mean(0)[None]
         found[f"{regression} on frozen activations"] = _fitted(learn, ask, inside, fit)
@@ -75,7 +75,7 @@ def _probabilities(label: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _windows(known: Known) -> np.ndarray:
-    """[n window * 21]: the letters around each labelled residue, one-hot; one more letter stands for beyond the end."""
+    """[n window * 21]: the residues around each labelled one, one-hot; one more column stands for beyond the end."""
     beyond = "/" * WINDOW
     letters = beyond + known.sequence.replace("/", beyond) + beyond
     codes = np.minimum(encode(letters), len(RESTYPES))  # "/" is none of the types
@@ -89,7 +89,7 @@ def _inside(known: Known) -> np.ndarray:
 
 
 def _whole(learn: Sequence[Known], ask: Sequence[Known]) -> Callable:
-    """What a rival sees of a whole: each letter where all have one length, else composition, words and length."""
+    """What a baseline sees of a whole: each residue where all have one length, else composition, words and length."""
     lengths = {len(known.sequence) for known in (*learn, *ask)}
     if len(lengths) == 1 and (length := lengths.pop()) * 21 <= ONE_HOT:
         one_hot = lambda known: np.eye(21, dtype=np.float32)[np.minimum(encode(known.sequence), 20)].reshape(

@@ -1,12 +1,12 @@
-"""Rivals find what is there to be found in letters, and nothing where there is nothing."""
+"""Baselines find what is there to be found in sequences, and nothing where there is nothing."""
 
 import numpy as np
 import pytest
 
 from af2jax.constants.residues import RESTYPES, encode
 from af2jax.report import signal
+from af2jax.report.baselines import WINDOW, Known, _windows, baselines
 from af2jax.report.evaluation import Answers
-from af2jax.report.rivals import WINDOW, Known, _windows, rivals
 
 RNG = np.random.default_rng(0)
 
@@ -33,10 +33,10 @@ def residues(num: int) -> list[Known]:
 
 
 def test_residue_classes():
-    found = rivals(residues(30), ask := residues(8), True, 2)
-    names = ["commonest class", "nearest neighbour", "logistic regression on letters"]
+    found = baselines(residues(30), ask := residues(8), True, 2)
+    names = ["majority class", "nearest neighbour", "logistic regression on sequence"]
     assert list(found) == [*names, "logistic regression on frozen activations"]
-    assert accuracy(found["commonest class"]) < 0.7 < 0.95 < accuracy(found["logistic regression on letters"])
+    assert accuracy(found["majority class"]) < 0.7 < 0.95 < accuracy(found["logistic regression on sequence"])
     assert accuracy(found["logistic regression on frozen activations"]) > 0.95
     for answers in found.values():
         for target, given in zip(ask, answers, strict=True):
@@ -55,29 +55,29 @@ def test_numbers_of_a_whole(aligned):
         value = lambda s: np.mean((encode(s) < 5)[slice(4) if aligned else slice(None)])
         return [known(i, s, 3 + 10 * value(s) + 0.01 * RNG.normal()) for i, s in enumerate(texts)]
 
-    found = rivals(some(300), some(40), False, 0)
+    found = baselines(some(300), some(40), False, 0)
     error = {name: np.mean([np.abs(a.said - a.label) for a in answers]) for name, answers in found.items()}
-    assert list(error) == ["mean", "nearest neighbour", "ridge regression on letters"]
-    assert error["ridge regression on letters"] < 0.5 * error["mean"]
+    assert list(error) == ["mean", "nearest neighbour", "ridge regression on sequence"]
+    assert error["ridge regression on sequence"] < 0.5 * error["mean"]
 
 
 def test_the_nearest_neighbour_of_what_was_seen_is_itself():
     learn = residues(5)
-    assert accuracy(rivals(learn, learn, True, 2)["nearest neighbour"]) == 1
+    assert accuracy(baselines(learn, learn, True, 2)["nearest neighbour"]) == 1
     twins = [known(0, "ACDEFG", 1.0), known(1, "ACDEFG", 3.0), known(2, "WWWWWW", 9.0)]
-    said = rivals(twins, [known(3, "ACDEFH", 0.0)], False, 0)["nearest neighbour"][0].said
+    said = baselines(twins, [known(3, "ACDEFH", 0.0)], False, 0)["nearest neighbour"][0].said
     np.testing.assert_allclose(said, [2.0])  # equally near ones are shared
 
 
 def test_nothing_is_found_in_noise():
     noise = lambda num: [known(i, s, RNG.integers(0, 2, 30)) for i, s in enumerate(sequences(num))]
-    found = rivals(noise(20), noise(10), True, 2)
+    found = baselines(noise(20), noise(10), True, 2)
     assert all(0.4 < accuracy(answers) < 0.6 for answers in found.values())
 
 
 def test_a_class_of_which_training_has_one():
     learn = [known(i, s, np.arange(30) * 0) for i, s in enumerate(sequences(4))] + [known(9, "ACDEF", [2, 0, 0, 0, 0])]
-    for answers in rivals(learn, residues(2), True, 3).values():
+    for answers in baselines(learn, residues(2), True, 3).values():
         assert answers[0].said.shape == (30, 3) and np.isfinite(answers[0].said).all()
 
 

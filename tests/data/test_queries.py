@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from af2jax.cli.queries import Job, content, parse_table, query_files, read_queries
 from af2jax.data.parse import read_text
+from af2jax.data.queries import Job, content, parse_table, query_files, read_queries
 from af2jax.errors import InputError
 from af2jax.files import file_name
 from tests.mutate import mutations
@@ -64,13 +64,38 @@ def test_what_cannot_be_read_is_named_and_the_others_are_there(folder):
     (folder / "bad.csv").write_text("id,sequence\nx,MK7\n")
     (folder / "page.a3m.gz").write_bytes(b"\x1f\x8bhalf")
     jobs, failures = read_queries([folder, folder / "none.a3m", folder / "none.fasta"])
-    assert [name for name, _ in failures] == [
-        str(folder / name) for name in ("bad.csv", "bad.fasta", "none.a3m", "none.fasta")
-    ]
+    files = [str(folder / name) for name in ("bad.csv", "none.a3m", "none.fasta")]
+    assert [name for name, _ in failures] == [files[0], "b", *files[1:]]
     assert "line 2, position 3 of the sequence: '7'" in failures[0][1] and "line 2, column 3: '7'" in failures[1][1]
     assert all("no such file" in reason for _, reason in failures[2:]) and len(jobs) == 8
     with pytest.raises(InputError, match="gzip file is damaged"):
         content(next(job for job in jobs if job.name == "page"))
+
+
+def test_a_bad_record_leaves_the_others_of_its_file(tmp_path):
+    file = tmp_path / "two.fasta"
+    file.write_text(">good\nMKT\n>bad one\nMK7\n>empty\n>last\nMKV\n")
+    jobs, failures = read_queries([file])
+    assert [(job.name, job.query) for job in jobs] == [("good", "MKT"), ("last", "MKV")]
+    assert [name for name, _ in failures] == ["bad", "empty"]
+    assert f"{file}, line 4, column 3: '7' is not" in failures[0][1] and "has no sequence" in failures[1][1]
+    jobs, failures = read_queries([file], whole_files=True)  # a complex without a chain is another complex
+    assert not jobs and [name for name, _ in failures] == [str(file)]
+
+
+def test_a_bad_record_and_a_good_one_of_one_short_name_are_told_apart(tmp_path):
+    file = tmp_path / "two.fasta"
+    file.write_text(">x one\nMKT\n>x two\nMK7\n>rna|name=r\nMK7\n")
+    (job,), failures = read_queries([file])
+    assert job.name == "x one" and not job.fault and [name for name, _ in failures] == ["x two", "r"]
+    assert "line 4, column 3: '7' is not" in failures[0][1] and "line 5: it is RNA" in failures[1][1]
+
+
+def test_an_alignment_under_the_name_of_fasta_is_no_query(tmp_path):
+    file = tmp_path / "rows.fasta"
+    file.write_text(">query\nMKTAY\n>no gap\nMRTAY\n>gap and insertion\nM-kTAY\n")
+    jobs, failures = read_queries([file])
+    assert not jobs and [name for name, _ in failures] == [str(file)] and "line 6, column 2: '-'" in failures[0][1]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +139,7 @@ def test_names_that_are_not_there_or_not_fit_for_a_terminal(tmp_path):
         ("id,sequence\n,MKT\n", "line 2: the id is missing"),
         ("id,sequence\na\n", "line 2: the sequence is missing"),
         ("id,sequence\na,*\n", "line 2: the sequence is missing"),
+        ("id,sequence\nb,MK\n\na,MKT\na,MKV\n", "line 5: this id is that of t.csv, line 4 too"),
         ("id,sequence\na,MK-T\n", "line 2, position 3 of the sequence: '-' is not an amino-acid letter"),
         ("id,sequence\na,MKß\n", "line 2, position 3 of the sequence: "),
         ("id,sequence\na,MK/T\n", "line 2, position 3 of the sequence: '/' is not an amino-acid letter; put \":\""),

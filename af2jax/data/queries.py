@@ -21,7 +21,7 @@ class Job(NamedTuple):
     """One query: its name, and what `af2jax.features` takes."""
 
     name: str
-    query: str | Path  # a sequence (":" joins chains), or the path of an alignment
+    query: str | Path | None  # a sequence (":" joins chains), or the path of an alignment; None: it could not be read
     source: str = ""  # where it stands, for messages
     header: str = ""  # all of its name, where `name` is a part of it
     msa: tuple[Path, ...] = ()  # alignments that it names itself
@@ -37,9 +37,9 @@ class Content(NamedTuple):
 
 
 def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list[Job], list[tuple[str, str]]]:
-    """Every query, and (file, reason) of what cannot be read. Each record of a FASTA or of a table is a query, and each
-    alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are the chains
-    of one complex, called as the file.
+    """Every query, and (file or record, reason) of what cannot be read. Each record of a FASTA or a table is a query,
+    and each alignment; these are not looked into yet (`content`). With `whole_files` the records of a FASTA file are
+    the chains of one complex, called as the file.
 
     Raises:
         InputError: there is no query at all.
@@ -54,18 +54,21 @@ def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list
         )
     if ignored:
         logging.warning("ignored, no queries by their names: %s", _few(ignored))
-    jobs, failures = [], []
+    found: list[Job] = []
     for file in files:
         try:
-            jobs += _jobs(file, whole_files)
+            found += _jobs(file, whole_files)
         except InputError as error:
-            failures.append((printable(str(file)), str(error)))
-    return told_apart(jobs), failures
+            found.append(Job(printable(str(file)), None, fault=str(error)))
+    found = told_apart(found)
+    unread = [(job.name, job.fault) for job in found if job.query is None]
+    return [job for job in found if job.query is not None], unread
 
 
 def told_apart(jobs: Sequence[Job]) -> list[Job]:
     """The queries, no two of which write the same files: where short names clash, the whole header names the query,
-    and where that is cut to the same file name a number follows. Those of one whole name have a fault."""
+    and where that is cut to the same file name a number follows. Those of one whole name have a fault.
+    What could not be read counts, so that the others keep their names when it is mended."""
     from af2jax.files import LONGEST_NAME, file_name
 
     short = Counter(file_name(job.name) for job in jobs)
@@ -79,10 +82,10 @@ def told_apart(jobs: Sequence[Job]) -> list[Job]:
         if len(same := whole[job.name]) > 1:
             other = same[0] if job is not same[0] else same[1]
             fault = f'{job.source}: this query and that of {other.source} have one name, "{job.name}"; rename one'
-            out.append(job._replace(fault=fault))
+            out.append(job._replace(fault=job.fault or fault))
             continue
         number, name = 1, job.name
-        while file_name(name) in taken:
+        while job.query is not None and file_name(name) in taken:
             number += 1
             start = file_name(job.name).encode()[: LONGEST_NAME - 10].decode(errors="ignore")
             name = f"{start}_{number}"
@@ -131,9 +134,9 @@ def content(job: Job) -> Content:
 
 
 def _jobs(file: Path, whole_files: bool) -> list[Job]:
-    """The queries in one file."""
+    """The queries in one file, and records of it that cannot be read, which have a fault and no `query`."""
     from af2jax.data import formats, inputs
-    from af2jax.data.parse import parse_fasta, printable, read_text
+    from af2jax.data.parse import Record, parse_fasta, printable, read_text
     from af2jax.data.pipeline import ALIGNMENTS
 
     source, suffix = printable(str(file)), Path(_plain(file)).suffix
@@ -149,13 +152,17 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
             return [_job_of(entry, stem, f"{source}, query {n}", file.parent) for n, entry in enumerate(entries, 1)]
     if suffix in TABLES:
         return parse_table(text, source, file.parent)
-    records = parse_fasta(text, source)
+    faults: list[tuple[Record, str]] = []
+    records = parse_fasta(text, source, None if whole_files else faults)
+    parts = [_record(record, source, file.parent) for record in records]
     if whole_files:
-        parts = [_record(record, source, file.parent) for record in records]
         fault = next((part.fault for part in parts if part.fault), "")
         msa = tuple(dict.fromkeys(path for part in parts for path in part.msa))
         return [Job(stem, ":".join(record.sequence for record in records), source, msa=msa, fault=fault)]
-    return [_record(record, source, file.parent) for record in records]
+    for record, reason in faults:
+        part = _record(record, source, file.parent)
+        parts.append(part._replace(query=None, fault=part.fault or reason))
+    return parts
 
 
 def _record(record, source: str, folder: Path) -> Job:
@@ -190,18 +197,18 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
         folder: of the table; paths are relative to it, or else to the current folder.
 
     Raises:
-        InputError: a column is missing, a field is empty, or a letter is no amino acid.
+        InputError: a column is missing, a field is empty, a letter is no amino acid, or two rows have one id.
     """
     from af2jax.data import tables
     from af2jax.data.parse import bare, odd_letter, printable
 
-    found: list[Job] = []
+    found: dict[str, Job] = {}
     rows = [(line, {name.lower(): cell for name, cell in row.items()}) for line, row in tables.rows(text, source)]
     header = rows[0][1].keys() if rows else set(map(str.lower, tables.header(text)))
     if missing := {"id", "sequence"} - set(header):
         raise InputError(
-            f'{source}, line 1: there is no column "{min(missing)}"; the first line of a table of queries names '
-            "the columns id and sequence"
+            f'{source}, line 1: there is no column "{min(missing)}"; add it: the first line of a table of queries '
+            "names the columns id (a name of its own in each row) and sequence"
         )
     for line, row in rows:
         where = f"{source}, line {line}"
@@ -210,6 +217,8 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
             raise InputError(f"{where}: the {'sequence' if name else 'id'} is missing; add it or delete the row")
         if odd := re.search("[^A-Za-z:]", sequence):
             raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
+        if name in found:
+            raise InputError(f"{where}: this id is that of {found[name].source} too; rename one")
         msa = (_locate(folder, row["a3mpath"]),) if row.get("a3mpath") else ()
         job = Job(name, sequence.upper(), where, msa=msa)
         try:
@@ -218,10 +227,10 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
             job = job._replace(fault=f"{where}: {error}")
         else:
             job = job._replace(templates=templates)
-        found.append(job)
+        found[name] = job
     if not found:
         raise InputError(f"{source} is empty: it has no row; give an id and a sequence in each")
-    return found
+    return list(found.values())
 
 
 def _locate(folder: Path, name: str) -> Path:

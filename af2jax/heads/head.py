@@ -15,11 +15,11 @@ import numpy as np
 from af2jax.config import Config
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
+from af2jax.heads.calibration import Calibration
 from af2jax.losses import LOSSES
 from af2jax.metrics import confidence
 from af2jax.nn.layers import LayerNorm, final, masked_mean
-from af2jax.pretrained.load import blank
-from af2jax.schema import Features, Outputs, StructureOutput, Targets
+from af2jax.schema import Features, Outputs, StructureOutput, Targets, blank
 from af2jax.typing import Array, Bool
 
 SCOPE = "task_heads"
@@ -43,7 +43,8 @@ class Head:
             numbers alone, the mean predicted aligned error between the last molecule and the others and the last one's
             mean pLDDT (after Motmaen et al., PNAS 120, e2216697120, 2023). Molecules are chains, or parts of one whose
             residue numbers lie 100 apart.
-        classes: of a classification; its labels are 0 to classes - 1, and -1 where unknown.
+        classes: of a classification, their number or their names, such as ("H", "E", "C"); kept as the number. Labels
+            are 0 to classes - 1, and -1 where unknown.
         outputs: numbers of a regression, in place of classes; NaN where unknown.
         reads: "single", "msa_first_row" or "structure" (the structure module's activations); "": "single". Heads of
             pairs read "pair".
@@ -51,18 +52,31 @@ class Head:
         class_weights: of each class in the loss; (): all 1.
         mean, std: of the labels of a regression, which is learnt in units of `std` from `mean`; they are kept among the
             parameters (`offset` and `scale`, never trained), so that the head says numbers in the labels' own unit.
+        unit: of a regression's labels, such as "degrees Celsius", shown beside its numbers.
+        names: of the classes; (): they are called "0", "1" and so on.
+        calibration: of the probabilities of classes, on the validation part of the training that made its parameters;
+            None before a training, or without such a part.
     """
 
     kind: str
-    classes: int = 0
+    classes: int | Sequence[str] = 0
     outputs: int = 0
     reads: str = ""
     pool: str = "mean"
     class_weights: Sequence[float] = ()
     mean: float = 0.0
     std: float = 1.0
+    unit: str = ""
+    names: Sequence[str] = ()
+    calibration: Calibration | Mapping | None = None
 
     def __post_init__(self):
+        if isinstance(self.calibration, Mapping):  # as a description in a file has it
+            object.__setattr__(self, "calibration", Calibration.of(self.calibration))
+        if not isinstance(self.classes, int):
+            object.__setattr__(self, "names", tuple(self.classes))
+            object.__setattr__(self, "classes", len(self.names))
+        object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "class_weights", tuple(map(float, self.class_weights)))  # hashable, if it was a list
         if self.kind not in READS:
             raise InputError(f'Head: kind "{self.kind}" is not known; give {", ".join(READS)}')
@@ -72,6 +86,12 @@ class Head:
             )
         if (self.classes > 1) == (self.outputs > 0) or min(self.classes, self.outputs) < 0:
             raise InputError("Head: give either classes (2 or more) or outputs (1 or more)")
+        if self.names and len(self.names) != self.classes:
+            raise InputError(f"Head: {len(self.names)} names for {self.classes} classes")
+        if not all(isinstance(n, str) and n.strip() for n in self.names) or len({*self.names}) < len(self.names):
+            raise InputError(f"Head: classes {list(self.names)} must have different names")
+        if self.unit and not self.outputs:
+            raise InputError(f'Head: classes have no unit; "{self.unit}" belongs to a head with outputs')
         if self.pool not in ("mean", "attention"):
             raise InputError(f'Head: pool "{self.pool}" is not known; give mean or attention')
         if self.class_weights and len(self.class_weights) != self.classes:
@@ -85,6 +105,16 @@ class Head:
     def size(self) -> int:
         """The length of the last axis of what the head says."""
         return self.classes or self.outputs
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, "0", "1" and so on where none are given; () of a regression."""
+        return tuple(self.names) or tuple(map(str, range(self.classes)))
+
+    @property
+    def temperature(self) -> float:
+        """What logits of classes are divided by; 1.0 without a calibration."""
+        return self.calibration.temperature if self.calibration else 1.0
 
     @property
     def source(self) -> str:
@@ -164,14 +194,9 @@ def _nothing(config: Config) -> Outputs:
 
 
 def label(params: dict) -> dict:
-    """Labels of new heads' parameters: all train but the unit of a regression."""
-    return {
-        name: {
-            key: jax.tree.map(lambda _: "train", value) if isinstance(value, dict) else "freeze"
-            for key, value in head.items()
-        }
-        for name, head in params.items()
-    }
+    """Labels of one head's parameters: all train but the unit of a regression."""
+    train = lambda value: jax.tree.map(lambda _: "train", value) if isinstance(value, dict) else "freeze"
+    return {key: train(value) for key, value in params.items()}
 
 
 def apply(heads: Mapping[str, Head], params: dict, outputs: Outputs, features: Features) -> dict[str, Array]:

@@ -1,5 +1,6 @@
 """New heads on activations that are made up: what they say at first, what counts in their loss, what is refused."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +8,11 @@ import optax
 import pytest
 
 import af2jax
+from af2jax import heads as task_heads
 from af2jax.config import preset
 from af2jax.errors import InputError
-from af2jax.finetune import heads as task_heads
 from af2jax.finetune import task_loss
-from af2jax.finetune.heads import BREAK, Head
+from af2jax.heads import BREAK, Head
 from af2jax.metrics import confidence
 from tests.finetune import toy
 from tests.finetune.toy import bits, place
@@ -60,7 +61,7 @@ def first(head):
 def stirred(head, seed=0):
     """Parameters after some training: noise on all that trains."""
     params = first(head)
-    labels = task_heads.label({"x": params})["x"]
+    labels = task_heads.label(params)
     noise = lambda x, label: x + 0.3 * random(x.shape, seed) if label == "train" else x
     return jax.tree.map(noise, params, labels)
 
@@ -105,13 +106,14 @@ class TestAtFirst:
         np.testing.assert_allclose(loss(head, params, labels(head)), expected, rtol=1e-5)
 
 
+@pytest.mark.medium("trains every kind of head")
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("heads", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_learns(heads, name):
     head = heads[name]
     params, label = first(head), labels(head)
-    trains = jax.tree.map(lambda x: x == "train", task_heads.label({"x": params})["x"])
-    optimizer = af2jax.finetune.masked(optax.adam(0.05), task_heads.label({"x": params})["x"])
+    trains = jax.tree.map(lambda x: x == "train", task_heads.label(params))
+    optimizer = af2jax.finetune.masked(optax.adam(0.05), task_heads.label(params))
     state, step = optimizer.init(params), jax.jit(jax.value_and_grad(lambda params: loss(head, params, label)))
     start, _ = step(params)
     for _ in range(20):
@@ -208,7 +210,7 @@ class TestLosses:
         error = (np.asarray(say(head, params)) - label) / 5
         value, grads = jax.value_and_grad(lambda params: loss(head, params, label))(params)
         np.testing.assert_allclose(value, np.nanmean(error**2), rtol=1e-5)
-        assert all(np.isfinite(x).all() for x in jax.tree.leaves(grads))
+        chex.assert_tree_all_finite(grads)
 
     def test_the_unit_is_kept_among_the_parameters(self):
         head = NUMBERS["residue"]
@@ -226,6 +228,7 @@ class TestLosses:
             np.testing.assert_array_equal(loss(head, first(head), label), loss(head, first(head), label[..., 0]))
 
 
+@pytest.mark.medium("compiles every kind of head")
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("heads", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_padding_changes_nothing(heads, name):
@@ -251,8 +254,7 @@ def test_padding_changes_nothing(heads, name):
     gradient = jax.value_and_grad(loss, argnums=1)
     found = gradient(head, params, padded, wide, (features.replace(**longer), targets))
     expected = gradient(head, params, label)
-    for x, y in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(x, y, atol=1e-6, rtol=1e-5)
+    chex.assert_trees_all_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
 class TestBadInput:
@@ -323,11 +325,14 @@ class TestBadInput:
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_nothing_known(self, name):
-        match = r'labels\["x"\]: nothing is known of example 0 of the batch'
+        everyone = np.ones((1, N), bool)
         for head, nothing in ((CLASSES[name], -1), (NUMBERS[name], np.nan)):
-            label = np.full_like(labels(head), nothing)
-            bad(match, lambda h=head, x=label: self.check(h, x))
+            label = labels(head)
+            assert task_loss.known(head, label[None], everyone).tolist() == [True]
+            unknown = np.full_like(label, nothing)
+            self.check(head, unknown)
+            assert task_loss.known(head, unknown[None], everyone).tolist() == [False]
         head = CLASSES["residue"]
         label = np.array([-1, -1, -1, -1, 0, 1])  # known where nobody is
-        bad(match, lambda: self.check(head, label, seq_mask=np.arange(N) < 4))
+        assert task_loss.known(head, label[None], everyone[:, :] & (np.arange(N) < 4)).tolist() == [False]
         bad("has no residue: all are masked", lambda: self.check(head, labels(head), seq_mask=np.zeros(N, bool)))

@@ -1,0 +1,30 @@
+"""New heads on what the network knows: what they are, how they are described in a file, and what they answer."""
+
+from af2jax.heads.answer import Answer, combine, read
+from af2jax.heads.calibration import Calibration, calibrate
+from af2jax.heads.description import Description, check, describe
+from af2jax.heads.head import BREAK, SCOPE, TAKEN, Head, TaskHead, apply, init, interface, label, starts
+from af2jax.heads.trained_on import Nearness, TrainedOn
+
+__all__ = [
+    "BREAK",
+    "SCOPE",
+    "TAKEN",
+    "Answer",
+    "Calibration",
+    "Description",
+    "Head",
+    "Nearness",
+    "TaskHead",
+    "TrainedOn",
+    "apply",
+    "calibrate",
+    "check",
+    "combine",
+    "describe",
+    "init",
+    "interface",
+    "label",
+    "read",
+    "starts",
+]
