@@ -183,9 +183,10 @@ def test_alignments_of_sequences(fold, query, sequence, tmp_path, capsys):
     assert fold(query, "--msa", folder, "--overwrite-existing-results") == 0  # the folder is for sequences
     assert fold(query, "--msa", query) == 4 and "is an alignment already" in capsys.readouterr().err
     assert "WARNING" not in capsys.readouterr().err
-    assert fold(sequence, "--msa", tmp_path / "out") == 0
-    assert scores(out) != expected and "has no file q.a3m" in (err := capsys.readouterr().err)
-    assert "q: single sequence without an alignment" in err
+    assert fold(sequence, "--msa", tmp_path / "out") == 4  # what was asked for is not left out in silence
+    assert "has nothing for q: no q.a3m or the like" in capsys.readouterr().err
+    assert fold(sequence) == 0 and "q: single sequence without an alignment" in capsys.readouterr().err
+    assert scores(out) != expected
 
 
 def test_t10_an_alignment_without_hits(fold, sequence, tmp_path, capsys):

@@ -114,7 +114,7 @@ def test_how_it_is_called(stand_in, query, tmp_path):
         ("kill -9 $$", "hhblits failed (exit code -9)"),
         ('printf "\\377\\n\\n a  b \\n"; exit 1', "b"),
         ('echo ">query\nACD" > "$4"', "the result of another sequence"),
-        ('echo "<html>" > "$4"', "hhblits, line 1: a sequence without a header"),
+        ('echo "<html>" > "$4"', "hhblits, line 1: this is a web page"),
         ("exit 0", "hhblits wrote no result"),
     ],
 )

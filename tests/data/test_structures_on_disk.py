@@ -17,7 +17,7 @@ TRACE = "it is a trace of CA atoms alone"
 NOTHING = "no residue has N, CA and C observed"
 NO_ATOMS = "is no mmCIF or PDB file that can be read: it has no atoms"
 NO_PROTEIN = "has no protein chain; give a structure of a protein"
-ARCHIVE = "is no text but an archive"
+ARCHIVE = "is a tar archive; unpack it"
 MODELS = r"line \d+: (duplicate MODEL number: 1|MODEL without ENDMDL\?)"
 
 # The files of which no chain is read, and why.
