@@ -53,11 +53,11 @@ def npz() -> bytes:
 
 def readers() -> dict[str, tuple[str, bytes, Callable[[Path], object]]]:
     """By format: the suffix of its files, one of them, and what reads it."""
-    from af2jax.data.queries import content, read_queries
     from af2jax.data import hits
     from af2jax.data.dataset import read_dataset
     from af2jax.data.pipeline import read_query
     from af2jax.data.protein import read_protein
+    from af2jax.data.queries import content, read_queries
     from af2jax.data.structure import read_chain
     from af2jax.finetune import config
     from af2jax.pretrained.npz import read
