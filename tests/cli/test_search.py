@@ -94,12 +94,12 @@ def test_a_file_of_the_user_s_is_not_overwritten(folder, capsys):
 
 
 def test_one_query_fails_and_the_others_are_done(folder, capsys):
-    (folder / "bad.fasta").write_text(">b\nAC1\n")
+    (folder / "bad.fasta").write_text(">bad\nAC1\n")
     (folder / "empty_chain.fasta").write_text(f">e\n{A}::{B}\n")
     (folder / "x.a3m").write_text(f">x\n{A}\n")
     assert run(folder, "--db", "db.fa") == 3  # the folder has the database db.fa too: three queries more
     failed = [json.loads(line)["job"] for line in (folder / "o" / "failures.jsonl").read_text().splitlines()]
-    assert failed == ["b", "e", "x"]
+    assert failed == ["bad", "e", "x"]
     assert "chain 2 is empty" in (err := capsys.readouterr().err) and "is an alignment already" in err
     assert len(list((folder / "o").glob("*.a3m"))) == 5
 
