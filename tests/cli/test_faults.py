@@ -41,7 +41,7 @@ def failed(out) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "text, where",
-    [(">a\nMKT\n>q\nMK-T\n", "line 4, column 3: '-'"), (">q\nMKT\nMK1\n", "line 3, column 3: '1'")],
+    [(">a\nMKVT\n>q\nMK-T\n", "line 4, column 3: '-'"), (">q\nMKT\nMK1\n", "line 3, column 3: '1'")],
 )
 def test_t02_letters_that_are_no_amino_acids(fold, capsys, text, where):
     assert fold(text) == 2
