@@ -166,7 +166,7 @@ def data(chains, tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains and assesses a network end to end")
 def test_mini_is_trained_and_assessed(data, tmp_path):
     """One stage at its smallest, twice: the second time nothing is trained. What comes out is assessed."""
     go = lambda name, *more: subprocess.run(
