@@ -1,14 +1,12 @@
 """The figures of an assessment of af2jax-mini, and its card's tables of them."""
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from af2jax.metrics import quality
-from af2jax.metrics.statistics import Interval, bootstrap, paired
+from af2jax.metrics.statistics import Interval, bootstrap, paired, rank_correlation
 
 KINDS = ("natural", "designed")
 OTHERS = ("exchanged truths", "compact chain", "ideal helix", "nearest chain")
-RESAMPLES = 1000
 GOALS = (  # what, key, at least, goal
     ("natural, sequence alone: lDDT-CA", "natural: lddt_ca", 35, 42),
     ("natural: lDDT-CA minus exchanged truths", "natural: minus exchanged truths", 5, 10),
@@ -22,20 +20,12 @@ GOALS = (  # what, key, at least, goal
 
 def ranks(residues: list[np.ndarray], clusters: list[str]) -> Interval:
     """Spearman's correlation over all residues, and its interval over clusters drawn again."""
-    members: dict[str, list[np.ndarray]] = {}
-    for one, cluster in zip(residues, clusters, strict=True):
-        members.setdefault(cluster, []).append(one)
-    groups = [np.concatenate(some) for some in members.values()]
-    rng = np.random.default_rng(0)
-    drawn = (rng.integers(len(groups), size=len(groups)) for _ in range(RESAMPLES))
-    found = [spearmanr(*np.concatenate([groups[g] for g in some]).T).statistic for some in drawn]
-    everything = np.concatenate(groups)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Interval(float(spearmanr(*everything.T).statistic), float(low), float(high), len(everything))
+    predicted, true = np.concatenate(residues).T
+    return rank_correlation(predicted, true, np.repeat(clusters, [len(one) for one in residues]))
 
 
 def numbers(rows: list[dict], residues: list[np.ndarray], aligned: list[dict]) -> dict:
-    """Every figure of the assessment, by key; intervals are (value, low, high, count)."""
+    """Every figure of the assessment, by key; intervals are (value, low, high, count, families)."""
     found: dict = {}
     for kind in KINDS:
         some = [row for row in rows if row["kind"] == kind]

@@ -1,6 +1,7 @@
 """Settings that every test shares: CPU, one compile cache, no silent broadcasting, checked array types."""
 
 import importlib.util
+import logging
 import os
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def pytest_collection_modifyitems(items):
             if mark.name in ("medium", "slow") and not (mark.args and isinstance(mark.args[0], str) and mark.args[0]):
                 raise pytest.UsageError(f'{item.nodeid}: say why: @pytest.mark.{mark.name}("compiles ...")')
     items.sort(key=lambda item: ("parity" not in item.path.parts, len(item.path.parts)))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Commands set up the logging of a process, in whichever room a test runs them; tests give it back."""
+    log = logging.getLogger("absl")
+    before = list(log.handlers), log.propagate
+    yield
+    log.handlers, log.propagate = before
 
 
 @pytest.fixture(autouse=True)

@@ -55,12 +55,12 @@ def network(name: str, **options):
 
 
 def run(name: str, flat: dict, batch: dict, num_recycle: int, **options) -> dict:
-    """Every result after `num_recycle` recycles, as a flat dictionary."""
+    """Every result after `num_recycle` recycles, as a flat dictionary.
+
+    Optimised: in templates the direction of a residue towards itself is the rounding error of fused products and sums.
+    """
     batch = {k: jnp.asarray(v) for k, v in batch.items()}
-    apply, prev = (
-        jax.jit(network(name, **options), compiler_options=oracle.QUICK),
-        oracle.zero_state(len(batch["aatype"])),
-    )
+    apply, prev = jax.jit(network(name, **options)), oracle.zero_state(len(batch["aatype"]))
     for _ in range(num_recycle + 1):
         with jax.numpy_rank_promotion("allow"):
             out = apply(oracle.nested(flat), batch, prev)

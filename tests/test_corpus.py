@@ -17,7 +17,7 @@ from af2jax.data.dataset import read_dataset
 from af2jax.data.items import Label
 from af2jax.data.structure import read_chain
 from af2jax.errors import InputError
-from experiments import controls, corpus
+from experiments import card, controls, corpus
 from tests.data.molecules import cif, peptide, save
 
 KNOWN = "f71d417bc2b9"  # of the clusters that are never trained on
@@ -213,3 +213,44 @@ def test_exchanged_truths_are_cut_to_the_shorter_chain(chain):
     assert found["lddt_ca"] > 99 and found["tm"] > 0.99
     alone = controls.exchanged([other, chain], truths)
     assert alone["lddt_ca"] < 50 and alone == controls.exchanged([chain, other], truths[::-1])
+
+
+# The card
+
+
+def test_the_card_shows_what_was_measured():
+    rng = np.random.default_rng(0)
+    names = ("lddt_ca", "tm", "contacts", "states", "plddt", "hidden: nats", "hidden: frequencies", "hidden: right")
+    rows = [
+        {"kind": kind, "cluster": f"{kind} {i // 2}"} | {name: rng.random() for name in names}
+        for kind in card.KINDS
+        for i in range(8)
+    ]
+    for row in rows:
+        row |= {"lddt_ca": 40 + rng.random(), "compact chain: lddt_ca": 35.0, "exchanged truths: lddt_ca": 39.0}
+    lddt = [rng.uniform(20, 60, 30) for _ in rows]
+    residues = [np.stack([0.9 * x, x], axis=1) for x in lddt]
+    aligned = [{"cluster": str(i), "with": 41.0 + i, "without": 40.0} for i in range(4)]
+    found = card.numbers(rows, residues, aligned)
+    natural = [row for row in rows if row["kind"] == "natural"]
+    assert found["natural: lddt_ca"].value == pytest.approx(np.mean([row["lddt_ca"] for row in natural]))
+    assert found["natural: minus compact chain"].low > 5 > 1.01 > found["natural: minus exchanged truths"].value - 1
+    assert found["alignment: difference"].value == pytest.approx(2.5) and found["alignment: difference"].count == 4
+    assert found["plddt: spearman"][:3] == pytest.approx((1, 1, 1)) and found["plddt: spearman"].count == 480
+    text = card.tables(found)
+    for what, key, *_ in card.GOALS:
+        assert f"| {what} | {found[key]} |" in text
+    assert all(f"| {kind}, 8 chains |" in text for kind in card.KINDS)
+    assert (
+        f"| compact chain | 35 (35 to 35; too narrow, of 4 families) | {found['natural: minus compact chain']} |"
+        in text
+    )
+
+
+def test_ranks_count_clusters_and_not_residues():
+    rng = np.random.default_rng(0)
+    noise = [rng.random((20, 2)) for _ in range(10)]
+    wide = lambda clusters: (found := card.ranks(noise, clusters)).high - found.low
+    alone, paired = [str(i) for i in range(10)], [str(i // 5) for i in range(10)]
+    assert wide(alone) > 0.1 and len({card.ranks(noise, clusters).value for clusters in (alone, paired)}) == 1
+    assert wide(alone) != wide(paired)

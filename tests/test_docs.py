@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import logging
 import re
 import subprocess
 import sys
@@ -55,7 +54,7 @@ def test_every_block_says_what_it_is(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_that_are_not_run_are_understood(page, monkeypatch, logging_as_it_was):
+def test_commands_that_are_not_run_are_understood(page, monkeypatch):
     for command in cli.COMMANDS.values():
         monkeypatch.setattr(command, "run", lambda self: 0)
     monkeypatch.setattr(cli, "persist", lambda: None)
@@ -105,14 +104,6 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path):
 
 
 @pytest.fixture
-def logging_as_it_was():
-    log = logging.getLogger("absl")
-    before = log.handlers, log.propagate
-    yield
-    log.handlers, log.propagate = before
-
-
-@pytest.fixture
 def quick_to_compile():
     """Many small programs run a few times each: XLA's optimisations cost more than they save."""
     name = "jax_disable_most_optimizations"
@@ -124,7 +115,7 @@ def quick_to_compile():
 
 @pytest.mark.slow("runs every block of the documentation")
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: page.stem)
-def test_every_block_runs(page, tmp_path, monkeypatch, logging_as_it_was, quick_to_compile):
+def test_every_block_runs(page, tmp_path, monkeypatch, quick_to_compile):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "persist", lambda: None)  # the tests' own cache stays
     snippets.own_registry(monkeypatch)

@@ -3,9 +3,11 @@
 import ast
 import hashlib
 import json
+import lzma
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 
 from af2jax.data import synthetic
-from experiments import sides
+from experiments import corpus, sides
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = "e75d214bd3b3"  # of the sides
@@ -139,3 +141,49 @@ def test_each_stage_of_the_training_begins_where_another_ends():
     assert (
         judged.cache and not judged.heads and judged.rules[-1] == (".*", "freeze") and judged.data == "confidence.csv"
     )
+
+
+@pytest.fixture(scope="module")
+def data(chains, tmp_path_factory):
+    """Those chains as a folder of data with a corpus: twelve older ones, twelve new, two of which are never learnt."""
+    folder, unseen = tmp_path_factory.mktemp("data"), corpus.UNSEEN.read_text().splitlines()[1:]
+    ids = [line.split("\t")[0] for line in unseen[:1] + unseen[-1:]]
+    head, *rows = [line.split("\t") for line in (chains / "chains.tsv").read_text().splitlines()]
+    row = lambda cells: "\t".join(cells) + "\n"
+    for place, some in ((folder, rows[:12]), (folder / "corpus", rows[12:])):
+        (place / "structures").mkdir(parents=True)
+        for each in some:
+            shutil.copy(chains / each[1], place / each[1])
+    (folder / "chains.tsv").write_text("".join(map(row, [head, *rows[:12]])))
+    names = [*ids, *(each[0] for each in rows[14:])]
+    new = [(name, each[1], "natural", "40", each[4], "") for name, each in zip(names, rows[12:], strict=True)]
+    head = ("id", "file", "class", "length", "cluster30", "shared_cluster30")
+    (folder / "corpus" / "chains.tsv").write_text("".join(map(row, [head, *new])))
+    (folder / "corpus" / "msa.tsv").write_text("case\trows_kept\tnative_file\n")
+    (folder / "corpus" / "labels").mkdir()
+    with lzma.open(folder / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
+        file.write(row(("id", "split", "sequence", "ss3", "resolved_mask", "label_cluster30", "chain_id")))
+    return folder
+
+
+@pytest.mark.slow("trains and assesses a network end to end")
+def test_mini_is_trained_and_assessed(data, tmp_path):
+    """One stage at its smallest, twice: the second time nothing is trained. What comes out is assessed."""
+    go = lambda name, *more: subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", "--data", str(data), *map(str, more)],
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    train = lambda *more: go("train_mini", "--out", tmp_path, "--steps=40", "--stages=long", *more)
+    assert "validation at step 5" in train().stdout and "validation" not in train().stdout
+    with np.load(tmp_path / "params_mini.npz") as arrays:
+        assert not any("task" in name for name in arrays)
+    learnt = (tmp_path / "long" / "items.tsv").read_text().splitlines()[1:]
+    assert sum("\tvalid\t" in line for line in learnt) == 2 and sum("\ttrain\t" in line for line in learnt) > 10
+    assert "no stage is called shrt" in train("--stages=shrt").stderr
+    assert not go("assess_mini", "--params", tmp_path / "long", "--assessed", tmp_path / "found").returncode
+    found = json.loads((tmp_path / "found" / "assessment.json").read_text())
+    assert len(found["chains"]) == 2 and 0 < found["figures"]["natural: lddt_ca"]["value"] < 100
+    assert "| natural, 2 chains |" in (tmp_path / "found" / "README.md").read_text()

@@ -73,7 +73,12 @@ def test_every_block_runs(folder, monkeypatch, capsys):
     assert {f.suffix for f in (folder / "out").iterdir()} == {".cif", ".pdb", ".json", ".png"}
 
     exported = folder / "finetuned" / "params"
-    assert {f.name for f in exported.iterdir()} == {"params_tiny.npz", "heads.npz", "download_finished.txt"}
+    assert {f.name for f in exported.iterdir()} == {
+        "params_tiny.npz",
+        "heads.npz",
+        "heads.json",
+        "download_finished.txt",
+    }
     model, params = af2jax.load("tiny", exported)
     found = af2jax.predict(model, params, names["features"], num_recycle=0)
     expected = af2jax.predict(names["model"], names["state"].params, names["features"], num_recycle=0)

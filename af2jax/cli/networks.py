@@ -87,6 +87,7 @@ class Networks:
         self.options, self.sampling = options, sampling
         self._loaded: dict = {}
         self._fingerprints: dict[str, str] = {}
+        self._calibrated: dict[str, bool] = {}
 
     def __getitem__(self, name: str):
         """(the network, its parameters).
@@ -130,6 +131,11 @@ class Networks:
         Raises:
             WeightsError: as of loading them.
         """
+        if name not in self._calibrated:  # every byte of a checkpoint is looked at, which a batch does once
+            self._calibrated[name] = self._is_calibrated(name)
+        return self._calibrated[name]
+
+    def _is_calibrated(self, name: str) -> bool:
         from af2jax.config import preset
         from af2jax.finetune.run import keeps_network, training_of
         from af2jax.pretrained.export import is_exported

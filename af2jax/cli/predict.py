@@ -200,7 +200,7 @@ class Predict:
             known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             told = lambda part, text: progress.at(name, part, text)
             found = fold(name, known, names, networks, self.sampling, self.results.keep(), told, notes)
-            found = [(_near(prediction, networks, task.sequence), seed) for prediction, seed in found]
+            found = _near(found, networks, task.sequence)
             said = self.save(task, known, found, networks.notes, all(map(networks.calibrated, names)))
             batch.note(self.out, {}, [name])
             progress.done(name)
@@ -270,13 +270,13 @@ class Predict:
         return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
 
 
-def _near(prediction, networks: Networks, sequence: str):
-    """The prediction, its answers with how near the query is to what taught the heads."""
-    if not prediction.heads or networks.taught is None:
-        return prediction
+def _near(found: list, networks: Networks, sequence: str) -> list:
+    """The predictions of a query with their seeds; their answers with how near it is to what taught the heads."""
+    if networks.taught is None or not any(prediction.heads for prediction, _ in found):
+        return found
     near = networks.taught.nearest(sequence)
-    heads = {name: dataclasses.replace(answer, near=near) for name, answer in prediction.heads.items()}
-    return dataclasses.replace(prediction, heads=heads)
+    told = lambda heads: {name: dataclasses.replace(answer, near=near) for name, answer in heads.items()}
+    return [(dataclasses.replace(one, heads=told(one.heads)), seed) for one, seed in found]
 
 
 def check_rank(rank: str, names: list[str]) -> None:

@@ -93,7 +93,8 @@ def example_of(
     size = crop or num
     residues = window.choose(rng, known, size, clamped)  # the last to be drawn: a window changes nothing else
     codes, deletions, own_cells = codes[kept], deletions[kept], own_cells[kept]
-    hidden, shown, data = _hidden(seed, num, config.data), known.aatype, config.data
+    data, shown = config.data, known.aatype
+    hidden = _hidden(seed, num, data)
     if hidden is not None:
         codes[0] = shown = np.where(hidden, UNKNOWN, known.aatype)
     profile = msa_ops.profile(codes)

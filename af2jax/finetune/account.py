@@ -25,10 +25,10 @@ def report(path: str | os.PathLike) -> str:
             modules[module(leaf)] = modules.get(module(leaf), 0) + math.prod(shape)
     metadata = manifest["metadata"]
     averaged = ", with a moving average" if any(name.startswith("ema/") for name in manifest["arrays"]) else ""
-    lines = [f"{place}: {metadata['preset']} after {manifest['step']} steps{averaged}; every file is intact"]
-    lines += table(["trains", "parameters"], [[name, f"{n:,}"] for name, n in modules.items()]).splitlines()
-    lines += [f"validation: {name} {value:.4g}" for name, value in (metadata["scores"] or {}).items()]
-    return "\n".join(lines)
+    told = [f"{place}: {metadata['preset']} after {manifest['step']} steps{averaged}; every file is intact"]
+    told += table(["trains", "parameters"], [[name, f"{n:,}"] for name, n in modules.items()]).splitlines()
+    told += [f"validation: {name} {value:.4g}" for name, value in (metadata["scores"] or {}).items()]
+    return "\n".join(told)
 
 
 def outcome(out: Path) -> str:

@@ -120,7 +120,7 @@ def rank_correlation(x: Values, y: Values, clusters: Sequence | np.ndarray | Non
             return (ab - a * b / n) / np.sqrt(np.maximum(aa - a * a / n, 0) * np.maximum(bb - b * b / n, 0))
 
     found = np.concatenate([correlation(drawn) for drawn in _drawn(sums, seed)])
-    value = float(correlation(sums.sum(0, keepdims=True))[0])
+    value = spearman(x[keep], y[keep])
     return Interval(value, *_ends(found[np.isfinite(found)], len(sums)), int(keep.sum()), len(sums))
 
 

@@ -1,20 +1,10 @@
-"""Commands set up the logging of a process; tests give it back. Parameters for commands."""
-
-import logging
+"""Parameters for commands."""
 
 import numpy as np
 import pytest
 
 from af2jax.config import preset
 from tests import support
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was():
-    log = logging.getLogger("absl")
-    before = log.handlers, log.propagate
-    yield
-    log.handlers, log.propagate = before
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def test_a_run(trained, kept, published, tmp_path, monkeypatch):
     (place / "checkpoints").mkdir(parents=True)
     (place / "config.json").write_text(f'{{"data": "x.csv", "preset": "model_1_ptm", "params": "{published}"}}')
     monkeypatch.setattr(checkpoint, "verify", lambda _: {"arrays": dict.fromkeys(trained)})
-    monkeypatch.setattr(run, "_place", lambda path: path)
+    monkeypatch.setattr(run, "checkpoint_of", lambda path: path)
     assert run.keeps_network(place) == calibrated(place) == kept
     (place / "config.json").write_text('{"data": "x.csv", "preset": "model_1_ptm"}')  # from random weights
     assert not calibrated(place)

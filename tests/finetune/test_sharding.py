@@ -1,6 +1,7 @@
 """Several devices and several processes do what one does, and go on with what another number of them began."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -230,8 +231,8 @@ class TestRuns:
         near(numbers(out), numbers(one))
 
     def test_bad_input_ends_both_processes(self, one):
-        (one.parent / "b").mkdir()
-        (one.parent / "b" / "config.json").write_text("{")
+        out = shutil.copytree(one, one.parent / "b")
+        (out / "config.json").write_text("{")
         with pytest.raises(AssertionError) as caught:
-            two(one.parent / "b", [], [])
+            two(out, [], [])
         assert "is neither TOML nor JSON" in str(caught.value) and "the first process was given" in str(caught.value)

@@ -16,6 +16,7 @@ from af2jax.data.items import load
 from af2jax.data.transforms import padded
 from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import Training, eval_step, fit, loop, run
+from af2jax.heads.trained_on import TrainedOn
 from tests import support
 
 pytestmark = pytest.mark.medium("trains and asks small networks")
@@ -48,6 +49,7 @@ class Given:
     """Examples from memory: a table cannot hold the labels of pairs."""
 
     hash, report, num_train, num_valid, magnified = "0" * 64, "id\n", 2, 0, False
+    taught = TrainedOn({"0": "MKTAYIAKQ/RQISFVK", "1": "GGWYW/YMKPRTEIV"})
 
     def __init__(self, training, state, out, share):
         self.steps = training.steps
@@ -147,7 +149,8 @@ def test_from_an_export(walked):
     same(ask(str(folder / "exported")), expected(state))
     same(command(folder, folder / "exported", "b"), expected(state))
     model = state.setup.model
-    af2jax.export(state.params, "tiny", folder / "again", heads=dict(model.heads))
+    recycles = training(folder).num_recycle
+    af2jax.export(state.params, "tiny", folder / "again", heads=dict(model.heads), num_recycle=recycles)
     for name in ("heads.json", "heads.npz", "params_tiny.npz"):
         assert (folder / "again" / name).read_bytes() == (folder / "exported" / name).read_bytes()
 
