@@ -1,7 +1,8 @@
 """From an mmCIF or PDB file to gemmi's model of it; what gemmi would misread in silence is put right or refused.
 
 - Neighbouring residues of one number and name are one residue to gemmi: where its CA stands twice, they were two and
-  are refused. Where other atoms do, they are alternates without identifiers: that of highest occupancy is read.
+  their chain is not read (`fault`). Where other atoms do, they are alternates without identifiers: that of highest
+  occupancy is read.
 - PDB: coordinates and occupancies that are no numbers are refused (gemmi reads 0), blank occupancies are 1. Lines of
   the format before 1996, which end in the identifier and a number, are cut. Residues under force fields' names get
   those of the PDB. A TER in the middle of a chain does not end it.
@@ -24,6 +25,7 @@ from af2jax.errors import InputError
 NUMBER = re.compile(r" *[-+]?(\d+\.?\d*|\.\d+) *")
 OLD = re.compile(r"\d[A-Z0-9]{3} *\d+ *")  # the identifier and the number of the line
 FULL = "  1.00"  # occupancy
+FAULT = "af2jax.fault."  # before a chain's name: why it cannot be read, among the metadata of gemmi's structure
 RESOLUTION = ("_refine.ls_d_res_high", "_em_3d_reconstruction.resolution", "_reflns.d_resolution_high")
 
 
@@ -57,6 +59,11 @@ def read_structure(path: str | os.PathLike) -> gemmi.Structure:
     return structure
 
 
+def fault(structure: gemmi.Structure, chain: str) -> str:
+    """Why no residue of the chain with this author's identifier can be trusted, in one line; "": they can."""
+    return structure.info[FAULT + chain] if FAULT + chain in structure.info else ""  # noqa: SIM401
+
+
 def _text(path: str | os.PathLike, source: str) -> str:
     try:
         data = read_bytes(path)
@@ -72,12 +79,10 @@ def _text(path: str | os.PathLike, source: str) -> str:
 
 
 def _separate_doubles(structure: gemmi.Structure, lines: list[str], source: str) -> None:
-    """From here on no atom name stands twice under one alternate location in a residue of a polymer.
+    """From here on no atom name stands twice under one alternate location in a residue of a polymer, or its chain has
+    a `fault`: CA stands twice, so that these are two residues.
 
     Of alternates that have lost their identifiers the one of highest occupancy stays, with a warning.
-
-    Raises:
-        InputError: CA stands twice, so that these are two residues.
     """
     doubled = 0
     for chain in structure[0]:
@@ -92,11 +97,12 @@ def _separate_doubles(structure: gemmi.Structure, lines: list[str], source: str)
                 if atom.name == "CA":
                     where = _lines_of(atom, residue, chain.name, lines) or f"atoms {other.serial} and {atom.serial}"
                     name = printable(f"{residue.name} {residue.seqid} of chain {chain.name.strip() or '(blank)'}")
-                    raise InputError(
-                        f"{source}, {where}: CA of {name} stands twice; if these are two residues, give each its own "
-                        "number, if they are alternates, a column that says so (altLoc)"
-                    )
-                twice = True
+                    if not fault(structure, chain.name):
+                        structure.info[FAULT + chain.name] = (
+                            f"{source}, {where}: CA of {name} stands twice; if these are two residues, give each its "
+                            "own number, if they are alternates, a column that says so (altLoc)"
+                        )
+                twice = not fault(structure, chain.name)
                 best[key] = max(other, atom, key=lambda atom: atom.occ)
             if twice:
                 doubled += 1

@@ -5,7 +5,10 @@ What such a file asks for and this program cannot do fails its query, by name; n
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from absl import logging
 
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
@@ -19,7 +22,7 @@ OTHERS = {  # what is no protein, by the words of these programs
 }
 PROTEINS = ("protein", "proteinChain")
 READ = {"id", "sequence", "count", "msa", "description"}  # keys of a protein
-SILENT = {"name", "sequences", "dialect", "version", "modelSeeds"}  # keys of a query; seeds are those of --random-seed
+SILENT = {"name", "sequences", "dialect", "version", "modelSeeds"}  # keys of a query
 NOTHING = (None, False, "", [], {}, "empty")
 
 
@@ -45,6 +48,12 @@ def header(name: str) -> tuple[str, str, str]:
         path = fields[2] if len(fields) > 2 else ""
         return fields[0], OTHERS.get(kinds[1], ""), "" if path in NOTHING else path
     return name, "", ""
+
+
+def locate(folder: Path, name: str) -> Path:
+    """A file or folder that a record names: relative to the record's file, or else to the current folder."""
+    beside = folder / name
+    return beside if beside.exists() or not Path(name).exists() else Path(name)
 
 
 def no_protein(what: str) -> str:
@@ -88,6 +97,12 @@ def _entries(queries: list, source: str) -> list[Entry]:
         raise InputError(
             f'{source} is no input of AlphaFold Server, AlphaFold 3 or Boltz: there is no list "sequences"; give FASTA '
             "or a table with the columns id and sequence"
+        )
+    if seeds := [query["modelSeeds"] for query in queries if query.get("modelSeeds") not in NOTHING]:
+        logging.warning(
+            "%s: modelSeeds (%s) are not used: --random-seed and --num-seeds say the seeds of all queries",
+            source,
+            printable(", ".join(map(str, seeds))[:100]),
         )
     return [_entry(query) for query in queries]
 

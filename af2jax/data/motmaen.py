@@ -14,7 +14,7 @@ from af2jax.config import Config
 from af2jax.data import tables
 from af2jax.data.dataset import is_file, locate
 from af2jax.data.parse import read_text
-from af2jax.data.structure import Chain, read_chains
+from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import Template, lay, stack
 from af2jax.errors import InputError
 
@@ -92,11 +92,12 @@ def _pairs(text: str, where: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _residues(file: Path) -> Chain:
-    """All residues of a file as one chain."""
-    chains = list(read_chains(file))
-    if not chains:
-        raise InputError(f"{file} has no protein chain")
-    join = lambda name: np.concatenate([getattr(chain, name)[chain.observed] for chain in chains])
-    first = chains[0]
-    arrays = (join("aatype"), join("residue_index"), join("positions"), join("atom_mask"))
-    return Chain(first.source, first.name, *arrays, first.resolution, first.method)
+    """All residues of a file as one chain; one that cannot be read would shift the numbers of the others.
+
+    Raises:
+        InputError: a protein chain cannot be read, or there is none.
+    """
+    whole = read_complex(file, "*")
+    own = whole.observed
+    arrays = (whole.aatype[own], whole.residue_index[own], whole.positions[own], whole.atom_mask[own])
+    return Chain(whole.source, whole.name, *arrays, whole.resolution, whole.method)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from absl import logging
 from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import LETTERS, encode
-from af2jax.data import formats, stockholm
+from af2jax.data import formats, inputs, stockholm
 from af2jax.data import msa as msa_ops
 from af2jax.data import pairing as joint
 from af2jax.data.assembly import Assembly, assemble
@@ -59,7 +60,9 @@ def features(
 
     Args:
         query: path of a FASTA file or of an alignment (.gz too), or the sequence itself. ":" joins the chains of a
-            complex, and so do the records of a FASTA file, and ColabFold's first line "#lengths<TAB>copies" of an A3M.
+            complex, and so do the records of a FASTA file (headers of Chai and Boltz, "protein|..." and
+            "A|protein|alignment", mean what they mean there), and ColabFold's first line "#lengths<TAB>copies" of an
+            A3M.
         config: of the preset that will read the features.
         seed: the same seed makes the same features, bit for bit; draw k does not depend on the number of draws.
         cycles: number of draws; `config.num_recycle + 1` if None.
@@ -130,7 +133,10 @@ def read_query(query: str | os.PathLike, msa: Paths | None = None) -> Query:
             return found
         alignment = _parse(text, source)
         return Query(alignment.names[0], (alignment.query,), (alignment,))
-    name, chains = _read_chains(query)
+    name, chains, own = _read_chains(query)
+    if own and msa is not None:
+        raise InputError(f"{printable(str(query))}: its headers name alignments; give either these or msa, not both")
+    msa = own or msa
     if len(chains) > 1:
         return Query(name, chains, *by_chain(() if msa is None else msa, chains))
     alone = parse_a3m(f">{name}\n{chains[0]}", printable(str(query)))
@@ -265,8 +271,8 @@ def _is_alignment(query: str | os.PathLike) -> bool:
     return formats.plain(os.fspath(query).lower()).endswith(ALIGNMENTS)
 
 
-def _read_chains(query: str | os.PathLike) -> tuple[str, tuple[str, ...]]:
-    """The name and the chains in a FASTA file or in a plain sequence."""
+def _read_chains(query: str | os.PathLike) -> tuple[str, tuple[str, ...], tuple[Path, ...]]:
+    """The name and the chains in a FASTA file or in a plain sequence, and the alignments that its headers name."""
     if isinstance(query, str) and not os.path.exists(query):
         name, source, sequence = "query", "the query sequence", bare(query).rstrip("*")
         if not sequence:
@@ -276,11 +282,16 @@ def _read_chains(query: str | os.PathLike) -> tuple[str, tuple[str, ...]]:
             raise InputError(
                 f"{quote(query, 200)}: no such file, and no sequence of amino-acid letters either ({where})"
             )
-        return name, tuple(split_chains(sequence.upper(), source))
+        return name, tuple(split_chains(sequence.upper(), source)), ()
     source = printable(str(query))
     records = parse_fasta(read_text(query), source)
+    headers = [inputs.header(record.name) for record in records]
+    for record, (_, other, _) in zip(records, headers, strict=True):
+        if other:
+            raise InputError(f"{source}, line {record.line}: {inputs.no_protein(other)}")
     chains = [chain for r in records for chain in split_chains(r.sequence, f"{source}, line {r.line}")]
-    return records[0].name, tuple(chains)
+    named = dict.fromkeys(inputs.locate(Path(query).parent, path) for _, _, path in headers if path)
+    return headers[0][0], tuple(chains), tuple(named)
 
 
 def _check_first_row(alignment: Alignment, source: str, alone: Alignment) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import gemmi
 import numpy as np
+from absl import logging
 
 from af2jax.constants.atoms import ATOM37
 from af2jax.data import formats
-from af2jax.data.coordinates import read_structure
+from af2jax.data.coordinates import fault, read_structure
 from af2jax.data.monomer import atoms, code
 from af2jax.data.parse import printable
 from af2jax.data.placement import Site, sites
@@ -30,7 +31,8 @@ def read_protein(path: str | os.PathLike) -> Protein:
     factor of each residue's atoms, whatever the file means by it. Hydrogens, water and all that is no protein are left
     out; what becomes of alternate locations and modified residues is in `af2jax.data.monomer`. Where numbers do not
     rise (insertion codes) residues are numbered on, and where an identifier is taken or none that a file can hold the
-    chain gets the next free one. Notes say so, and name what was left out; those of a prediction of our own are kept.
+    chain gets the next free one. Notes say so, and name what was left out; those of a prediction of our own are kept. A
+    chain with a `coordinates.fault` is left out, with a warning, where others are whole.
 
     Raises:
         InputError: the file is missing, damaged or contradicts itself, has no protein chain, or no atom of one.
@@ -40,6 +42,13 @@ def read_protein(path: str | os.PathLike) -> Protein:
     if not found:
         raise InputError(f"{source} has no protein chain; give a structure of a protein")
     predicted, notes = _own(structure)
+    faults = {polymer.author: reason for polymer in found if (reason := fault(structure, polymer.author))}
+    found = [polymer for polymer in found if polymer.author not in faults]
+    if not found:
+        raise InputError(next(iter(faults.values())))
+    for author, reason in faults.items():
+        notes.append(f"chain {printable(author)} is left out: two of its residues have one number")
+        logging.warning("chain %s is left out: %s", printable(author), reason)
     chains = _indices([polymer.author for polymer in found])
     names = _names([polymer.author for polymer in found], chains)
     aatype, residue_index, chain_index, plddt, positions, atom_mask = ([] for _ in range(6))

@@ -167,25 +167,26 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
 
 def _record(record, source: str, folder: Path) -> Job:
     """The query that one record of a FASTA file is."""
-    from af2jax.data.inputs import header, no_protein
+    from af2jax.data.inputs import header, locate, no_protein
     from af2jax.data.parse import printable
 
     label, other, msa = header(record.name)
     where = f"{source}, line {record.line}"
     short, long = (printable(name) for name in ((label.split() or ["query"])[0], record.name or "query"))
     fault = f"{where}: {no_protein(other)}" if other else ""
-    return Job(short, record.sequence, where, long, (_locate(folder, msa),) if msa else (), fault=fault)
+    return Job(short, record.sequence, where, long, (locate(folder, msa),) if msa else (), fault=fault)
 
 
 def _job_of(entry, stem: str, where: str, folder: Path) -> Job:
     """The query that an entry of another program's file is."""
+    from af2jax.data.inputs import locate
     from af2jax.data.parse import bare, odd_letter, printable
 
     sequence = ":".join(bare(chain).rstrip("*") for chain in entry.chains)
     fault = f"{where}: {entry.fault}" if entry.fault else ""
     if not fault and (odd := re.search("[^A-Za-z:]", sequence)):
         fault = f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}"
-    msa = tuple(_locate(folder, path) for path in entry.msa)
+    msa = tuple(locate(folder, path) for path in entry.msa)
     return Job(printable(entry.name) or stem, sequence.upper(), where, msa=msa, fault=fault)
 
 
@@ -200,6 +201,7 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
         InputError: a column is missing, a field is empty, a letter is no amino acid, or two rows have one id.
     """
     from af2jax.data import tables
+    from af2jax.data.inputs import locate
     from af2jax.data.parse import bare, odd_letter, printable
 
     found: dict[str, Job] = {}
@@ -219,10 +221,10 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
             raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
         if name in found:
             raise InputError(f"{where}: this id is that of {found[name].source} too; rename one")
-        msa = (_locate(folder, row["a3mpath"]),) if row.get("a3mpath") else ()
+        msa = (locate(folder, row["a3mpath"]),) if row.get("a3mpath") else ()
         job = Job(name, sequence.upper(), where, msa=msa)
         try:
-            templates = _structures(_locate(folder, row["templatepath"])) if row.get("templatepath") else ()
+            templates = _structures(locate(folder, row["templatepath"])) if row.get("templatepath") else ()
         except InputError as error:
             job = job._replace(fault=f"{where}: {error}")
         else:
@@ -231,12 +233,6 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
     if not found:
         raise InputError(f"{source} is empty: it has no row; give an id and a sequence in each")
     return list(found.values())
-
-
-def _locate(folder: Path, name: str) -> Path:
-    """A file or folder that a record names: relative to the record's file, or else to the current folder."""
-    beside = folder / name
-    return beside if beside.exists() or not Path(name).exists() else Path(name)
 
 
 def _structures(place: Path) -> tuple[str, ...]:

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import gemmi
 import numpy as np
+from absl import logging
 
 from af2jax.constants.atoms import ATOM37, CA, C, N
 from af2jax.constants.residues import LETTERS, UNKNOWN
 from af2jax.data.assembly import Ids, number
-from af2jax.data.coordinates import read_structure
+from af2jax.data.coordinates import fault, read_structure
 from af2jax.data.monomer import atoms, code
 from af2jax.data.parse import printable
 from af2jax.data.placement import Missing, numbering, place, sites
@@ -177,7 +178,8 @@ def joined(chains: Sequence[Chain]) -> Chain:
 
 
 def read_chains(path: str | os.PathLike, first: str | None = None) -> Iterator[Chain]:
-    """Every protein chain of a file that can be read, those of the author's identifier `first` before the others.
+    """Every protein chain of a file that can be read, those of the author's identifier `first` before the others; of
+    one that has a `coordinates.fault` a warning says why it is left out.
 
     Raises:
         InputError: the file is missing, damaged or has no atoms.
@@ -189,7 +191,8 @@ def read_chains(path: str | os.PathLike, first: str | None = None) -> Iterator[C
             try:
                 yield _chain(structure, polymer, source)
             except InputError:
-                continue
+                if reason := fault(structure, polymer.author):
+                    logging.warning("chain %s is left out: %s", polymer.name, reason)
 
 
 def protein_chains(path: str | os.PathLike) -> dict[tuple[str, ...], list[str]]:
@@ -208,6 +211,8 @@ def protein_chains(path: str | os.PathLike) -> dict[tuple[str, ...], list[str]]:
 
 def _chain(structure: gemmi.Structure, polymer: _Polymer, source: str) -> Chain:
     where = f"{source}, chain {polymer.name}"
+    if reason := fault(structure, polymer.author):
+        raise InputError(reason)
     found = sites(polymer.residues, where)
     if polymer.sequence:
         position = place(found, polymer.sequence, _missing(structure, polymer.author), where)

@@ -17,6 +17,7 @@ from af2jax.cli.given import given
 from af2jax.cli.main import main
 from af2jax.cli.options import Inputs, Network, Results
 from af2jax.cli.predict import Predict
+from af2jax.data.pipeline import read_query
 from af2jax.data.queries import content, read_queries
 from af2jax.errors import InputError, machine
 from tests.data import molecules
@@ -143,6 +144,17 @@ def test_what_is_no_protein_fails_alone_by_its_header(write, header):
     fails(lambda: content(whole), f"{query}, line 5: it is ")
 
 
+def test_headers_mean_the_same_in_python(write):
+    """`af2jax.features` takes the records of a file as the chains of a complex."""
+    chai = write("q.fasta", f">protein|name=binder\n{SEQUENCE}\n>A|protein|./a.a3m\nMKTAYI\n")
+    fails(lambda: read_query(chai), "a.a3m")
+    write("a.a3m", ">A\nMKTAYI\n>h\nMKTAYL\n")
+    known = read_query(chai)
+    assert known.name == "binder" and known.chains == (SEQUENCE, "MKTAYI") and len(known.unpaired[1].codes) == 2
+    fails(lambda: read_query(chai, write("b.a3m", A3M)), "its headers name alignments; give either these or msa")
+    fails(lambda: read_query(write("l.fasta", ">p|protein\nMKT\n>ligand|l\nCCC\n")), "l.fasta, line 3: it is a ligand")
+
+
 def test_headers_that_only_look_so(write):
     text = "".join(f">{name}\nMKT\n" for name in ("sp|P54025|RL41", "tr|A0|DNA", "proteins", "protein", "dna"))
     jobs = read_queries([write("q.fasta", text)])[0]
@@ -186,7 +198,7 @@ sequences:
 
 
 @pytest.mark.parametrize("suffix", [".json", ".txt", ".fasta"])
-def test_proteins_of_alphafold_server_and_3(write, suffix):
+def test_proteins_of_alphafold_server_and_3(write, suffix, caplog):
     two, dna, ptm, odd = read_queries([write(f"s{suffix}", json.dumps(SERVER, indent=1))])[0]
     assert (two.name, two.query) == ("two", f"{SEQUENCE}:{SEQUENCE}:GLNDIF")
     fails(lambda: content(dna), f"s{suffix}, query 2: it has DNA; this program folds proteins alone")
@@ -194,6 +206,8 @@ def test_proteins_of_alphafold_server_and_3(write, suffix):
     fails(lambda: content(odd), "query 4: it has an ion")
     (three,) = read_queries([write(f"t{suffix}", json.dumps(THREE))])[0]
     assert (three.name, three.query) == ("af3", f"{SEQUENCE}:{SEQUENCE}")
+    assert "modelSeeds ([1]) are not used: --random-seed and --num-seeds say the seeds" in caplog.text
+    assert "modelSeeds ([])" not in caplog.text
     asks = json.loads(json.dumps(THREE)) | {"bondedAtomPairs": [[1]], "userCCD": "x"}
     asks["sequences"][0]["protein"]["unpairedMsa"] = A3M
     (job,) = read_queries([write(f"u{suffix}", json.dumps(asks))])[0]

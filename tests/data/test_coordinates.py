@@ -49,7 +49,7 @@ def test_archives_and_binary_formats(tmp_path):
     for name in ("x.pdb", "y.pdb.gz"):
         path = tmp_path / name
         path.write_bytes(gzip.compress((tmp_path / "x.pdb").read_bytes()) if name == "y.pdb.gz" else path.read_bytes())
-        expected = f"{path} is no text but an archive or a binary format; unpack it, or give mmCIF or PDB"
+        expected = f"{path} is a tar archive; unpack it and give the files in it"
         fails(lambda: read_structure(path), expected)  # noqa: B023
 
 

@@ -3,13 +3,16 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 
 import af2jax
 from af2jax.config import preset
+from af2jax.data import motmaen, preflight
 from af2jax.data.coordinates import read_structure
+from af2jax.data.dataset import read_dataset
 from af2jax.data.protein import read_protein
-from af2jax.data.structure import read_chain
+from af2jax.data.structure import read_chain, read_chains, read_complex
 from af2jax.errors import InputError
 from tests.data import molecules
 
@@ -45,6 +48,35 @@ def test_two_residues_of_one_number_and_name_are_refused_by_every_reader(tmp_pat
     ):
         with pytest.raises(InputError, match=re.escape(message)):
             read()
+
+
+@pytest.mark.parametrize("form", [molecules.pdb, molecules.cif])
+def test_the_other_chains_of_the_file_are_read(tmp_path, form, caplog):
+    """A chain of doubled residues is lost alone: with a word where it was not asked for, an error where it was."""
+    whole = molecules.peptide("GLNDIFEAQK", chain="B")
+    path = molecules.save(tmp_path, form([*MERGED, *whole]))
+    known = read_protein(path)
+    assert known.chain_names == ("B",) and "chain A is left out: two of its residues have one number" in known.notes
+    assert [message.startswith("chain A is left out: ") for message in caplog.messages] == [True]
+    assert read_chain(path, "B").sequence == "GLNDIFEAQK"
+    caplog.clear()
+    assert [chain.name for chain in read_chains(path)] == ["B"] and "chain A is left out: " in caplog.text
+    config = preset("tiny")
+    assert af2jax.features("GLNDIFEAQK", config, templates=[f"{path}:B"]).templates.mask.sum() == 1
+    for read in (lambda: read_chain(path, "A"), lambda: read_complex(path, "*"), lambda: read_complex(path, "A,B")):
+        with pytest.raises(InputError, match="CA of ALA 7 of chain A stands twice"):
+            read()
+    items = read_dataset(tmp_path)
+    assert [item.chain for item in items] == ["A", "B"]
+    found = preflight.check([dataclasses.replace(item, split="train") for item in items], {}, config)
+    assert [item.chain for item in found.items] == ["B"] and "CA of ALA 7" in found.problems[0][1]
+
+
+def test_residues_that_a_table_counts_are_all_there(tmp_path):
+    """alphafold_finetune's pairs count the residues of all chains of a file, so that none may be left out."""
+    path = molecules.save(tmp_path, molecules.pdb([*MERGED, *molecules.peptide("GLNDIFEAQK", chain="B")]))
+    with pytest.raises(InputError, match="CA of ALA 7 of chain A stands twice"):
+        motmaen.placed(path, "0:0;1:1", np.zeros(10, np.int32), "line 2")
 
 
 @pytest.mark.parametrize("form", [molecules.pdb, molecules.cif])
