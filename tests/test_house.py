@@ -37,6 +37,7 @@ FLOORS = {
     "plots": 4,
     "results": 4.2,
     "inference": 4.5,
+    "audit": 4,
     "finetune": 5,
     "screening": 6,
     "report": 6,

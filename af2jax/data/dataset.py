@@ -3,16 +3,19 @@
 A table (CSV, TSV or with semicolons, which may be packed, or Parquet) has the columns `id`, `file` and `chain` (a
 structure) or `sequence`, `msa` and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or
 test); every other column may be a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its
-sequence. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
+sequence. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is, and
+so is a deep mutational scan in ProteinGym's form: a column `mutant` (`data.mutants`) beside the wild type's sequence or
+the variant's.
 """
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from af2jax.data import formats, tables
+from af2jax.data import formats, mutants, tables
 from af2jax.data.parse import bare, odd_letter, printable, read_text
 from af2jax.data.structure import protein_chains
 from af2jax.errors import InputError
@@ -56,6 +59,9 @@ class Item:
         weight: how often it is drawn, beside the others.
         split: "train", "valid", "test", or "" where it is to be split.
         values: every other cell by column.
+        mutations: that make the sequence of the wild type; (): it is no row of a scan, or the wild type.
+        wild: the sequence of the wild type; "" where it is no row of a scan, or the structure has it.
+        fault: why it cannot be used; "": it can.
     """
 
     id: str
@@ -71,31 +77,54 @@ class Item:
     weight: float = 1.0
     split: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    mutations: tuple[mutants.Mutation, ...] = ()
+    wild: str = ""
+    fault: str = ""
 
 
-def read_dataset(path: str | os.PathLike) -> list[Item]:
+def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None = None) -> list[Item]:
     """The items of a table, or of the structures in a folder and below it.
 
     Each protein chain of a file is an item, "1abc_A" where there are several; of chains of one sequence the first. A
-    file that cannot be read is an item too, so that `preflight.check` can say why.
+    file that cannot be read is an item too, so that `preflight.check` can say why, and so is a mutant that does not fit
+    its wild type.
+
+    Args:
+        repeated: gains the places of each id that stands several times, of which those after the first get a number; a
+            row that cannot be read is then an item with a `fault`. None: either is an error.
 
     Raises:
-        InputError: it cannot be read, is empty, lacks a column, or two rows have one id; the message names the line.
+        InputError: it cannot be read, is empty, lacks a column, or rows have one id; the message names the lines.
     """
     path = Path(path)
-    items = list(_folder(path) if path.is_dir() else _table(path))
+    items = list(_folder(path) if path.is_dir() else _table(path, strict=repeated is None))
     if not items:
         raise InputError(
             f"{path} has no structure ({', '.join(STRUCTURES)})" if path.is_dir() else f"{path} has no row"
         )
-    seen: dict[str, str] = {}
+    places: dict[str, list[Item]] = {}
     for item in items:
-        if item.id in seen:
-            raise InputError(
-                f'{item.where}: a second item is called "{item.id}" (the first: {seen[item.id]}); rename it'
-            )
-        seen[item.id] = item.where
+        places.setdefault(item.id, []).append(item)
+    twice = {name: same for name, same in places.items() if len(same) > 1}
+    if repeated is None and twice:
+        name, (first, second, *_) = next(iter(twice.items()))
+        more = f"; {len(twice) - 1} more ids stand twice: {_few(list(twice)[1:])}" if len(twice) > 1 else ""
+        raise InputError(
+            f'{second.where}: a second item is called "{name}" (the first: {first.where}); rename it{more}'
+        )
+    if repeated is not None:
+        repeated.update({name: [item.where for item in same] for name, same in twice.items()})
+        count: Counter[str] = Counter()
+        for i, item in enumerate(items):
+            count[item.id] += 1
+            if count[item.id] > 1:
+                name = f"{item.id}_{count[item.id]}"
+                items[i] = replace(item, id=name if name not in places else f"{name} ({item.where})")
     return items
+
+
+def _few(names: list[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def columns(items: list[Item]) -> list[str]:
@@ -121,15 +150,36 @@ def _folder(path: Path) -> Iterator[Item]:
             yield from (Item(f"{name}_{chain}", where, file=file, chain=chain) for chain in first)
 
 
-def _table(path: Path) -> Iterator[Item]:
+def _table(path: Path, strict: bool) -> Iterator[Item]:
     source, stem, names = printable(str(path)), path.name.split(".")[0], {}
-    for line, cells in _rows(path):
+    rows = list(_rows(path))
+    scan = mutants.column([cells for _, cells in rows])
+    for line, cells in rows:
         names = names or _names(list(cells))
         if not {"file", "sequence"} & set(names.values()):
             had = printable(", ".join(cells))
             raise InputError(f'{source} needs a column "file" (structures) or "sequence"; it has {had}')
         cells = {names[name]: cell.strip() for name, cell in cells.items()}
-        yield _item(cells, f"{source}, line {line}", f"{stem}_{line}", path.parent)
+        where, default = f"{source}, line {line}", f"{stem}_{line}"
+        try:
+            item = _item(cells, where, default, path.parent)
+        except InputError as error:
+            if strict:
+                raise
+            item = Item(printable(cells.get("id", "") or default), where, path.parent, fault=str(error))
+        yield _variant(item, cells[scan]) if scan and not item.fault else item
+
+
+def _variant(item: Item, cell: str) -> Item:
+    """The row of a scan: its sequence that of the variant, whether the table has that or the wild type's."""
+    try:
+        mutations = mutants.parse(cell)
+        if not item.sequence:
+            return replace(item, mutations=mutations)
+        wild = mutants.wild_type(item.sequence, mutations)
+        return replace(item, sequence=mutants.changed(wild, mutations), mutations=mutations, wild=wild)
+    except InputError as error:
+        return replace(item, fault=f"{item.where}: {error}")
 
 
 def _names(header: list[str]) -> dict[str, str]:

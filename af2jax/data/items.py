@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from af2jax import schema
 from af2jax.config import Config
+from af2jax.constants.atoms import ATOM37_INDEX
 from af2jax.constants.residues import UNKNOWN, encode
-from af2jax.data import motmaen
+from af2jax.data import motmaen, mutants
 from af2jax.data.assembly import number
 from af2jax.data.dataset import Item, locate
 from af2jax.data.labels import example_of
@@ -17,6 +18,7 @@ from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import load_templates
 from af2jax.errors import InputError
 
+KEPT = [ATOM37_INDEX[name] for name in ("N", "CA", "C", "O", "CB")]  # atoms of a residue that is another
 MISSING = ("", ".", "na", "n/a", "nan", "none", "null", "?")
 
 
@@ -41,14 +43,16 @@ def read(item: Item) -> Chain:
     Raises:
         InputError: as in `read_chain`; or the structure is of another sequence.
     """
+    if item.fault:
+        raise InputError(item.fault)
     if item.file is not None and not item.placed:
         known = read_complex(item.file, item.chain or None)
-        if item.sequence and not _same(item.sequence.replace("/", ""), known):
+        if item.sequence and not _same((item.wild or item.sequence).replace("/", ""), known):
             raise InputError(
                 f"{item.where}: the sequence ({len(item.sequence)} residues) is neither the full one of chain "
                 f"{known.name} of {known.source} ({len(known.aatype)}), nor its observed residues; correct or delete it"
             )
-        return known
+        return _mutated(known, item) if item.mutations else known
     chains = item.sequence.split("/")
     if "" in chains:
         raise InputError(f"{item.where}: chain {chains.index('') + 1} of the sequence is empty")
@@ -59,6 +63,28 @@ def read(item: Item) -> Chain:
     index = number(chains).residue_index
     lengths = lengths if len(lengths) > 1 else ()
     return Chain(item.where, item.chain or "A", aatype, index, positions, mask, 0.0, "", lengths)
+
+
+def _mutated(known: Chain, item: Item) -> Chain:
+    """The chain of a variant on the structure of its wild type: of residues that are others the backbone stays, and CB
+    unless one of the two is glycine. (Where the variant differs otherwise, nobody knows.)
+
+    Raises:
+        InputError: the structure has not the letter that a mutation names.
+    """
+    whole = np.arange(len(known.aatype))
+    place = whole if len(item.wild.replace("/", "")) in (0, len(whole)) else np.flatnonzero(known.observed)
+    try:
+        mutants.wild_type("".join(known.sequence[i] for i in place), item.mutations)
+    except InputError as error:
+        raise InputError(f"{item.where}: {error} ({known.source}, chain {known.name})") from None
+    aatype, mask = known.aatype.copy(), known.atom_mask.copy()
+    for mutation in item.mutations:
+        i = place[mutation.position - 1]
+        kept = KEPT[:-1] if "G" in (mutation.wild, mutation.new) else KEPT
+        aatype[i] = encode(mutation.new)[0]
+        mask[i] &= np.isin(np.arange(mask.shape[1]), kept)
+    return replace(known, aatype=aatype, atom_mask=mask, positions=known.positions * mask[..., None])
 
 
 def load(

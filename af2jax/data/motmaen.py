@@ -11,6 +11,7 @@ import numpy as np
 
 from af2jax import schema
 from af2jax.config import Config
+from af2jax.constants.residues import encode
 from af2jax.data import tables
 from af2jax.data.dataset import is_file, locate
 from af2jax.data.parse import read_text
@@ -39,6 +40,20 @@ def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.n
     other[i] = aatype[i] != known.aatype[j]
     mask[other, 3:] = False
     return positions * mask[..., None], mask
+
+
+def identity(file: Path, pairs: str, sequence: str, where: str) -> float:
+    """The share of the pairs of an alignment string whose residues are of one type; chains joined by "/".
+
+    Raises:
+        InputError: as in `placed`.
+    """
+    aatype = encode(sequence.replace("/", ""))
+    i, j = _pairs(pairs, where)
+    known = _residues(file)
+    if i.max() >= len(aatype) or j.max() >= len(known.aatype):
+        raise InputError(f"{where}: pairs reach beyond the sequence or the structure")
+    return float((aatype[i] == known.aatype[j]).mean())
 
 
 def templates(path: Path, known: Chain, config: Config) -> schema.Templates:

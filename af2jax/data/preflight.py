@@ -38,6 +38,7 @@ class Report:
     Attributes:
         items: what can be used, each with its split.
         sequences: of these, chains joined.
+        groups: of these, equal for relatives.
         problems: what cannot, with the reason.
         notes: lines that a user should read.
         hash: SHA-256 of everything that is used: files, cells and splits.
@@ -46,6 +47,7 @@ class Report:
 
     items: tuple[Item, ...]
     sequences: tuple[str, ...]
+    groups: tuple[int, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     hash: str
@@ -88,7 +90,9 @@ def check(
         raise InputError(f"none of {len(items)} items can be used; the first: {problems[0][0].id}: {problems[0][1]}")
     groups = splits.clusters([seen.sequence for seen in good])
     if not any(seen.item.split for seen in good):
-        parts = splits.split([seen.sequence for seen in good], groups, seed)
+        variants = [[mutation.position for mutation in seen.item.mutations] for seen in good]
+        scan = sum(map(bool, variants)) > len(good) / 2
+        parts = splits.split_scan(variants, seed) if scan else splits.split([s.sequence for s in good], groups, seed)
         good = [s._replace(item=dataclasses.replace(s.item, split=p)) for s, p in zip(good, parts, strict=True)]
     groups = dict(zip((seen.item.id for seen in good), groups.tolist(), strict=True))
     kept, more = _apart(good)
@@ -103,7 +107,8 @@ def check(
         raise InputError(f"{len(problems)} of {len(items)} items cannot be used, {item.id} first: {reason}")
     used = tuple(seen.item for seen in kept)
     sequences, whole = tuple(seen.sequence for seen in kept), max(seen.whole for seen in kept)
-    return Report(used, sequences, tuple(problems), tuple(notes), _hash(used), whole)
+    families = tuple(groups[item.id] for item in used)
+    return Report(used, sequences, families, tuple(problems), tuple(notes), _hash(used), whole)
 
 
 def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | str:

@@ -11,7 +11,41 @@ from af2jax.errors import InputError
 IDENTITY, COVERAGE, E_VALUE = 0.3, 0.5, 0.01
 DATABASE = 1000  # sequences that the E-value counts on, however many there are: a pair is judged alike in every set
 WORD, SHARED, EQUAL = 5, 0.7, 0.5  # letters of a word; parts of words and of places that make a variant
+PEPTIDE, FEWEST = 40, 10  # residues of a peptide at most, complexes of a set of them at least
+SINGLE = 0.8  # of the variants with one mutation, that are split by position
 SMALL, FRACTION = ("test", "valid"), 0.1  # of the items, each; the others are "train"
+
+
+def split_scan(variants: Sequence[Sequence[int]], seed: int = 0) -> list[str]:
+    """ "train", "valid", "test" or "" for each variant of a scan, by the positions that it changes: int [N][M].
+
+    Where four of five have one mutation, or all as many, by position: about 10 % of the positions each are test and
+    valid, the wild type is trained on, and variants that change positions of several parts have no split. Else by
+    number of mutations: those with the most are test, 10 % or more, the next valid.
+    """
+    count = Counter(len(positions) for positions in variants)
+    if not by_position(variants):
+        order = sorted(count)
+        part_of: dict = {}
+        for part in SMALL:
+            held = 0
+            while held < FRACTION * len(variants) and len(order) > len(SMALL) - SMALL.index(part):
+                part_of[number := order.pop()] = part
+                held += count[number]
+        return [part_of.get(len(positions), "train") for positions in variants]
+    places = sorted({position for positions in variants for position in positions})
+    order = sorted(places, key=lambda place: hashlib.sha256(f"{seed} {place}".encode()).digest())
+    size = max(1, round(FRACTION * len(order)))
+    part_of = dict.fromkeys(order, "train") | dict.fromkeys(order[:size], "test")
+    part_of |= dict.fromkeys(order[size : 2 * size], "valid")
+    of = lambda positions: {part_of[position] for position in positions} or {"train"}
+    return [next(iter(parts)) if len(parts := of(positions)) == 1 else "" for positions in variants]
+
+
+def by_position(variants: Sequence[Sequence[int]]) -> bool:
+    """Whether `split_scan` splits these variants by position, and not by number of mutations."""
+    count = Counter(len(positions) for positions in variants)
+    return len(count) <= len(SMALL) or count[1] >= SINGLE * (len(variants) - count[0])
 
 
 def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: float = COVERAGE) -> np.ndarray:
@@ -20,8 +54,11 @@ def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: flo
     Two are relatives where phmmer (E-value 0.01) aligns them with `identity` over `coverage` of the shorter one, or
     where they are variants of one protein: 70 % of the words of five letters of one are in the other, or they are
     equally long and equal in half of their places. (Thousands of variants would take hours to align.) Chains joined by
-    "/" are compared as one.
+    "/" are compared as one; but of many peptides with few partners (`peptides`) the peptides alone: they are relatives
+    where they are equally long and equal in 70 % of their places.
     """
+    if (found := peptides(sequences)) is not None:
+        return _alike(found)
     joined = [sequence.replace("/", "") for sequence in sequences]
     distinct = list(dict.fromkeys(joined))
     parent = _variants(distinct)
@@ -36,6 +73,35 @@ def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: flo
         parent[root(j)] = root(i)
     index = {sequence: root(i) for i, sequence in enumerate(distinct)}
     return np.array([index[sequence] for sequence in joined], int)
+
+
+def peptides(sequences: Sequence[str]) -> list[str] | None:
+    """The shortest chain of each complex, where this is a peptide and there are at least twice as many of them as of
+    families of partners, as in sets of peptides and MHC molecules; None: it is no such set."""
+    chains = [sequence.split("/") for sequence in sequences]
+    if len(chains) < FEWEST or min(map(len, chains)) < 2:
+        return None
+    short = [min(own, key=len) for own in chains]
+    if not all(short) or max(map(len, short)) > PEPTIDE:
+        return None
+    partners = list({"".join(sorted(own, key=len)[1:]) for own in chains})
+    return short if 2 * len(set(clusters(partners).tolist())) <= len(set(short)) else None
+
+
+def _alike(sequences: list[str]) -> np.ndarray:
+    """A number for each of [N] peptides, equal for those that differ in less than 30 % of their places, and so on."""
+    distinct = list(dict.fromkeys(sequences))
+    group = np.arange(len(distinct))
+    for size in {len(one) for one in distinct}:
+        rows = np.array([i for i, one in enumerate(distinct) if len(one) == size])
+        letters = np.array([list(distinct[i].encode()) for i in rows])
+        for place, row in enumerate(rows):
+            near = rows[(letters == letters[place]).mean(axis=1) >= SHARED]
+            own = group[near].min()
+            group[np.isin(group, group[near])] = own
+            group[row] = own
+    index = dict(zip(distinct, group.tolist(), strict=True))
+    return np.array([index[one] for one in sequences], int)
 
 
 def _variants(sequences: list[str]) -> list[int]:

@@ -9,9 +9,11 @@ import jax
 import numpy as np
 from absl import logging
 
+from af2jax.audit.labels import before
+from af2jax.audit.look import Seen
 from af2jax.data import preflight
 from af2jax.data.batch import stack
-from af2jax.data.dataset import read_dataset
+from af2jax.data.dataset import Item, read_dataset
 from af2jax.data.items import Label
 from af2jax.data.loading import Loader, batches
 from af2jax.errors import InputError
@@ -47,7 +49,13 @@ class Examples:
             items = [dataclasses.replace(item, split="train") for item in items] + other
         scored = state.setup.scored
         labels = {name: _label(name, head) for name, head in scored.items()}
-        found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
+        try:
+            found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
+        except InputError:
+            _audit(items, {}, labels)  # the reason may be a whole column
+            raise
+        of = zip(found.items, found.sequences, found.groups, strict=True)
+        _audit(items, {known[0].id: known for known in of}, labels)
         for item, reason in found.problems:
             logging.warning("%s is not used: %s", item.id, reason)
         for note in found.notes:
@@ -91,6 +99,20 @@ class Examples:
             return batch
         known = [self.cache(jax.tree.map(lambda x, i=i: x[i], batch[0])) for i in range(len(batch[0].aatype))]
         return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
+
+
+def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: dict[str, Label]) -> None:
+    """Warns of what threatens a result, as the data report does.
+
+    Args:
+        used: by id, what a training uses: with its split, its sequence and its family; of the others the row is known.
+    """
+    if not labels:
+        return
+    known = [used.get(item.id, (item, item.sequence, -number)) for number, item in enumerate(items, 1)]
+    seen, groups = [Seen(item, sequence) for item, sequence, _ in known], np.array([group for *_, group in known])
+    for finding in before(seen, groups, tuple(labels)):
+        logging.warning("%s: %s (af2jax explore says more)", finding.level, finding.title)
 
 
 def _label(name: str, head: Head) -> Label:

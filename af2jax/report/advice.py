@@ -6,20 +6,18 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from af2jax.audit.columns import Column
+from af2jax.audit.look import Seen
+from af2jax.audit.target import Target, explains
 from af2jax.data import splits
 from af2jax.data.dataset import COLUMNS, Item, is_file
-from af2jax.errors import InputError
 from af2jax.heads import TAKEN
 from af2jax.losses import LOSSES
 from af2jax.report import chains, leakage
-from af2jax.report.columns import Column
-from af2jax.report.look import Seen
-from af2jax.report.target import Target
 
 PREPARED, CONFIG = "prepared.csv", "config.toml"
 PASSES, LEAST, LONGEST = 20, 200, 5000  # over the data; updates
@@ -27,34 +25,12 @@ FEW, MANY = 100, 2000  # clusters: below, train a head alone; from here on, whol
 HEAVIEST = 10.0  # weight of a class, at most
 
 
-def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
-    """A split for each item: as given, but training items with relatives held out move to their part.
-
-    Where no item has a split, relatives are kept together (`data.splits`), or if they are of less than three clusters,
-    equal sequences; "" where these are too few too.
-    """
-    given = [one.item.split for one in seen]
-    if not any(given):
-        sequences = [one.sequence for one in seen]
-        for together in (groups, np.unique(sequences, return_inverse=True)[1]):
-            with suppress(InputError):
-                return splits.split(sequences, together)
-        return given
-    clusters = leakage.members(groups)
-    moved = list(given)
-    for rows in leakage.crossing(seen, clusters):
-        held = "test" if any(given[i] == "test" for i in rows) else "valid"
-        for i in rows:
-            moved[i] = held if given[i] else ""
-    return moved if moved.count("train") >= given.count("train") / 2 else given
-
-
 def prepared(seen: Sequence[Seen], columns: Sequence[Column], groups: np.ndarray, out: Path) -> str:
     """The data set as a table in the folder `out`: sentinels emptied, a split for each item, weights of 1 / relatives.
 
     Items that cannot be read are left out. The mean weight is 1.
     """
-    split = parts(seen, groups)
+    split = leakage.parts(seen, groups)
     _, index, size = np.unique(groups, return_inverse=True, return_counts=True)
     weight = 1 / size[index] if len(size) > 1 else np.ones(len(groups))
     weight *= len(weight) / weight.sum()
@@ -91,13 +67,13 @@ def _beside(item: Item, cell: str, out: Path) -> str:
     return os.path.relpath(item.folder / cell, out) if cell.endswith(".npy") else cell
 
 
-def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray) -> str:
+def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray, others: Sequence[Target] = ()) -> str:
     """A config for `af2jax finetune` in TOML, a comment with the reason beside each choice.
 
-    Targets whose names `heads` cannot have are left out, and a comment says so.
+    Targets whose names `heads` cannot have are left out, and so are `others`; comments say so and why.
     """
     clusters = leakage.members(groups)
-    split = parts(seen, groups)
+    split = leakage.parts(seen, groups)
     train = [i for i in range(len(seen)) if split[i] in ("train", "")]
     independent = len({int(groups[i]) for i in train})
     length = np.array([one.length for one in seen])
@@ -109,11 +85,19 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray) 
     known = [target for target in targets if len(target.flat)]
     heads = [target for target in known if not (target.name in TAKEN or target.name in LOSSES or "/" in target.name)]
     recipe, why = _recipe(independent, bool(heads))
+    peptides = splits.peptides([one.sequence for one in seen]) is not None
     check = max(steps // 20, 1)
     lines = [
         "# Proposed by af2jax explore from this data set; change what you know better. Run:",
         "#   af2jax finetune config.toml --out run",
         *(f"# {_key(target.name)} is no name of a head: rename the column." for target in known if target not in heads),
+        *(
+            f"# {_key(target.name)} is left out: no cell of it is a number."
+            for target in targets
+            if target not in known
+        ),
+        *(f"# {_key(target.name)} is left out: {_why(target)}." for target in others),
+        *(f"# {_key(target.name)}: {_alone(target)}" for target in heads if explains(target)[0]),
         *_nothing(seen, heads),
         *["# All items are relatives: what is learnt holds for this family alone."] * (len(clusters) == 1 < len(seen)),
         "",
@@ -158,11 +142,25 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray) 
     else:
         lines.append(_say("monitor", "lddt_ca", "structures are learnt, and lDDT needs no superposition"))
     for target in heads:
-        lines += ["", *_head(target, split)]
+        lines += ["", *_head(target, split, peptides)]
     if named := [target for target in heads if target.classes]:
         lines += ["", "[classes] # as the cells have them, in the order of the head's answers"]
         lines += [f"{_key(target.name)} = {json.dumps(target.classes)}" for target in named]
     return "\n".join(lines) + "\n"
+
+
+def _why(target: Target) -> str:
+    """Why a label is no head of the proposed config."""
+    relation = target.relation
+    if relation is not None and not relation.shown:
+        why = f"simple models cannot tell it from a shuffled column (p = {relation.p:.2f})"
+        return f"{why}; name it with --target to learn it"
+    return "the first columns alone are proposed; name it with --target to learn it"
+
+
+def _alone(target: Target) -> str:
+    what, score = explains(target)
+    return f"its {what} alone predicts it (correlation {score:.2f}): claim only what goes beyond that."
 
 
 def _nothing(seen: Sequence[Seen], heads: Sequence[Target]) -> list[str]:
@@ -204,10 +202,13 @@ def _monitor(target: Target) -> tuple[str, str]:
     return f"{name}/rmse", "in the unit of the label; Spearman's correlation is reported beside it"
 
 
-def _head(target: Target, split: Sequence[str]) -> list[str]:
+def _head(target: Target, split: Sequence[str], peptides: bool) -> list[str]:
     """The tables of one head, with the weights of its classes or its unit."""
-    kind = "residue" if target.residue else "chain"
-    lines = [f"[heads.{_key(target.name)}]", _say("kind", kind, f"one answer for each {kind}")]
+    kind = "residue" if target.residue else "binding" if peptides else "chain"
+    why = f"one answer for each {kind}"
+    if kind == "binding":
+        why = "one answer for each complex, from the PAE between the peptide and its partner (Motmaen et al. 2023)"
+    lines = [f"[heads.{_key(target.name)}]", _say("kind", kind, why)]
     if target.classes:
         counts = target.column.counts
         number = np.array([counts[name] for name in target.classes], float)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from af2jax.audit.findings import Finding
+from af2jax.audit.look import BINS, ENOUGH, SAMPLE, Seen
 from af2jax.plots import panels
-from af2jax.report.findings import Finding
-from af2jax.report.look import BINS, ENOUGH, SAMPLE, Seen
 from af2jax.report.page import Caption, Page
 
 

@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.audit import placing, scan
+from af2jax.audit.columns import Column
+from af2jax.audit.findings import Finding, ranked
+from af2jax.audit.labels import study as of_labels
+from af2jax.audit.look import Seen, look
+from af2jax.audit.target import Target
 from af2jax.data import splits
+from af2jax.data.dataset import Item, read_dataset
 from af2jax.data.dataset import columns as labels
-from af2jax.data.dataset import read_dataset
 from af2jax.data.parse import printable
 from af2jax.errors import InputError, nearest
 from af2jax.files import write
 from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, markup, relations, target
-from af2jax.report.columns import Column
-from af2jax.report.findings import Finding
-from af2jax.report.look import Seen, look
 from af2jax.report.page import Page
 from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
-from af2jax.report.target import Target
 
 LEARNT = 3  # targets in the proposed config, where a user names none
 STAGES = 4
@@ -65,7 +67,8 @@ def study(
     Raises:
         InputError: the data set cannot be read, a target is no column, or no item can be used.
     """
-    items = read_dataset(dataset)
+    repeated: dict[str, list[str]] = {}
+    items = read_dataset(dataset, repeated)
     for name in targets:
         if name not in (known := labels(items)):
             shown = ", ".join(map(printable, known)) or "none"
@@ -77,22 +80,23 @@ def study(
     progress("comparing sequences", 0, STAGES)
     related = splits.clusters([one.sequence for one in seen])
     progress("studying labels", 1, STAGES)
-    table = columns.describe(seen)
-    chosen = columns.choose(table, targets)
-    learnt = [target.study(column, seen, related) for column in chosen]
+    own = of_labels(seen, related, targets)
+    table, learnt = own.columns, own.targets
     values = relations.numbers(seen, table, learnt)
     parted = groups.columns_of(table, learnt)
     found = [
         *_unread(every),
-        *columns.findings(table, chosen, seen),
+        *_repeated(repeated, items),
+        *scan.findings(items, seen),
+        *placing.findings([one.item for one in seen]),
+        *own.findings,
         *chains.findings(seen, leakage.apart(seen, related)),
         *alignments.findings(seen),
         *leakage.findings(seen, related),
-        *(finding for one in learnt for finding in target.findings(one, seen, one.name in targets)),
         *relations.findings(values, learnt),
         *groups.findings(parted, learnt, seen),
     ]
-    return Study(every, seen, related, table, learnt, values, parted, findings.ranked(found))
+    return Study(every, seen, related, table, learnt, values, parted, ranked(found))
 
 
 def explore(
@@ -113,7 +117,7 @@ def explore(
     shown = [one for one in known.targets if one.relation is None or one.relation.shown]
     proposed = known.targets if targets else shown[:LEARNT]
     ready = advice.prepared(known.seen, known.columns, known.related, out)
-    config = advice.config(known.seen, proposed, known.related)
+    config = advice.config(known.seen, proposed, known.related, [one for one in known.targets if one not in proposed])
     page = Page(f"What is in {printable(Path(dataset).name)}", _notes(known, targets))
     findings.write(page, known.findings)
     _summary(page, known)
@@ -145,6 +149,22 @@ def _unread(every: Sequence[Seen]) -> list[Finding]:
             "A training leaves them out. If they have something in common, what is left is biased.",
             "Mend the files, or delete the rows knowingly; prepared.csv is without them.",
             tuple(f"{one.item.id}: {printable(one.problem)}" for one in problems),
+        )
+    ]
+
+
+def _repeated(repeated: dict[str, list[str]], items: Sequence[Item]) -> list[Finding]:
+    if not repeated:
+        return []
+    number = sum(map(len, repeated.values()))
+    return [
+        Finding(
+            "ids that stand twice",
+            70,
+            f"{len(repeated)} ids stand several times, in {number} of {len(items)} rows",
+            "Results could not be told apart, so that a training refuses such a table; here later ones have a number.",
+            "Give each row an id of its own, or delete what is there twice; prepared.csv has them numbered.",
+            tuple(f"{printable(name)}: {', '.join(places)}" for name, places in repeated.items()),
         )
     ]
 

@@ -2,13 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
+from af2jax.audit import scan
+from af2jax.audit.findings import Finding
+from af2jax.audit.look import Seen
+from af2jax.data import splits
 from af2jax.data.dataset import SPLITS
+from af2jax.errors import InputError
 from af2jax.plots import panels
-from af2jax.report.findings import Finding
-from af2jax.report.look import Seen
 from af2jax.report.page import Caption, Page
 
 DRAWN = 400  # clusters in the network
@@ -34,6 +38,32 @@ def crossing(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> list[li
     return [rows for rows in clusters if len({seen[i].item.split for i in rows} - {""}) > 1]
 
 
+def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
+    """A split for each item: as given, but training items with relatives held out move to their part, unless that would
+    be half of the training or more.
+
+    Where no item has a split, or a scan shares positions between splits, it is that of a scan (`splits.split_scan`);
+    else relatives are kept together (`splits.split`), or if they are of less than three clusters, equal sequences; ""
+    where these are too few too.
+    """
+    given = [one.item.split for one in seen]
+    changed = scan.positions(seen)
+    if changed is not None and (not any(given) or scan.findings([], seen)):
+        return splits.split_scan(changed)
+    if not any(given):
+        sequences = [one.sequence for one in seen]
+        for together in (groups, np.unique(sequences, return_inverse=True)[1]):
+            with suppress(InputError):
+                return splits.split(sequences, together)
+        return given
+    moved = list(given)
+    for rows in crossing(seen, members(groups)):
+        held = "test" if any(given[i] == "test" for i in rows) else "valid"
+        for i in rows:
+            moved[i] = held if given[i] else ""
+    return moved if moved.count("train") >= given.count("train") / 2 else given
+
+
 def effective(clusters: Sequence[Sequence[int]]) -> float:
     """How many equally large clusters would be as varied: 1 / the chance that two items are of one cluster."""
     sizes = np.array([len(rows) for rows in clusters], float)
@@ -43,10 +73,11 @@ def effective(clusters: Sequence[Sequence[int]]) -> float:
 def findings(seen: Sequence[Seen], groups: np.ndarray) -> list[Finding]:
     """Leaks between splits, redundancy, and parts that are too small; `seen` has a sequence each."""
     clusters = members(groups)
-    return [*_leaks(seen, clusters), *_redundancy(seen, clusters), *_sizes(seen, clusters)]
+    moved = parts(seen, groups) != [one.item.split for one in seen]
+    return [*_leaks(seen, clusters, moved), *_redundancy(seen, clusters), *_sizes(seen, clusters)]
 
 
-def _leaks(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
+def _leaks(seen: Sequence[Seen], clusters: list[list[int]], moved: bool) -> list[Finding]:
     found, same, alike = [], [], []
     for rows in crossing(seen, clusters):
         held = [i for i in rows if seen[i].item.split in ("valid", "test")]
@@ -63,14 +94,19 @@ def _leaks(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
             (same if len(twins[seen[i].sequence]) > 1 else alike).append(text)
     held = sum(one.item.split in ("valid", "test") for one in seen)
     why = "What is measured on them says how well a training remembers, not how well it predicts new proteins."
-    cure = (
-        "Let relatives share a split: prepared.csv moves the training items that have relatives held out to their part."
+    cure = "Let relatives share a split: prepared.csv " + (
+        "moves the training items that have relatives held out to their part."
+        if moved
+        else "leaves the splits as they are, as half of the training or more would move; without a column split "
+        "it has a new one."
     )
+    peptides = splits.peptides([one.sequence for one in seen]) is not None
+    limit = "peptides that are equal in 70 % of their places" if peptides else "30 % identity or more"
     if same:
         title = f"{len(same)} of {held} held-out proteins are in another split too, letter for letter"
         found.append(Finding("the same protein in two splits", 95, title, why, cure, tuple(same)))
     if alike and len(clusters) > 1:
-        title = f"{len(alike)} of {held} held-out proteins have relatives in another split (30 % identity or more)"
+        title = f"{len(alike)} of {held} held-out proteins have relatives in another split ({limit})"
         found.append(Finding("leak", 90, title, why, cure, tuple(alike)))
     return found
 
@@ -85,7 +121,7 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
                 25,
                 f"all {number} items are relatives of each other",
                 "As in a scan of mutations: what is learnt holds for this family, and all splits share it.",
-                "Split by position or by number of mutations, and claim nothing about other proteins.",
+                f"Claim nothing about other proteins; {_family(seen)}.",
                 (name(clusters[0]),),
             )
         ]
@@ -115,6 +151,16 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
     return []
 
 
+def _family(seen: Sequence[Seen]) -> str:
+    """How items of one family should be split, and are in prepared.csv."""
+    changed = scan.positions(seen)
+    if changed is None:
+        return "split by what a user will have: other positions, other lengths, later dates"
+    if any(one.item.split for one in seen) and not scan.findings([], seen):
+        return "the splits are of different positions or numbers of mutations: keep them"
+    return f"prepared.csv is split {scan.way(changed)}: use it"
+
+
 def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
     own = {i: number for number, rows in enumerate(clusters) for i in rows}
     found = []
@@ -129,6 +175,8 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 else "A training refuses to split so few clusters of relatives.",
                 "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins."
                 if len(clusters) > 2
+                else f"prepared.csv has one {scan.way(changed)}: keep it, to compare all runs on the same variants."
+                if (changed := scan.positions(seen)) is not None
                 else "prepared.csv has one by sequence, as there are too few clusters: relatives are on both sides.",
             )
         ]

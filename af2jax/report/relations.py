@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from af2jax.audit.columns import Column
+from af2jax.audit.findings import Finding
+from af2jax.audit.look import Seen
+from af2jax.audit.target import Target
 from af2jax.data.parse import printable
 from af2jax.plots import panels
-from af2jax.report.columns import Column
-from af2jax.report.findings import Finding
-from af2jax.report.look import Seen
 from af2jax.report.page import Caption, Page
-from af2jax.report.target import Target
 
 MOST = 16  # numbers in the matrix
 FEW = 10  # items that two numbers must share
-SAME, STRONG = 0.98, 0.7  # correlations
+SAME = 0.98  # correlation
 
 
 def numbers(seen: Sequence[Seen], columns: Sequence[Column], targets: Sequence[Target]) -> dict[str, np.ndarray]:
@@ -57,7 +57,7 @@ def tables(values: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def findings(values: dict[str, np.ndarray], targets: Sequence[Target]) -> list[Finding]:
-    """Columns that give a target away, and length as a shortcut to it."""
+    """Columns that give a target away."""
     found, names = [], list(values)
     rho, _ = tables(values)
     for target in (target.name for target in targets if target.name in values):
@@ -74,16 +74,6 @@ def findings(values: dict[str, np.ndarray], targets: Sequence[Target]) -> list[F
                         "Do not learn from it; if both are targets, one is enough.",
                     )
                 )
-        if "(length)" in names and abs(r := row[names.index("(length)")]) >= STRONG:
-            found.append(
-                Finding(
-                    "length tells",
-                    30,
-                    f'the length of the chain alone tells much of "{printable(target)}" (correlation {r:.2f})',
-                    "A network may learn to count residues and nothing else.",
-                    "Compare with a model that knows the length alone, and test within narrow lengths.",
-                )
-            )
     return found
 
 

@@ -142,3 +142,67 @@ def test_against_the_clusters_of_mmseqs2(shared):
     for seed in range(5):
         parts = np.array(split(sequences, groups, seed))
         assert sum(parts[i] != parts[j] for i, j in wanted) <= 0.01 * len(wanted)
+
+
+MHC = "GSHSMRYFFTSVSRPGRGEPRFIAVGYVDDTQFVRFDSDAASQRMEPRAPWIEQEGPEYWD"
+
+
+UNRELATED = [protein(np.random.default_rng(i), 60) for i in range(20)]
+
+
+class TestPeptides:
+    def test_the_peptide_decides_who_is_a_relative(self):
+        rng = np.random.default_rng(0)
+        peptides = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 9)) for _ in range(12)]
+        peptides += [peptides[0], peptides[1][:-1] + "W", peptides[2][:-4] + "WWWW"]
+        sets = [f"{MHC[i % 2 :]}/{peptide}" for i, peptide in enumerate(peptides)]
+        found = splits.clusters(sets)
+        assert found[12] == found[0] and found[13] == found[1] and len(set(found.tolist())) == 13
+        assert splits.peptides(sets) == peptides
+        alleles = [f"{MHC[:i]}A{MHC[i + 1 :]}/{peptide}" for i, peptide in enumerate(peptides)]
+        assert splits.peptides(alleles) == peptides
+        turned = ["/".join(one.split("/")[::-1]) for one in sets]
+        assert (splits.clusters(turned) == found).all()
+
+    def test_chains_of_alike_peptides_are_one_group(self):
+        chain = ["AAAAAAAAAA", "AAAAAAAAWW", "AAAAAAWWWW", "AAAAWWWWWW", "CCCCCCCCCC", "DDDDDDDDDD"]
+        for order in (chain, chain[::-1]):
+            group = splits._alike(order)
+            assert len(set(group.tolist())) == 3
+
+    @pytest.mark.parametrize(
+        "sets",
+        [
+            [f"{MHC}/GILGFVFTL"] * 20,  # one peptide
+            [MHC[i:] for i in range(20)],  # single chains
+            [f"{UNRELATED[i]}/{MHC[::-1][i : i + 9]}" for i in range(20)],  # a partner for each
+            [f"{MHC}/{MHC[::-1][i:]}" for i in range(15)],  # no peptides
+            [f"{MHC}/{MHC[i : i + 9]}" for i in range(8)],  # few
+        ],
+    )
+    def test_other_complexes_are_compared_as_before(self, sets):
+        assert splits.peptides(sets) is None
+
+
+class TestScans:
+    def test_by_position(self):
+        variants = [[i // 5] for i in range(200)] + [[], [1, 1], [1, 2, 3]]
+        part = splits.split_scan(variants)
+        assert part == splits.split_scan(variants) != splits.split_scan(variants, seed=1)
+        assert all(len(set(part[i : i + 5])) == 1 for i in range(0, 200, 5)) and part[200] == "train"
+        assert part.count("test") >= 20 and part.count("valid") >= 20 and part[201] == part[5]
+        own = {part[5 * i] for i in (1, 2, 3)}
+        assert part[202] == (own.pop() if len(own) == 1 else "")
+
+    def test_by_number_of_mutations(self):
+        variants = [[1]] * 50 + [[1, 2]] * 40 + [[1, 2, 3]] * 8 + [[1, 2, 3, 4]] * 6
+        part = splits.split_scan(variants)
+        assert part == ["train"] * 50 + ["valid"] * 40 + ["test"] * 14
+        assert (
+            splits.split_scan([[1]] * 5 + [[1, 2]] * 45 + [[1, 2, 3]] * 50)
+            == ["train"] * 5 + ["valid"] * 45 + ["test"] * 50
+        )
+
+    def test_all_with_two_mutations_are_split_by_position(self):
+        part = splits.split_scan([[i, i + 20] for i in range(20)])
+        assert (set(part) <= {"train", "valid", "test", ""} and "test" in part) or "" in part

@@ -27,7 +27,7 @@ def clean(seed: int = 0) -> list[dict[str, str]]:
                 "split": "test" if i < HELD else "valid" if i < 2 * HELD else "train",
                 "organism": ("yeast", "human", "mouse")[i % 3],
                 "deposited": f"20{10 + i % 7}-0{1 + i % 9}-11",
-                "tm": f"{60 + 80 * charge + rng.normal():.2f}",
+                "tm": f"{60 + 80 * charge + 3 * rng.normal():.2f}",
                 "kind": "membrane" if greasy > sum(COMPOSITION[RESTYPES.index(a)] for a in GREASY) else "soluble",
                 "buried": "".join("b" if a in GREASY and rng.random() < 0.9 else "e" for a in sequence),
             }

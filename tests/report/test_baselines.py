@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from af2jax.audit import signal
 from af2jax.constants.residues import RESTYPES, encode
-from af2jax.report import signal
 from af2jax.report.baselines import WINDOW, Known, _windows, baselines
 from af2jax.report.evaluation import Answers
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from af2jax.audit.findings import CAUTION
 from af2jax.cli.explore import Explore
 from af2jax.config import preset
 from af2jax.data import preflight
@@ -15,7 +16,6 @@ from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.finetune import config
 from af2jax.report.explore import explore, study
-from af2jax.report.findings import CAUTION
 from tests.report import sets
 from tests.report.test_page import HOSTILE, TAGS, Tags
 

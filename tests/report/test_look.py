@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from af2jax.audit.look import BINS, Seen, effective, look
 from af2jax.constants.residues import GAP, RESTYPES, encode
 from af2jax.data import synthetic
 from af2jax.data.dataset import Item, read_dataset
 from af2jax.report import alignments, chains, reference
-from af2jax.report.look import BINS, Seen, effective, look
 from tests.data import tables
 from tests.data.tables import MISSING, SEQUENCES, changed
 from tests.metrics.test_dockq import strands

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from af2jax.audit import signal, target
+from af2jax.audit.columns import Column
+from af2jax.audit.look import Seen
 from af2jax.constants.residues import RESTYPES
 from af2jax.data.dataset import Item
-from af2jax.report import groups, leakage, relations, signal, target
-from af2jax.report.columns import Column
-from af2jax.report.look import Seen
+from af2jax.report import groups, leakage, relations
 
 RNG = np.random.default_rng(0)
 SEQUENCES = ["".join(RNG.choice(list(RESTYPES), 60)) for _ in range(60)]

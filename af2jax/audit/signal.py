@@ -1,4 +1,5 @@
-"""Whether a label has anything to do with its sequences: simple predictors against the same with labels exchanged."""
+"""Whether a label has anything to do with its sequences: simple predictors against the same with labels exchanged; what
+length or composition alone say of it; and the labels most at odds with what the others say."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,17 +14,19 @@ FEW = 20  # examples, below which nothing is said
 MOST = 1200  # proteins looked at
 RESIDUES = 1500  # residues looked at
 AROUND = 2  # neighbours on each side that a residue's features hold
+POWER = 0.84  # standard errors (Fisher's z) above the limit, for a power of 80 %
 CHANCE = 0.05  # of labels exchanged at random that do as well, above which a relation is not shown
 RIDGE = 1.0
 
 
 class Signal(NamedTuple):
-    """How well simple predictors do: `score` is the correlation of what they say with what is so."""
+    """How well simple predictors do: `score` is the cross-validated correlation of what they say with what is so."""
 
     score: float
     p: float  # share of exchanged labels that do as well
     examples: int
     by: str
+    findable: float = np.nan  # a true correlation that four of five such sets would show
 
     @property
     def shown(self) -> bool:
@@ -47,13 +50,14 @@ def of_proteins(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray
     x = _features([sequences[i] for i in chosen])
     own = groups if len(np.unique(groups)) >= FOLDS else np.arange(len(groups))
     exchanged = [rng.permutation(len(y)) for _ in range(SHUFFLES)]
-    found = [_test(_smoother(x, _folds(own, rng)), y, exchanged, "ridge regression on the sequence")]
+    number = len(np.unique(own))
+    found = [_test(_smoother(x, _folds(own, rng)), y, exchanged, "ridge regression on the sequence", number)]
     sizes = np.bincount(np.unique(groups, return_inverse=True)[1])
     if (sizes > 1).sum() >= 3 and sizes[sizes > 1].sum() >= 10:
         same = (groups[:, None] == groups).astype(float)
         np.fill_diagonal(same, 0)
         relatives = same / np.maximum(same.sum(axis=1, keepdims=True), 1)
-        found.append(_test(relatives, y, exchanged, "the mean of its relatives"))
+        found.append(_test(relatives, y, exchanged, "the mean of its relatives", number))
     best = min(found, key=lambda signal: signal.p)
     return best._replace(p=min(1.0, best.p * len(found)))
 
@@ -77,9 +81,44 @@ def of_residues(sequences: Sequence[str], labels: Sequence[np.ndarray], seed: in
         return None
     exchanged = [(np.arange(len(own)) + shift) % len(own) for shift in rng.integers(1, len(own), SHUFFLES)]
     folds = _folds(np.array(own), rng)
-    return _test(
-        _smoother(np.concatenate(x), folds), _centred(np.concatenate(y)), exchanged, "the residue and its neighbours"
-    )
+    smoother = _smoother(np.concatenate(x), folds)
+    return _test(smoother, _centred(np.concatenate(y)), exchanged, "the residue and its neighbours", len(own))
+
+
+def explained(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """The cross-validated correlation of labels with what "length" alone says of them, and "composition" alone.
+
+    {} where there are too few examples or families; arguments are as in `of_proteins`.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(len(sequences))[:MOST])
+    if len(chosen) < FEW or len(np.unique(groups[chosen])) < FOLDS:
+        return {}
+    counts, length = _composition([sequences[i] for i in chosen])
+    size = np.maximum(length, 1)
+    parts = {"length": np.concatenate([size, np.log(size)], axis=1), "composition": counts / size}
+    y, folds = _centred(labels[chosen]), _folds(groups[chosen], rng)
+    varied = {name: _scaled(x) for name, x in parts.items() if x.std(axis=0).any()}
+    return {name: _correlation(_smoother(x, folds) @ y, y) for name, x in varied.items()}
+
+
+def at_odds(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray:
+    """How far each label is from what ridge regression on the others' families says: float [N], NaN where not tried.
+
+    In robust standard deviations of all distances (of ranks, or of one-hot classes) from their median.
+    """
+    rng = np.random.default_rng(seed)
+    out = np.full(len(sequences), np.nan)
+    chosen = np.sort(rng.permutation(len(sequences))[:MOST])
+    if len(chosen) < FEW:
+        return out
+    y, groups = _centred(labels[chosen]), groups[chosen]
+    own = groups if len(np.unique(groups)) >= FOLDS else np.arange(len(groups))
+    said = _smoother(_features([sequences[i] for i in chosen]), _folds(own, rng)) @ y
+    away = np.sqrt(((said - y) ** 2).sum(axis=1))
+    low, middle, high = np.quantile(away, [0.25, 0.5, 0.75])
+    out[chosen] = (away - middle) / max((high - low) / 1.349, 1e-12)
+    return out
 
 
 def _centred(labels: np.ndarray) -> np.ndarray:
@@ -96,14 +135,20 @@ def _centred(labels: np.ndarray) -> np.ndarray:
 def _features(sequences: Sequence[str]) -> np.ndarray:
     """Composition and length of each sequence; where all are equally long, the letters at places that vary."""
     codes = [encode(sequence.replace("/", "")) for sequence in sequences]
-    counts = np.stack([np.bincount(code, minlength=UNKNOWN + 1) for code in codes]).astype(float)
-    length = counts.sum(axis=1, keepdims=True)
+    counts, length = _composition(sequences)
     x = np.concatenate([counts / np.maximum(length, 1), np.log(np.maximum(length, 1))], axis=1)
     if len({len(code) for code in codes}) == 1:
         table = np.stack(codes)
         varied = table[:, (table != table[0]).any(axis=0)]
         x = np.concatenate([x, np.eye(UNKNOWN + 1)[varied].reshape(len(x), -1)], axis=1)
     return _scaled(x)
+
+
+def _composition(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(how often each type occurs in each sequence, [N 21]; their lengths, [N 1])."""
+    codes = [encode(sequence.replace("/", "")) for sequence in sequences]
+    counts = np.stack([np.bincount(code, minlength=UNKNOWN + 1) for code in codes]).astype(float)
+    return counts, counts.sum(axis=1, keepdims=True)
 
 
 def _windows(sequence: str) -> np.ndarray:
@@ -141,12 +186,20 @@ def _smoother(x: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return out
 
 
-def _test(smoother: np.ndarray, y: np.ndarray, exchanged: Sequence[np.ndarray], by: str) -> Signal:
-    """The correlation of what the smoother says with `y` [N columns], and how many exchanged labels reach it."""
+def _correlation(said: np.ndarray, y: np.ndarray) -> float:
+    """Of all columns of both, [N columns], together."""
+    said = said - said.mean(axis=0)
+    return float((said * y).sum() / max(np.sqrt((said**2).sum() * (y**2).sum()), 1e-12))
 
+
+def _test(smoother: np.ndarray, y: np.ndarray, exchanged: Sequence[np.ndarray], by: str, number: int) -> Signal:
+    """The correlation of what the smoother says with `y` [N columns], and how many exchanged labels reach it; `number`
+    of the examples are independent."""
     labels = np.stack([y, *(y[order] for order in exchanged)], axis=1).astype(np.float32)  # [N shuffles columns]
     said = (smoother.astype(np.float32) @ labels.reshape(len(y), -1)).reshape(labels.shape)
     said -= said.mean(axis=0)
     size = np.sqrt((said**2).sum((0, 2)) * (labels**2).sum((0, 2)))
     own, *others = (said * labels).sum((0, 2)) / np.maximum(size, 1e-12)
-    return Signal(float(own), (1 + sum(float(other >= own) for other in others)) / (1 + len(others)), len(y), by)
+    p = (1 + sum(float(other >= own) for other in others)) / (1 + len(others))
+    limit = np.arctanh(np.clip(np.quantile(others, 1 - CHANCE), 0, 0.99))
+    return Signal(float(own), p, len(y), by, float(np.tanh(limit + POWER / np.sqrt(max(number - 3, 1)))))

@@ -1,0 +1,1 @@
+"""What a data set is and what threatens a result that is made of it, as numbers and findings; no page."""

@@ -1,0 +1,135 @@
+"""Labels between splits: a class that one lacks, and labels that are distributed otherwise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from af2jax.audit import scan
+from af2jax.audit.findings import Finding
+from af2jax.audit.look import Seen
+from af2jax.audit.target import Target
+from af2jax.data.dataset import SPLITS
+from af2jax.data.parse import printable
+
+P = 0.005  # of a split, corrected for the number of tests (Bonferroni)
+SHARES, SPREADS = 0.15, 0.5  # difference of the shares of a class; of medians in robust standard deviations
+FEW = 5  # items of a split, below which nothing is said
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A split whose labels differ from those of the training.
+
+    Attributes:
+        split: which.
+        what: the class of which there is more or less; "": numbers.
+        trained, held: its share, or the median, in the training and in the split.
+        p: of Fisher's exact test (classes of items) or Mann and Whitney's (shares by protein; numbers), corrected.
+    """
+
+    split: str
+    what: str
+    trained: float
+    held: float
+    p: float
+
+
+def absent(target: Target, seen: Sequence[Seen]) -> list[tuple[str, str]]:
+    """(class, split) for each class of the training of which a held-out split with labels has none."""
+    if not target.classes:
+        return []
+    there = _classes(target, seen)
+    held = [part for part in SPLITS if part != "train" and there[part]]
+    return [(kind, part) for part in held for kind in target.classes if kind in there["train"] - there[part]]
+
+
+def _classes(target: Target, seen: Sequence[Seen]) -> dict[str, set[str]]:
+    return {
+        part: {kind for i, one in enumerate(seen) if one.item.split == part for kind in target.kinds(i)}
+        for part in SPLITS
+    }
+
+
+def shifts(target: Target, seen: Sequence[Seen]) -> list[Shift]:
+    """For each held-out split in which labels are distributed otherwise than in training, the clearest difference."""
+    from scipy.stats import fisher_exact, mannwhitneyu
+
+    split = np.array([one.item.split for one in seen])
+    columns = {kind: target.shares(kind) for kind in target.classes} or {"": target.means}
+    one_each = bool(target.classes) and not target.residue
+    units = _units(seen)
+    found = []
+    for part in [name for name in SPLITS if name != "train"]:
+        tests = []
+        for what, values in columns.items():
+            train, held = (_means(values, units, split == name) for name in ("train", part))
+            if min(len(train), len(held)) < FEW:
+                continue
+            if one_each and len(np.unique(units)) == len(units):
+                table = [[int(x.sum()), int(len(x) - x.sum())] for x in (train, held)]
+                p = float(fisher_exact(table).pvalue)
+            else:
+                p = float(mannwhitneyu(train, held).pvalue)
+            middle = np.mean if what else np.median
+            effect = abs(middle(train) - middle(held)) / (SHARES if what else SPREADS * max(_spread(train), 1e-300))
+            if effect >= 1:
+                tests.append(
+                    Shift(part, what, float(middle(train)), float(middle(held)), min(p * len(columns) * 2, 1.0))
+                )
+        if tests and (best := min(tests, key=lambda one: one.p)).p < P:
+            found.append(best)
+    return found
+
+
+def _units(seen: Sequence[Seen]) -> np.ndarray:
+    """int [N], equal for what is no independent example: variants of a scan that change the same residues."""
+    changed = scan.positions(seen)
+    keys = range(len(seen)) if changed is None else map(tuple, changed)
+    number: dict = {}
+    return np.array([number.setdefault(key, len(number)) for key in keys], int)
+
+
+def _means(values: np.ndarray, units: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The mean of the known values of each unit among the chosen."""
+    chosen = chosen & np.isfinite(values)
+    _, index = np.unique(units[chosen], return_inverse=True)
+    return np.bincount(index, values[chosen]) / np.bincount(index) if len(index) else np.zeros(0)
+
+
+def findings(target: Target, seen: Sequence[Seen]) -> list[Finding]:
+    """Classes that a held-out split lacks, and labels that are distributed otherwise between splits."""
+    name, found = printable(target.name), []
+    lacking: dict[str, list[str]] = {}
+    for kind, part in absent(target, seen):
+        lacking.setdefault(part, []).append(kind)
+    for part, kinds in lacking.items():
+        several = "classes" if len(kinds) > 1 else "class"
+        found.append(
+            Finding(
+                "a class outside a split",
+                60,
+                f'the split {part} has nothing of {several} {", ".join(map(printable, kinds[:5]))} of "{name}"',
+                "How well it is predicted cannot be measured there; a mean over classes is of the others alone.",
+                "Split again so that each class is in each part, or state which classes a result is about.",
+            )
+        )
+    for one in shifts(target, seen):
+        share = f"{one.trained:.0%} of train and {one.held:.0%} of {one.split} are {printable(one.what)}"
+        middle = f"the median is {one.trained:.3g} in train and {one.held:.3g} in {one.split}"
+        found.append(
+            Finding(
+                "labels differ between splits",
+                55,
+                f'"{name}" is distributed otherwise in {one.split}: {share if one.what else middle} (p = {one.p:.1g})',
+                "A model that learnt the shares or the mean of the training is wrong there, and a difference between "
+                "models may be one between splits.",
+                "Split again at random by cluster, or say what a result on such a split is about.",
+            )
+        )
+    return found
+
+
+def _spread(values: np.ndarray) -> float:
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(high - low) / 1.349 or float(np.std(values))

@@ -1,0 +1,53 @@
+"""All that is wrong with the columns of a data set, above all with those to be learnt."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from af2jax.audit import balance, columns, placing, scan, target
+from af2jax.audit.columns import Column
+from af2jax.audit.findings import CAUTION, Finding, ranked
+from af2jax.audit.look import Seen
+from af2jax.audit.target import Target
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What was found of the columns of a data set.
+
+    Attributes:
+        columns: beside those that every table may have.
+        targets: those to be learnt.
+        findings: the worst first.
+    """
+
+    columns: list[Column]
+    targets: list[Target]
+    findings: list[Finding]
+
+
+def before(seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]) -> list[Finding]:
+    """What a training should be warned of, the worst first: cautions and worse of its labels, mutants and alignments;
+    arguments are as in `study`, with at least one target."""
+    found = study(seen, groups, targets).findings
+    items = [one.item for one in seen]
+    return [
+        one for one in ranked([*found, *scan.findings(items, seen), *placing.findings(items)]) if one.threat >= CAUTION
+    ]
+
+
+def study(seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]) -> Labels:
+    """What the columns of items hold, and what is wrong with them.
+
+    Args:
+        groups: int [N], equal for relatives.
+        targets: columns to be learnt; (): all that look like labels.
+    """
+    table = columns.describe(seen)
+    chosen = columns.choose(table, targets)
+    learnt = [target.study(column, seen, groups) for column in chosen]
+    found = columns.findings(table, chosen, seen)
+    for one in learnt:
+        found += target.findings(one, seen, one.name in targets) + balance.findings(one, seen)
+    return Labels(table, learnt, ranked(found))

@@ -1,0 +1,97 @@
+"""Variants of one protein as tables of deep mutational scans name them: "A23G", several joined by ":".
+
+A23G is glycine for the alanine at residue 23 of the wild type, counted from 1 (ProteinGym; Notin et al. 2023).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from af2jax.errors import InputError
+
+COLUMN = "mutant"
+FORM = re.compile(r"([A-Za-z])(\d{1,6})([A-Za-z*=])")
+WILD = ("", "wt", "wildtype", "wild-type", "wild type", "_wt", "p.=")
+FARTHEST = 1000  # residues by which numbers are tried to be shifted
+
+
+def column(rows: Sequence[Mapping[str, str]]) -> str:
+    """The column of a table that names mutations; "": there is none, or most of its cells are something else."""
+    name = next((name for name in (rows[0] if rows else ()) if name.strip().lower() == COLUMN), "")
+    cells = [row[name].strip() for row in rows if row[name].strip()] if name else []
+    named = [cell for cell in cells if FORM.match(cell.removeprefix("p."))]
+    return name if 2 * len(named) > len(cells) else ""
+
+
+class Mutation(NamedTuple):
+    """One letter for another."""
+
+    wild: str
+    position: int  # from 1
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.wild}{self.position}{self.new}"
+
+
+def parse(text: str) -> tuple[Mutation, ...]:
+    """The mutations of a cell; () of the wild type.
+
+    Raises:
+        InputError: it is no list of mutations, or asks for a stop or for two letters in one place.
+    """
+    if text.strip().lower() in WILD:
+        return ()
+    found = []
+    for part in re.split(r"[:,;/+\s]+", text.strip().removeprefix("p.")):
+        match = FORM.fullmatch(part)
+        if not match:
+            raise InputError(f"mutant {text[:40]!r} is not of the form A23G, or A23G:T25S of several")
+        if match[3] == "*":
+            raise InputError(f"mutant {text[:40]!r} has a stop codon, which leaves no whole protein; leave it out")
+        wild, new = match[1].upper(), match[3].upper().replace("=", match[1].upper())
+        found.append(Mutation(wild, int(match[2]), new))
+    if len({mutation.position for mutation in found}) < len(found):
+        raise InputError(f"mutant {text[:40]!r} changes one residue twice")
+    return tuple(found)
+
+
+def wild_type(sequence: str, mutations: tuple[Mutation, ...]) -> str:
+    """The wild type of a row, whose sequence may be that or the variant itself.
+
+    Raises:
+        InputError: a position lies beyond the sequence, or has neither the old letter nor the new one.
+    """
+    old = [_letter(sequence, m.position) == m.wild for m in mutations]
+    if all(old):
+        return sequence
+    if all(_letter(sequence, m.position) == m.new for m in mutations):
+        return changed(sequence, tuple(Mutation(m.new, m.position, m.wild) for m in mutations))
+    wrong = mutations[old.index(False)]
+    there = _letter(sequence, wrong.position) or f"nothing (it has {len(sequence)} residues)"
+    raise InputError(f"mutant {wrong}: residue {wrong.position} of the sequence is {there}, not {wrong.wild}")
+
+
+def _letter(sequence: str, position: int) -> str:
+    return sequence[position - 1] if 1 <= position <= len(sequence) else ""
+
+
+def changed(sequence: str, mutations: tuple[Mutation, ...]) -> str:
+    """The variant of a wild type."""
+    letters = list(sequence)
+    for mutation in mutations:
+        letters[mutation.position - 1] = mutation.new
+    return "".join(letters)
+
+
+def shift(sequence: str, mutations: list[Mutation]) -> int | None:
+    """What must be added to all positions so that the wild type has the letters that they name; 0: nothing.
+
+    None where no one number fits 95 % of them: single letters are wrong, or it is another protein.
+    """
+    named = {(mutation.position, mutation.wild) for mutation in mutations}
+    if not named:
+        return 0
+    fits = lambda by: sum(_letter(sequence, position + by) == wild for position, wild in named)
+    best = max(range(-FARTHEST, FARTHEST + 1), key=lambda by: (fits(by), -abs(by)))
+    return best if fits(best) >= 0.95 * len(named) else None
