@@ -66,14 +66,14 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
     sequence = wild or next(item.sequence for same in wrong.values() for item in same)
     by = mutants.shift(sequence, named)
     rows = sum(map(len, wrong.values()))
-    hint = f" All numbers fit if {by:+d} is added to them." if by else ""
+    hint = f"; all fit if {by:+d} is added to the numbers" if by else ""
     beside = lambda text: _neighbour(sequence, text)
     return [
         Finding(
             "mutants that do not fit",
             75,
-            f"{rows} of {count} mutants name another residue than the sequence has there, at {len(wrong)} positions",
-            f"Either the position or the letter is wrong, or the sequence is of another construct.{hint}",
+            f"{rows} of {count} mutants name another residue than the sequence has, at {len(wrong)} positions{hint}",
+            "Either the position or the letter is wrong, or the sequence is of another construct.",
             "Correct the positions, or give the sequence that they are counted in; these rows are left out.",
             tuple(
                 f"{text} ({len(same)} rows, {same[0].where} first){beside(text)}"

@@ -158,6 +158,11 @@ def _table(path: Path, strict: bool) -> Iterator[Item]:
         names = names or _names(list(cells))
         if not {"file", "sequence"} & set(names.values()):
             had = printable(", ".join(cells))
+            if scan:
+                raise InputError(
+                    f'{source} has mutants ("{printable(scan)}") and no wild type; add a column "sequence" with its '
+                    'sequence in each row, or "file" with its structure'
+                )
             raise InputError(f'{source} needs a column "file" (structures) or "sequence"; it has {had}')
         cells = {names[name]: cell.strip() for name, cell in cells.items()}
         where, default = f"{source}, line {line}", f"{stem}_{line}"

@@ -76,7 +76,8 @@ def study(
     every = look(items, lambda done, total: progress("looking at items", done, total))
     seen = [one for one in every if not one.problem and one.sequence]
     if not seen:
-        raise InputError(f"none of {len(items)} items can be used; the first: {items[0].id}: {every[0].problem}")
+        why = "".join(f"; {finding.title}" for finding in scan.findings(items, []))
+        raise InputError(f"none of {len(items)} items can be used; the first: {items[0].id}: {every[0].problem}{why}")
     progress("comparing sequences", 0, STAGES)
     related = splits.clusters([one.sequence for one in seen])
     progress("studying labels", 1, STAGES)

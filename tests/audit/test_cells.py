@@ -53,6 +53,8 @@ def test_the_comma_of_a_column_is_one_or_the_other():
 
 class TestSentinels:
     def test_whatever_else_is_in_the_column(self):
+        for wrong in ([2716.6], [2716.6, -4e5]):
+            assert cells.sentinels(np.array([*RNG.normal(size=60), *wrong, -999, -999])) == {-999.0}
         values = 55 + 8 * RNG.normal(size=60)
         for wrong in ([], [2716.6], [2716.6, -4e5, 1e12]):
             column = np.array([*values, *wrong, -999, -999, np.nan])
@@ -64,13 +66,14 @@ class TestSentinels:
         [
             RNG.integers(0, 120, 300).astype(float),
             np.round(np.exp(3 * RNG.normal(size=400)), 2),
+            np.array([*np.exp(2 * RNG.normal(size=400)), 99, 99, 99]),
             np.round(30 * RNG.exponential(size=400)),
             np.array([-1.0, 0.0, 1.0] * 20),
             RNG.normal(size=200).round(1),
             np.array([0.0] * 50 + [1.5, 2.5, 3.5, 7.0]),
             np.array([999.0, 1001.0, 998.5, 1003.0, 990.0] * 5),
         ],
-        ids=["counts", "decades", "decay", "signs", "normal", "zeros", "near a thousand"],
+        ids=["counts", "decades", "a long tail", "decay", "signs", "normal", "zeros", "near a thousand"],
     )
     def test_what_is_possible_is_none(self, values):
         assert cells.sentinels(values) == set()

@@ -101,6 +101,7 @@ class TestTables:
             ("id,sequence,id\nx,MKT,y\n", 'line 1: two columns are called "id"'),
             ("sequence\nMKT,1\n", "line 2: 2 cells under 1 columns"),
             ("id,sequence,file\nx,MKT,\ny,,\n", "line 3: neither a file nor a sequence"),
+            ("mutant,score\nM1A,1\n", 'has mutants ."mutant". and no wild type; add a column "sequence"'),
             ("sequence\nMK1T\n", "line 2, position 3 of the sequence: '1' is not an amino-acid letter"),
             ("sequence,weight\nMKT,-1\n", "line 2: the weight '-1' is no number of 0 or more"),
             ("sequence,weight\nMKT,nan\n", "line 2: the weight 'nan' is no number"),

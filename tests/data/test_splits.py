@@ -191,8 +191,10 @@ class TestScans:
         assert part == splits.split_scan(variants) != splits.split_scan(variants, seed=1)
         assert all(len(set(part[i : i + 5])) == 1 for i in range(0, 200, 5)) and part[200] == "train"
         assert part.count("test") >= 20 and part.count("valid") >= 20 and part[201] == part[5]
-        own = {part[5 * i] for i in (1, 2, 3)}
-        assert part[202] == (own.pop() if len(own) == 1 else "")
+        pairs = [[i, j] for i in range(40) for j in range(i)]
+        both = splits.split_scan(variants[:200] * 20 + pairs)[4000:]
+        of = [{part[5 * i], part[5 * j]} for i, j in pairs]
+        assert both == [own.pop() if len(own) == 1 else "" for own in of] and "" in both and "train" in both
 
     def test_by_number_of_mutations(self):
         variants = [[1]] * 50 + [[1, 2]] * 40 + [[1, 2, 3]] * 8 + [[1, 2, 3, 4]] * 6

@@ -74,3 +74,10 @@ def scan(seed: int = 0, each: int = 8) -> Rows:
             score = -depth[i] + size[new] - size[old] + 0.3 * rng.normal()
             rows.append({"mutant": f"{old}{i + 1}{new}", "sequence": WILD, "split": part, "score": f"{score:.3f}"})
     return rows
+
+
+def told(finding, level: str, title: str, advice: str):
+    """A finding is of this level, and its title and its advice hold these words."""
+    assert finding.level == level, finding
+    assert title in finding.title and "\n" not in finding.title, finding
+    assert advice in finding.advice, finding

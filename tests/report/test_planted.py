@@ -5,16 +5,13 @@ import logging
 import numpy as np
 import pytest
 
-from af2jax.config import preset
-from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label, read
 from af2jax.errors import InputError
 from af2jax.finetune import config
 from af2jax.finetune.examples import Examples
 from af2jax.finetune.prepare import prepare
 from af2jax.heads import Head
-from af2jax.report.explore import explore, study
+from af2jax.report.explore import explore
 from tests.data import molecules
 from tests.report import planted, sets
 
@@ -22,23 +19,6 @@ pytestmark = pytest.mark.medium("studies whole data sets")
 
 TARGETS = {"proteins": ("tm", "kd", "place", "ss"), "complexes": ("binder",), "scan": ("score",)}
 MAKE = {"proteins": planted.proteins, "complexes": planted.complexes, "scan": planted.scan}
-
-
-@pytest.fixture
-def found(tmp_path):
-    """`found(rows, *targets)`: the findings of a table, by kind; the worst of a kind counts."""
-
-    def found(rows, *targets):
-        out = study(sets.save(tmp_path, rows), targets).findings
-        return {finding.kind: finding for finding in reversed(out)}
-
-    return found
-
-
-def told(finding, level: str, title: str, advice: str):
-    assert finding.level == level, finding
-    assert title in finding.title and "\n" not in finding.title, finding
-    assert advice in finding.advice, finding
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -58,7 +38,9 @@ def test_cells_that_are_not_numbers(found, form, what):
     for row in rows:
         row["tm"] = form.format(*row["tm"].split("."))
     out = found(rows, "tm")["cells that are not numbers"]
-    told(out, "serious", f'90 of 90 cells of "tm" are not numbers, such as {rows[0]["tm"]}: {what}?', f"{what}: ")
+    planted.told(
+        out, "serious", f'90 of 90 cells of "tm" are not numbers, such as {rows[0]["tm"]}: {what}?', f"{what}: "
+    )
     assert out.rows[0].startswith(f"{what}: 90 cells, such as ") and len(out.rows) == 91
 
 
@@ -68,7 +50,9 @@ def test_thousands_are_no_outliers(found):
         row["kd"] = f"{10 ** (1 + i % 4) * 1.459 + i:,.0f}"
     out = found(rows, "kd")
     lost = sum("," in row["kd"] for row in rows)
-    told(out["cells that are not numbers"], "serious", f"{lost} of 90 cells", "thousands: write numbers without")
+    planted.told(
+        out["cells that are not numbers"], "serious", f"{lost} of 90 cells", "thousands: write numbers without"
+    )
     assert "thousands?" in out["cells that are not numbers"].title and "outliers" not in out
 
 
@@ -77,7 +61,7 @@ def test_text_among_numbers_names_each_reason(found):
     for i, cell in enumerate(["n.b.", "low", "<5", "51.2±0.3", "48 C"]):
         rows[i]["tm"] = cell
     out = found(rows, "tm")["cells that are not numbers"]
-    told(out, "serious", "5 of 90 cells", "text: correct these cells")
+    planted.told(out, "serious", "5 of 90 cells", "text: correct these cells")
     assert {row.partition(":")[0] for row in out.rows[:4]} == {"text", "a bound", "an error", "a unit"}
 
 
@@ -92,10 +76,10 @@ def test_one_outlier_hides_neither_sentinels_nor_contradictions(found):
         rows[i]["tm"] = "-999"
     twins = [dict(rows[i], id=f"again{i}", tm=f"{float(rows[i]['tm']) + 25:.2f}") for i in range(1, 60, 12)]
     out = found([*rows, *twins], "tm")
-    told(out["sentinel"], "serious", "-999 (4 times)", "Empty these 4 cells")
-    told(out["outliers"], "caution", "1 values of", "Check units and typing errors")
+    planted.told(out["sentinel"], "serious", "-999 (4 times)", "Empty these 4 cells")
+    planted.told(out["outliers"], "caution", "1 values of", "Check units and typing errors")
     assert "robust standard deviations" in out["outliers"].title and out["outliers"].rows[0].startswith("p00: ")
-    told(out["contradicting labels"], "serious", "5 proteins have several labels", "Find out which is right")
+    planted.told(out["contradicting labels"], "serious", "5 proteins have several labels", "Find out which is right")
     assert "noise" not in out  # of five pairs nobody knows it
 
 
@@ -113,7 +97,7 @@ def test_two_units(found, change, title, rows):
     for i, row in enumerate(made):
         row["tm"] = f"{change(float(row['tm']), i):.6g}"
     out = found(made, "tm")["two units"]
-    told(out, "serious", title, "Find out which unit each row has")
+    planted.told(out, "serious", title, "Find out which unit each row has")
     assert len(out.rows) == rows and all(f"line {i}" in "".join(out.rows) for i in (2,))
 
 
@@ -126,9 +110,9 @@ def test_a_class_that_one_split_lacks(found):
         row["place"] = "secreted" if (i % 6 == 5 and i < 60) or (i % 6 == 0 and i < 60) else row["place"]
         row["ss"] = row["ss"].replace("E", "C") if row["split"] == "test" else row["ss"]
     out = found(rows, "place")["a class outside a split"]
-    told(out, "caution", 'the split valid has nothing of class secreted of "place"', "Split again")
+    planted.told(out, "caution", 'the split valid has nothing of class secreted of "place"', "Split again")
     out = found(rows, "ss")["a class outside a split"]
-    told(out, "caution", 'the split test has nothing of class E of "ss"', "Split again")
+    planted.told(out, "caution", 'the split test has nothing of class E of "ss"', "Split again")
 
 
 def test_labels_that_differ_between_splits(found):
@@ -142,7 +126,9 @@ def test_labels_that_differ_between_splits(found):
         ("ss", '"ss" is distributed otherwise in valid: '),
         ("place", "of train and 100% of valid are membrane"),
     ):
-        told(found(rows, name)["labels differ between splits"], "caution", title, "Split again at random by cluster")
+        planted.told(
+            found(rows, name)["labels differ between splits"], "caution", title, "Split again at random by cluster"
+        )
 
 
 # What explains a label
@@ -154,7 +140,7 @@ def test_length_explains_the_label(found, tmp_path):
     for row in rows:
         row["tm"] = f"{len(row['sequence']) / 2 + rng.normal():.2f}"
     out = found(rows, "tm")["length explains the label"]
-    told(
+    planted.told(
         out, "serious", 'length alone predicts "tm" (cross-validated correlation 0.9', "claim only what goes beyond it"
     )
     rows = planted.proteins()
@@ -162,16 +148,16 @@ def test_length_explains_the_label(found, tmp_path):
         share = sum(map(row["sequence"].count, "KRDE")) / len(row["sequence"])
         row["tm"] = f"{100 * share + 0.5 * rng.normal():.2f}"
     out = found(rows, "tm")["composition explains the label"]
-    told(out, "caution", 'composition alone predicts "tm"', "one that knows the composition alone")
+    planted.told(out, "caution", 'composition alone predicts "tm"', "one that knows the composition alone")
 
 
 def test_spellings_of_one_class(found):
     rows = planted.proteins()
     rows[3]["place"], rows[9]["place"], rows[12]["place"] = "Soluble", "soluble ", "membrnae"
     out = found(rows, "place")["spellings of one class"]
-    told(out, "serious", "seems to spell 2 of its classes in several ways: ", "Write each class one way")
+    planted.told(out, "serious", "seems to spell 2 of its classes in several ways: ", "Write each class one way")
     assert any("membrnae (1)" in row for row in out.rows) and any("Soluble (1)" in row for row in out.rows)
-    told(found(rows, "tm")["spellings of one class"], "caution", '"place"', "Write each class one way")
+    planted.told(found(rows, "tm")["spellings of one class"], "caution", '"place"', "Write each class one way")
 
 
 # All faults of the rows at once
@@ -186,9 +172,11 @@ def test_all_ids_that_stand_twice_and_all_missing_files(found, tmp_path):
         rows[i]["file"] = f"none{i}.cif"
     rows[7]["sequence"], rows[8]["split"] = "MK7", "holdout"
     out = found(rows, "tm")
-    told(out["ids that stand twice"], "serious", "2 ids stand several times, in 6 of 90 rows", "an id of its own")
+    planted.told(
+        out["ids that stand twice"], "serious", "2 ids stand several times, in 6 of 90 rows", "an id of its own"
+    )
     assert out["ids that stand twice"].rows[0].count("line") == 4
-    told(out["items that cannot be used"], "caution", "5 of 90 items cannot be used", "Mend the files")
+    planted.told(out["items that cannot be used"], "caution", "5 of 90 items cannot be used", "Mend the files")
     lines = "\n".join(out["items that cannot be used"].rows)
     assert all(f"none{i}.cif" in lines for i in (60, 70, 80)) and "'7' is not" in lines and "'holdout'" in lines
     with pytest.raises(InputError, match=r"1 more ids stand twice: p51$"):
@@ -205,7 +193,7 @@ def test_an_alignment_string_of_another_protein(found, tmp_path):
     rows = [{"id": f"q{i}", "target_chainseq": sequence, "native_pdbfile": path.name} for i in range(4)]
     rows = [row | {"native_alignstring": shifted if i == 2 else good, "x": str(i)} for i, row in enumerate(rows)]
     out = found(rows, "x")["an alignment of another protein"]
-    told(out, "serious", "1 of 4 alignment strings pair residues", "Count residues from 0")
+    planted.told(out, "serious", "1 of 4 alignment strings pair residues", "Count residues from 0")
     assert out.rows[0].startswith(f"{tmp_path}/table.csv, line 4 (q2): ")
 
 
@@ -221,7 +209,9 @@ def test_the_same_peptide_in_two_splits(found, tmp_path):
     for i, j in ((0, 3), (1, 9)):
         rows[i]["binder"] = rows[j]["binder"]
     out = found(rows, "binder")["leak"]
-    told(out, "serious", "2 of 60 held-out proteins have relatives in another split (peptides", "prepared.csv moves")
+    planted.told(
+        out, "serious", "2 of 60 held-out proteins have relatives in another split (peptides", "prepared.csv moves"
+    )
     assert out.rows == ("c003 (valid) and c000 (train)", "c009 (test) and c001 (train)")
 
 
@@ -257,110 +247,9 @@ def test_rows_most_at_odds(found):
     for low, high in ((order[0], order[-1]), (order[1], order[-2])):
         rows[low]["tm"], rows[high]["tm"] = rows[high]["tm"], rows[low]["tm"]
     out = found(rows, "tm")["labels at odds"]
-    told(out, "note", 'labels "tm" are far from what those of other proteins say', "Look at these first")
+    planted.told(out, "note", 'labels "tm" are far from what those of other proteins say', "Look at these first")
     swapped = {f"({rows[i]['id']})" for i in (order[0], order[1], order[-1], order[-2])}
     assert sum(name in row for row in out.rows for name in swapped) >= 3
-
-
-# Scans
-
-
-def test_a_scan_is_read_as_it_is(found, tmp_path):
-    rows = planted.scan()
-    items = read_dataset(sets.save(tmp_path, rows))
-    assert len(items) == 448 and len({item.sequence for item in items}) == 448
-    assert all(item.wild == planted.WILD and len(item.mutations) == 1 and not item.fault for item in items)
-    given = [dict(row, sequence=item.sequence) for row, item in zip(rows, items, strict=True)]  # the variant's
-    again = read_dataset(sets.save(tmp_path, given, "variants.csv"))
-    assert [(item.sequence, item.wild) for item in again] == [(item.sequence, item.wild) for item in items]
-    assert "contradicting labels" not in found(rows, "score") and "contradicting labels" not in found(given, "score")
-
-
-def test_mutants_that_do_not_fit_are_named(found):
-    rows = planted.scan()
-    for row in rows:
-        if row["mutant"][1:-1] in ("5", "15", "25"):
-            row["mutant"] = "W" + row["mutant"][1:]
-        if row["mutant"][1:-1] == "31":
-            row["mutant"] = f"{row['mutant'][0]}30{row['mutant'][-1]}"
-    out = found(rows, "score")["mutants that do not fit"]
-    told(
-        out,
-        "serious",
-        "mutants name another residue than the sequence has there, at 4 positions",
-        "Correct the positions",
-    )
-    assert any(row.startswith("W5: the sequence has L (8 rows, ") for row in out.rows)
-    assert any(
-        row.startswith("K30: the sequence has F") and "; K is residue 29 and 31" not in row for row in out.rows
-    ) or any(row.startswith(f"{planted.WILD[30]}30: ") and f"{planted.WILD[30]} is residue" in row for row in out.rows)
-
-
-def test_numbers_that_are_all_shifted(found):
-    rows = planted.scan()
-    for row in rows:
-        row["mutant"] = f"{row['mutant'][0]}{int(row['mutant'][1:-1]) + 20}{row['mutant'][-1]}"
-    rows.append({"mutant": "", "sequence": planted.WILD, "split": "train", "score": "0.0"})
-    out = found(rows)["mutants that do not fit"]
-    assert "All numbers fit if -20 is added to them." in out.text
-
-
-def test_a_random_split_of_a_scan(found, tmp_path):
-    rng, rows = np.random.default_rng(0), planted.scan()
-    for row in rows:
-        row["split"] = rng.choice(["train", "valid", "test"], p=[0.8, 0.1, 0.1])
-    out = found(rows, "score")
-    told(
-        out["positions in several splits"], "serious", "held-out variants change residues that", "which is by position"
-    )
-    plain = [
-        {"id": row["mutant"], "sequence": item.sequence, "split": row["split"], "score": row["score"]}
-        for row, item in zip(rows, read_dataset(tmp_path / "table.csv"), strict=True)
-    ]
-    assert "positions in several splits" in found(plain, "score")  # told by the sequences, without a column
-
-
-@pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("doubles", [False, True])
-def test_the_split_that_is_proposed_for_a_scan_is_what_the_page_says(tmp_path, doubles):
-    rows = [{name: cell for name, cell in row.items() if name != "split"} for row in planted.scan()]
-    if doubles:
-        pairs = [(rows[i]["mutant"], rows[i + 40]["mutant"], rows[i + 96]["mutant"]) for i in range(0, 300, 2)]
-        rows += [{"mutant": f"{a}:{b}", "sequence": planted.WILD, "score": "1"} for a, b, _ in pairs]
-        rows += [{"mutant": f"{a}:{b}:{c}", "sequence": planted.WILD, "score": "2"} for a, b, c in pairs]
-    found = {one.kind: one for one in explore(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
-    way = "by number of mutations" if doubles else "by position"
-    assert f"prepared.csv has one {way}" in found["no split"].advice
-    assert f"prepared.csv is split {way}" in found["one family"].advice
-    items = read_dataset(tmp_path / "out" / "prepared.csv")
-    assert "positions in several splits" not in {
-        one.kind: one for one in study(tmp_path / "out" / "prepared.csv").findings
-    }
-    parts = {part: [item for item in items if item.split == part] for part in ("train", "valid", "test")}
-    assert all(len(own) > 0.05 * len(items) for own in parts.values())
-    if doubles:
-        assert [{len(item.mutations) for item in own} for own in parts.values()] == [{1}, {2}, {3}]
-    else:
-        places = [{item.mutations[0].position for item in own} for own in parts.values()]
-        assert not places[0] & places[1] and not places[0] & places[2] and not places[1] & places[2]
-
-
-def test_a_scan_on_the_structure_of_its_wild_type(tmp_path):
-    wild = "MKTAYIAKQRQISFVKSHFSRQ"
-    molecules.save(tmp_path, molecules.pdb(molecules.peptide(wild)), "wild.pdb")
-    rows = [
-        {"id": f"v{i}", "file": "wild.pdb", "sequence": wild, "mutant": mutant, "score": str(i), "split": part}
-        for i, (mutant, part) in enumerate([("K2A", "train"), ("T3G", "train"), ("A4W:Y5F", "valid"), ("K3A", "train")])
-    ]
-    items = read_dataset(sets.save(tmp_path, rows))
-    report = preflight.check(items, {"score": Label(False)}, preset("tiny"))
-    assert [item.id for item in report.items] == ["v0", "v1", "v2"] and report.sequences[0] == "MATAYIAKQRQISFVKSHFSRQ"
-    assert "mutant K3A: residue 3 of the sequence is T, not K" in report.problems[0][1]
-    known, other = read(items[0]), read(items[1])
-    assert (
-        known.sequence[1] == "A" and known.atom_mask[1, :5].tolist() == [True] * 5 and not known.atom_mask[1, 5:].any()
-    )
-    assert not other.atom_mask[2, 3] and other.atom_mask[2, [0, 1, 2, 4]].all()  # CB of a glycine
 
 
 # Before a training

@@ -1,0 +1,115 @@
+"""Deep mutational scans: read as they are, mutants that do not fit named, and split as the page says."""
+
+import numpy as np
+import pytest
+
+from af2jax.config import preset
+from af2jax.data import preflight
+from af2jax.data.dataset import read_dataset
+from af2jax.data.items import Label, read
+from af2jax.errors import InputError
+from af2jax.report.explore import explore, study
+from tests.data import molecules
+from tests.report import planted, sets
+
+pytestmark = pytest.mark.medium("studies whole data sets")
+
+
+def test_a_scan_is_read_as_it_is(found, tmp_path):
+    rows = planted.scan()
+    items = read_dataset(sets.save(tmp_path, rows))
+    assert len(items) == 448 and len({item.sequence for item in items}) == 448
+    assert all(item.wild == planted.WILD and len(item.mutations) == 1 and not item.fault for item in items)
+    given = [dict(row, sequence=item.sequence) for row, item in zip(rows, items, strict=True)]  # the variant's
+    again = read_dataset(sets.save(tmp_path, given, "variants.csv"))
+    assert [(item.sequence, item.wild) for item in again] == [(item.sequence, item.wild) for item in items]
+    assert "contradicting labels" not in found(rows, "score") and "contradicting labels" not in found(given, "score")
+
+
+def test_mutants_that_do_not_fit_are_named(found):
+    rows = planted.scan()
+    for row in rows:
+        if row["mutant"][1:-1] in ("5", "15", "25"):
+            row["mutant"] = "W" + row["mutant"][1:]
+        if row["mutant"][1:-1] == "31":
+            row["mutant"] = f"{row['mutant'][0]}30{row['mutant'][-1]}"
+    out = found(rows, "score")["mutants that do not fit"]
+    planted.told(
+        out,
+        "serious",
+        "mutants name another residue than the sequence has, at 4 positions",
+        "Correct the positions",
+    )
+    assert any(row.startswith("W5: the sequence has L (8 rows, ") for row in out.rows)
+    assert any(row.startswith("K30: the sequence has F") and row.endswith("; K is residue 31") for row in out.rows)
+
+
+@pytest.mark.parametrize("by", [20, 100])
+def test_numbers_that_are_all_shifted(found, by):
+    rows = planted.scan()
+    for row in rows:
+        row["mutant"] = f"{row['mutant'][0]}{int(row['mutant'][1:-1]) + by}{row['mutant'][-1]}"
+    message = f"all fit if -{by} is added to the numbers"
+    if by == 100:  # beyond the sequence, so that no row can be used
+        with pytest.raises(InputError, match=f"none of 448 items can be used; .*; {message}$"):
+            found(rows, "score")
+    rows.append({"mutant": "", "sequence": planted.WILD, "split": "train", "score": "0.0"})
+    assert found(rows)["mutants that do not fit"].title.endswith(f"positions; {message}")
+
+
+def test_a_random_split_of_a_scan(found, tmp_path):
+    rng, rows = np.random.default_rng(0), planted.scan()
+    for row in rows:
+        row["split"] = rng.choice(["train", "valid", "test"], p=[0.8, 0.1, 0.1])
+    out = found(rows, "score")
+    planted.told(
+        out["positions in several splits"], "serious", "held-out variants change residues that", "which is by position"
+    )
+    plain = [
+        {"id": row["mutant"], "sequence": item.sequence, "split": row["split"], "score": row["score"]}
+        for row, item in zip(rows, read_dataset(tmp_path / "table.csv"), strict=True)
+    ]
+    assert "positions in several splits" in found(plain, "score")  # told by the sequences, without a column
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("doubles", [False, True])
+def test_the_split_that_is_proposed_for_a_scan_is_what_the_page_says(tmp_path, doubles):
+    rows = [{name: cell for name, cell in row.items() if name != "split"} for row in planted.scan()]
+    if doubles:
+        pairs = [(rows[i]["mutant"], rows[i + 40]["mutant"], rows[i + 96]["mutant"]) for i in range(0, 300, 2)]
+        rows += [{"mutant": f"{a}:{b}", "sequence": planted.WILD, "score": "1"} for a, b, _ in pairs]
+        rows += [{"mutant": f"{a}:{b}:{c}", "sequence": planted.WILD, "score": "2"} for a, b, c in pairs]
+    found = {one.kind: one for one in explore(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
+    way = "by number of mutations" if doubles else "by position"
+    assert f"prepared.csv has one {way}" in found["no split"].advice
+    assert f"prepared.csv is split {way}" in found["one family"].advice
+    items = read_dataset(tmp_path / "out" / "prepared.csv")
+    assert "positions in several splits" not in {
+        one.kind: one for one in study(tmp_path / "out" / "prepared.csv").findings
+    }
+    parts = {part: [item for item in items if item.split == part] for part in ("train", "valid", "test")}
+    assert all(len(own) > 0.05 * len(items) for own in parts.values())
+    if doubles:
+        assert [{len(item.mutations) for item in own} for own in parts.values()] == [{1}, {2}, {3}]
+    else:
+        places = [{item.mutations[0].position for item in own} for own in parts.values()]
+        assert not places[0] & places[1] and not places[0] & places[2] and not places[1] & places[2]
+
+
+def test_a_scan_on_the_structure_of_its_wild_type(tmp_path):
+    wild = "MKTAYIAKQRQISFVKSHFSRQ"
+    molecules.save(tmp_path, molecules.pdb(molecules.peptide(wild)), "wild.pdb")
+    rows = [
+        {"id": f"v{i}", "file": "wild.pdb", "sequence": wild, "mutant": mutant, "score": str(i), "split": part}
+        for i, (mutant, part) in enumerate([("K2A", "train"), ("T3G", "train"), ("A4W:Y5F", "valid"), ("K3A", "train")])
+    ]
+    items = read_dataset(sets.save(tmp_path, rows))
+    report = preflight.check(items, {"score": Label(False)}, preset("tiny"))
+    assert [item.id for item in report.items] == ["v0", "v1", "v2"] and report.sequences[0] == "MATAYIAKQRQISFVKSHFSRQ"
+    assert "mutant K3A: residue 3 of the sequence is T, not K" in report.problems[0][1]
+    known, other = read(items[0]), read(items[1])
+    assert (
+        known.sequence[1] == "A" and known.atom_mask[1, :5].tolist() == [True] * 5 and not known.atom_mask[1, 5:].any()
+    )
+    assert not other.atom_mask[2, 3] and other.atom_mask[2, [0, 1, 2, 4]].all()  # CB of a glycine
