@@ -202,7 +202,7 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                     "a small test",
                     45,
                     f"the split {part} has {number} proteins without relatives ({len(rows)} items)",
-                    "A mean over so few moves by its own size when one protein is exchanged.",
+                    f"One protein that is exchanged moves a mean over so few by 1/{max(number, 1)} of its change.",
                     f"Hold out more, {ENOUGH} clusters at least, or cross-validate.",
                     tuple(seen[i].item.id for i in rows),
                 )

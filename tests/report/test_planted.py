@@ -131,6 +131,20 @@ def test_labels_that_differ_between_splits(found):
         )
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_homologues_move_only_where_the_page_says_so(tmp_path):
+    """Nine in ten training items have a homologue held out: to move them would leave no training."""
+    rows = planted.proteins()
+    held = [row for row in rows if row["split"] != "train"]
+    for i, row in enumerate(row for row in rows if row["split"] == "train"):
+        row["sequence"] = row["sequence"] if i > 53 else sets.mutant(held[i % 30]["sequence"], 0.4, i)
+        row["ss"] = ""
+    out = {one.kind: one for one in explore(sets.save(tmp_path, rows), tmp_path / "out", ("tm",))}
+    assert "prepared.csv leaves the splits as they are" in out["leak"].advice
+    after = {item.id: item.split for item in read_dataset(tmp_path / "out" / "prepared.csv")}
+    assert after == {row["id"]: row["split"] for row in rows}
+
+
 # What explains a label
 
 
