@@ -12,7 +12,7 @@ from af2jax.errors import InputError
 from af2jax.finetune import run
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training
-from af2jax.heads import SCOPE, Head
+from af2jax.heads import Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import description_in
 from af2jax.pretrained.tree import flatten
@@ -127,8 +127,3 @@ def _named(path: Path) -> str:
         return preset(canonical(path.name)).name
     except InputError:
         return PRESET
-
-
-def network_of(params: dict) -> dict:
-    """The parameters without those of new heads."""
-    return {name: tree for name, tree in params.items() if name != SCOPE}
