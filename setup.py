@@ -20,7 +20,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["af2jax", "af2jax.*"]),
-    package_data={"af2jax.constants": ["tables/*.tsv"], "af2jax.pretrained": ["weights/*"]},
+    package_data={
+        "af2jax.constants": ["tables/*.tsv"],
+        "af2jax.html": ["*.js", "*.css"],
+        "af2jax.pretrained": ["weights/*"],
+    },
     install_requires=[
         "absl-py",
         "chex",

@@ -36,9 +36,11 @@ FLOORS = {
     "relax": 4,
     "plots": 4,
     "results": 4.2,
+    "html": 4.2,
     "inference": 4.5,
     "finetune": 5,
     "screening": 6,
+    "profile": 6,
     "report": 6,
     "cli": 7,
 }
@@ -59,8 +61,8 @@ LIBRARIES = {
     "pickle": (),
     "torch": (),
     "tensorflow": (),
-    "haiku": ("cli",),
-    "alphafold": ("cli",),
+    "haiku": ("profile",),
+    "alphafold": ("profile",),
 }
 
 # Packages by what is imported of them, where the two names differ.

@@ -6,10 +6,10 @@ from typing import Any
 from absl import logging
 
 from af2jax.cli.given import Given
-from af2jax.cli.memory import explain, is_out_of_memory
 from af2jax.cli.networks import Networks
 from af2jax.cli.options import Sampling
 from af2jax.errors import InputError
+from af2jax.profile.memory import explain, is_out_of_memory
 
 
 def fold(

@@ -14,7 +14,6 @@ from af2jax.cli.alignments import SearchOptions
 from af2jax.cli.fold import fold, relax
 from af2jax.cli.given import Given, given, searched
 from af2jax.cli.locks import locked
-from af2jax.cli.memory import is_out_of_memory
 from af2jax.cli.networks import Networks, device, presets
 from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
@@ -23,6 +22,7 @@ from af2jax.cli.warnings import show_warnings
 from af2jax.data.queries import Job, content, query_files, read_queries
 from af2jax.errors import InputError, WeightsError
 from af2jax.files import path_and_chain, tidy
+from af2jax.profile.memory import is_out_of_memory
 
 SKIPPED = "done before, skipped"
 

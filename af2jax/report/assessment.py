@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import bootstrap, fewest
 from af2jax.plots import assess
 from af2jax.report import answers, structures
 from af2jax.report.evaluation import Evaluation, metric, primary, save
-from af2jax.report.page import Caption, Page
 from af2jax.report.strata import strata
 from af2jax.report.verdict import Verdict, transfers
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from af2jax.constants.residues import RESTYPES, UNKNOWN, encode
 from af2jax.data.parse import printable
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 from af2jax.report import reference
 from af2jax.report.findings import Finding
 from af2jax.report.look import Seen
-from af2jax.report.page import Caption, Page
 
 POOR = 3.5  # angstrom, above which positions of atoms are uncertain (AlphaFold's losses stop at 3.0)
 CROPS = (32, 64, 96, 128, 192, 256, 384)  # residues

@@ -11,9 +11,9 @@ from af2jax.constants.residues import RESTYPES
 from af2jax.data.dataset import COLUMNS
 from af2jax.data.items import MISSING
 from af2jax.data.parse import printable
+from af2jax.html.page import Page
 from af2jax.report.findings import Finding
 from af2jax.report.look import DATE, DATES, Seen
-from af2jax.report.page import Page
 
 WORDS = ("-", "--", "unknown", "missing", "undefined", "not available", "nd", "n.d.", "n/d", "#n/a", "inf", "-inf")
 CODES = (-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 1e6, 1e9, -1e9, 0)  # that often mean "missing"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.html.page import Caption, Page
 from af2jax.plots import assess, panels
 from af2jax.report import history
 from af2jax.report.differences import Comparison, Mean, Pair, has, study
 from af2jax.report.entries import Entry
 from af2jax.report.evaluation import metric, primary
-from af2jax.report.page import Caption, Page
 from af2jax.report.verdict import Verdict
 
 HEADINGS = (

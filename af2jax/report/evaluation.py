@@ -26,10 +26,10 @@ from af2jax.errors import InputError
 from af2jax.files import write
 from af2jax.heads import Answer, Head
 from af2jax.heads import read as read_answers
+from af2jax.html.page import plain
 from af2jax.metrics.classification import log_loss
 from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe
-from af2jax.report.page import plain
 from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
 from af2jax.report.subject import Subject, splits_of, trained_on
 from af2jax.schema import Features, Targets

@@ -13,11 +13,12 @@ from af2jax.data.dataset import read_dataset
 from af2jax.data.parse import printable
 from af2jax.errors import InputError, nearest
 from af2jax.files import write
-from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, markup, relations, target
+from af2jax.html import markup
+from af2jax.html.page import Page
+from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, relations, target
 from af2jax.report.columns import Column
 from af2jax.report.findings import Finding
 from af2jax.report.look import Seen, look
-from af2jax.report.page import Page
 from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
 from af2jax.report.target import Target
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from af2jax.report.page import Page
+from af2jax.html.page import Page
 
 SERIOUS, CAUTION = 70, 40  # threat from which a finding is called so
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2jax.data.parse import printable
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 from af2jax.report.columns import Column
 from af2jax.report.findings import Finding
 from af2jax.report.look import Seen
-from af2jax.report.page import Caption, Page
 from af2jax.report.target import Target
 
 MOST, FEW = 20, 5  # groups of a column; items, below which a group cannot be judged

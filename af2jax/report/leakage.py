@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2jax.data.dataset import SPLITS
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 from af2jax.report.findings import Finding
 from af2jax.report.look import Seen
-from af2jax.report.page import Caption, Page
 
 DRAWN = 400  # clusters in the network
 ENOUGH = 10  # clusters in a part that is measured on, at least

@@ -13,14 +13,15 @@ from af2jax.constants.residues import GAP
 from af2jax.data.parse import printable
 from af2jax.files import file_name, whole
 from af2jax.geometry.superpose import superpose
+from af2jax.html import markup
+from af2jax.html.page import MOST, SHOWN, Page
+from af2jax.html.viewer import trace, viewer
 from af2jax.plots.confidence import LEVELS
 from af2jax.plots.coverage import ENOUGH
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
-from af2jax.report import heads, interfaces, markup
-from af2jax.report.page import MOST, SHOWN, Page
-from af2jax.report.viewer import trace, viewer
+from af2jax.report import heads, interfaces
 from af2jax.results import Prediction, answers
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right

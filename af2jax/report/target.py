@@ -8,12 +8,12 @@ import numpy as np
 
 from af2jax.data.items import MISSING
 from af2jax.data.parse import printable
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 from af2jax.report import signal
 from af2jax.report.columns import Column, parts
 from af2jax.report.findings import Finding
 from af2jax.report.look import Seen
-from af2jax.report.page import Caption, Page
 
 FEW, IMBALANCE = 5, 5  # examples of a class; times that the largest class is larger than another
 OUTLIER = 6.0  # robust standard deviations from the median

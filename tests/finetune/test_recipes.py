@@ -12,7 +12,6 @@ import pytest
 
 import af2jax
 from af2jax import finetune
-from af2jax.cli import measure
 from af2jax.config import preset
 from af2jax.errors import InputError
 from af2jax.finetune import step as steps
@@ -21,6 +20,7 @@ from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import deepmind
 from af2jax.pretrained.tree import flatten, split_stack
+from af2jax.profile import measure
 from tests import support
 from tests.finetune.test_rules import shapes
 from tests.finetune.toy import bits

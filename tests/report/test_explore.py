@@ -16,8 +16,8 @@ from af2jax.errors import InputError
 from af2jax.finetune import config
 from af2jax.report.explore import explore, study
 from af2jax.report.findings import CAUTION
+from tests.html.test_page import HOSTILE, TAGS, Tags
 from tests.report import sets
-from tests.report.test_page import HOSTILE, TAGS, Tags
 
 pytestmark = pytest.mark.medium("makes whole reports")
 
