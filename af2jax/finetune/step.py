@@ -324,44 +324,62 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key, 
 
 @partial(Jitted, static_argnums=0, donate_argnums=1)
 def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
+    """The mean gradient of a batch, the update by it, and both only where they are finite."""
     step, skipped, trained, opt_state, ema = moving
-    size, most = len(batch[0].aatype), setup.model.config.num_recycle
+    gradient, metrics, good = _mean_gradient(setup, trained, frozen, batch, key, num_recycle)
+    norm = setup.norm(gradient)
+    finite = good.all() & jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
+    updated = _update(setup, gradient, trained, opt_state, ema, metrics["loss"])
+    kept = jax.tree.map(partial(jnp.where, finite), updated, (trained, opt_state, ema))
+    metrics |= {"grad_norm": norm, "skipped": 1.0 - finite, "bad_example": jnp.where(good.all(), -1, jnp.argmin(good))}
+    return (step + 1, skipped + ~finite, *kept), metrics | (norms.by_block(gradient) if setup.norms else {})
 
-    def mean(params, examples):
-        trained, frozen, num_recycle, shares = params
+
+def _mean_gradient(setup: Setup, trained: dict, frozen: dict, batch, key, num_recycle):
+    """(gradient, metrics, bool [N_example] which examples are finite): means over the examples, one after the other.
+
+    A new head's loss is the mean over the examples that know its label, NaN where none does.
+    """
+    size = len(batch[0].aatype)
+    knowing = {name: known.sum() for name, known in _knowing(setup, batch).items()}
+    shares = {name: size / jnp.maximum(number, 1) for name, number in knowing.items()}
+
+    def summed(given, examples):
+        trained, *rest = given
 
         def add(total, inputs):
-            example, key = inputs
-            draw, dropout = jax.random.split(key)
-            cycles = jax.random.randint(draw, (), 0, most + 1) if num_recycle is None else num_recycle
-            noise = dropout if setup.dropout else None
-            loss = lambda trained: _loss(setup, trained, frozen, example, cycles, noise, shares)
-            gradient, (metrics, *_) = jax.grad(loss, has_aux=True)(trained)
-            norm = setup.norm(gradient)
-            if setup.clip_example is not None:
-                gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, setup.clip_example / norm), gradient)
-            finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
+            gradient, metrics, finite = _example_gradient(setup, trained, *rest, *inputs)
             return jax.tree.map(lambda a, g: a + g / size, total, gradient), (metrics, finite)
 
         return jax.lax.scan(add, jax.tree.map(jnp.zeros_like, trained), examples)
 
-    examples = batch, jax.random.split(key, size)
-    knowing = {name: known.sum() for name, known in _knowing(setup, batch).items()}
-    shares = {name: size / jnp.maximum(number, 1) for name, number in knowing.items()}  # the mean over what is known
-    gradient, (metrics, good) = sharding.shared(mean, setup.mesh)((trained, frozen, num_recycle, shares), examples)
-    metrics, norm = jax.tree.map(jnp.mean, metrics), setup.norm(gradient)
-    metrics |= {name: jnp.where(number, metrics[name], jnp.nan) for name, number in knowing.items()}
-    finite = good.all() & jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
+    given, examples = (trained, frozen, num_recycle, shares), (batch, jax.random.split(key, size))
+    gradient, (metrics, good) = sharding.shared(summed, setup.mesh)(given, examples)
+    metrics = jax.tree.map(jnp.mean, metrics)
+    return gradient, metrics | {name: jnp.where(num, metrics[name], jnp.nan) for name, num in knowing.items()}, good
 
+
+def _example_gradient(setup: Setup, trained: dict, frozen: dict, num_recycle, shares: dict, example, key):
+    """(gradient, metrics, whether both are finite) of one example; `num_recycle`: None: drawn, 0 to the preset's."""
+    draw, dropout = jax.random.split(key)
+    most = setup.model.config.num_recycle
+    cycles = jax.random.randint(draw, (), 0, most + 1) if num_recycle is None else num_recycle
+    noise = dropout if setup.dropout else None
+    loss = lambda trained: _loss(setup, trained, frozen, example, cycles, noise, shares)
+    gradient, (metrics, *_) = jax.grad(loss, has_aux=True)(trained)
+    norm = setup.norm(gradient)
+    if setup.clip_example is not None:
+        gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, setup.clip_example / norm), gradient)
+    return gradient, metrics, jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
+
+
+def _update(setup: Setup, gradient: dict, trained: dict, opt_state, ema, loss) -> tuple:
+    """(what trains, state of the optimizer, moving average) after an update."""
     update = optax.with_extra_args_support(setup.optimizer).update
-    updates, new_state = update(gradient, opt_state, trained, value=metrics["loss"])
-    new = optax.apply_updates(trained, updates)
+    updates, opt_state = update(gradient, opt_state, trained, value=loss)
+    trained = optax.apply_updates(trained, updates)
     follow = lambda a, p: jnp.where(a == p, a, a + (1 - setup.ema_decay) * (p - a))  # -0.0 stays, where nothing moves
-    new_ema = None if ema is None else jax.tree.map(follow, ema, new)
-    keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
-    moving = (step + 1, skipped + ~finite, keep(new, trained), keep(new_state, opt_state), keep(new_ema, ema))
-    metrics |= {"grad_norm": norm, "skipped": 1.0 - finite, "bad_example": jnp.where(good.all(), -1, jnp.argmin(good))}
-    return moving, metrics | (norms.by_block(gradient) if setup.norms else {})
+    return trained, opt_state, None if ema is None else jax.tree.map(follow, ema, trained)
 
 
 @partial(Jitted, static_argnums=0)
