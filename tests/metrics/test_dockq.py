@@ -8,7 +8,7 @@ import pytest
 
 from af2jax.constants.atoms import CA, CB, C, N, O
 from af2jax.errors import InputError
-from af2jax.metrics import dockq as room
+from af2jax.metrics import chain_assignment
 from af2jax.metrics.dockq import compare, dockq, same_residues
 from af2jax.protein.files import Protein
 from tests.metrics.test_dockq_program import moved, rotation, rows, shaken
@@ -230,7 +230,7 @@ def test_a_search_broken_off_says_so(monkeypatch):
     true = strands([6] * 6, kinds=[0] * 6)
     model = shaken(replace(true, chain_index=np.array([2, 0, 3, 1, 5, 4])[true.chain_index]), 2.0)
     best = compare(model, true)
-    monkeypatch.setattr(room, "VISITS", 3)
+    monkeypatch.setattr(chain_assignment, "VISITS", 3)
     found = compare(model, true)
     assert best.exact and not found.exact and found.mean <= best.mean + 1e-9
     assert sorted(found.chains.values()) == list(range(6)) and found.mean > 0.8 * best.mean
