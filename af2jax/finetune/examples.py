@@ -18,7 +18,7 @@ from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
-from af2jax.finetune.step import TrainState
+from af2jax.finetune.state import TrainState
 from af2jax.heads import Head
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten

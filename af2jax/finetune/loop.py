@@ -23,7 +23,8 @@ from af2jax.finetune.examples import HELD, Examples
 from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
 from af2jax.finetune.rules import ALONE
-from af2jax.finetune.step import TrainState, culprit, train_step
+from af2jax.finetune.state import TrainState
+from af2jax.finetune.step import culprit, train_step
 from af2jax.finetune.summary import changes, summary
 from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten

@@ -11,7 +11,7 @@ from af2jax.finetune import lora, optimizer
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import label, recipe
 from af2jax.finetune.run import heads_of, network
-from af2jax.finetune.step import TrainState, init
+from af2jax.finetune.state import TrainState, init
 from af2jax.heads import SCOPE
 from af2jax.pretrained.tree import flatten, unflatten
 

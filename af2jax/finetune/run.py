@@ -24,7 +24,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.files import write
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
-from af2jax.finetune.step import LORA, TrainState, assembled
+from af2jax.finetune.state import LORA, TrainState, assembled
 from af2jax.finetune.watch import Validation
 from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
 from af2jax.model.alphafold import AlphaFold
