@@ -28,6 +28,7 @@ setup(
     install_requires=[
         "absl-py",
         "chex",
+        "filelock>=3.30",
         "flax>=0.12",
         "gemmi>=0.7",
         "jax>=0.10,<0.13",

@@ -131,7 +131,7 @@ def test_the_note_of_a_living_process_is_left(tmp_path):
     assert process.stdout.readline() == b"ready\n"
     half = entry(tmp_path, "half", whole=False)
     compilation.tidy(tmp_path)
-    assert half.exists() and len(list(tmp_path.glob("running-*"))) == 1  # it may be writing
+    assert half.exists() and len(list(tmp_path.glob("running-*.txt"))) == 1  # it may be writing
     process.communicate()
     assert process.returncode == 0 and list(tmp_path.iterdir()) == [half]
 
