@@ -103,7 +103,10 @@ class Networks:
 
     def calibrated(self, name: str) -> bool:
         """Whether the pLDDT of a preset is the one that DeepMind calibrated: its parameters as published, or a run on
-        them that trained new heads alone.
+        them that trained new heads alone (it is not loaded where the parameters that it began with are others).
+
+        Parameters are taken for DeepMind's that bear the name of their file, without the mark that `af2jax.export`
+        leaves: whether another program tuned them under that name, or wrote an export again, cannot be told.
 
         Raises:
             WeightsError: as of loading them.
@@ -124,7 +127,10 @@ class Networks:
             if not began or not Path(began).exists() or not keeps_network(place):
                 return False
             place = Path(began)
-        return place is not None and not preset(name).remark and not is_exported(find(place, name))
+        if place is None or preset(name).remark:
+            return False
+        file = find(place, name)
+        return file.name == f"params_{name}.npz" and not is_exported(file)
 
     def fingerprint(self, name: str) -> str:
         """What tells the weights of a preset from others.

@@ -64,8 +64,9 @@ DISORDER = (
     ),
     (
         lambda e: True,
-        "A pLDDT below {low} predicts disorder about as well as programs made for it (Tunyasuvunakool et al. 2021). Do "
-        "not interpret the shape that they are drawn with.",
+        "Of DeepMind's parameters, for which these are taken by the name of their file, a pLDDT below {low} predicts "
+        "disorder about as well as programs made for it (Tunyasuvunakool et al. 2021). Do not interpret the shape that "
+        "these residues are drawn with.",
     ),
 )
 Ranked = Sequence[tuple[Prediction, int]]  # with their seeds, the best first

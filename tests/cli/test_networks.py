@@ -25,6 +25,9 @@ def published(tmp_path):
 
 def test_parameters(published, tmp_path):
     assert calibrated(published) and calibrated(published / "params_model_1_ptm.npz")
+    other = (tmp_path / "params_model_1_ptm.npz").rename(tmp_path / "mine.npz")  # of whose making no name tells
+    assert not calibrated(other)
+    other.rename(tmp_path / "params_model_1_ptm.npz")
     assert not calibrated(None) and not calibrated(Path("mini"), "mini")
     (tmp_path / "tuned").mkdir()
     _save(tmp_path / "tuned" / "params_model_1_ptm.npz", {"a": np.zeros(1, np.float32)}, EXPORTED)
