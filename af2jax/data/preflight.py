@@ -65,7 +65,7 @@ class Report:
 def check(
     items: Sequence[Item], labels: Mapping[str, Label], config: Config, *, strict: bool = False, seed: int = 0
 ) -> Report:
-    """Loads every item once; splits what has no split, so that relatives stay together.
+    """Loads every item once; splits what has no split, so that homologues stay together.
 
     Args:
         labels: those that are asked for, by column.
@@ -179,14 +179,14 @@ def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen
 
 
 def _parts(good: list[_Seen], groups: Mapping[str, int]) -> list[str]:
-    """Notes on the splits: relatives of training items in the others, and nothing to validate on."""
+    """Notes on the splits: homologues of training items in the others, and nothing to validate on."""
     trained = {groups[seen.item.id] for seen in good if seen.item.split == "train"}
     others = [groups[seen.item.id] in trained for seen in good if seen.item.split != "train"]
     notes = []
     if any(others):
         notes.append(
-            f"{sum(others)} of {len(others)} items outside train have relatives in it (30 % identity or more): what is "
-            "measured on them says little about new proteins"
+            f"{sum(others)} of {len(others)} items outside train have homologues in it (30 % identity or more): what "
+            "is measured on them says little about new proteins"
         )
     if not any(seen.item.split == "valid" for seen in good):
         notes.append("the split valid is empty: nothing tells how the training goes on other proteins")

@@ -1,4 +1,4 @@
-"""Which items are relatives, and parts of a data set that share none."""
+"""Which items are homologues, and parts of a data set that share none."""
 
 import hashlib
 from collections import Counter
@@ -15,9 +15,9 @@ SMALL, FRACTION = ("test", "valid"), 0.1  # of the items, each; the others are "
 
 
 def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: float = COVERAGE) -> np.ndarray:
-    """A number for each sequence, equal for relatives and relatives of relatives: int [N].
+    """A number for each sequence, equal for homologues and homologues of homologues: int [N].
 
-    Two are relatives where phmmer (E-value 0.01) aligns them with `identity` over `coverage` of the shorter one, or
+    Two are homologues where phmmer (E-value 0.01) aligns them with `identity` over `coverage` of the shorter one, or
     where they are variants of one protein: 70 % of the words of five letters of one are in the other, or they are
     equally long and equal in half of their places. (Thousands of variants would take hours to align.) Chains joined by
     "/" are compared as one.
@@ -32,7 +32,7 @@ def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: flo
             i = parent[i]
         return i
 
-    for i, j in _relatives(distinct, [i for i in range(len(distinct)) if parent[i] == i], root, identity, coverage):
+    for i, j in _homologues(distinct, [i for i in range(len(distinct)) if parent[i] == i], root, identity, coverage):
         parent[root(j)] = root(i)
     index = {sequence: root(i) for i, sequence in enumerate(distinct)}
     return np.array([index[sequence] for sequence in joined], int)
@@ -60,7 +60,7 @@ def _variants(sequences: list[str]) -> list[int]:
     return out
 
 
-def _relatives(sequences: list[str], chosen: list[int], root, identity: float, coverage: float):
+def _homologues(sequences: list[str], chosen: list[int], root, identity: float, coverage: float):
     """Pairs of the sequences `chosen` that phmmer finds related, without those that have one root already."""
     import pyhmmer
 
@@ -86,7 +86,7 @@ def _aligned(alignment) -> list[tuple[str, str]]:
 
 
 def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[str]:
-    """ "train", "valid" or "test" for each sequence, about 80, 10 and 10 %: relatives always in one part.
+    """ "train", "valid" or "test" for each sequence, about 80, 10 and 10 %: homologues always in one part.
 
     Groups fill test, then valid, in an order that a hash gives, so that one more item moves few of the others. A group
     that does not fit is trained on.
@@ -99,7 +99,7 @@ def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[s
         members.setdefault(int(group), []).append(index)
     if len(members) < len(SMALL) + 1:
         raise InputError(
-            f"{len(sequences)} items cannot be split: they are {len(members)} group(s) of relatives; say in a column "
+            f"{len(sequences)} items cannot be split: they are {len(members)} group(s) of homologues; say in a column "
             '"split" which are train, valid and test'
         )
     name = lambda group: min(sequences[index] for index in members[group])

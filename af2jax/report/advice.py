@@ -28,9 +28,9 @@ HEAVIEST = 10.0  # weight of a class, at most
 
 
 def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
-    """A split for each item: as given, but training items with relatives held out move to their part.
+    """A split for each item: as given, but training items with homologues held out move to their part.
 
-    Where no item has a split, relatives are kept together (`data.splits`), or if they are of less than three clusters,
+    Where no item has a split, homologues are kept together (`data.splits`), or if they are of less than three clusters,
     equal sequences; "" where these are too few too.
     """
     given = [one.item.split for one in seen]
@@ -50,7 +50,7 @@ def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
 
 
 def prepared(seen: Sequence[Seen], columns: Sequence[Column], groups: np.ndarray, out: Path) -> str:
-    """The data set as a table in the folder `out`: sentinels emptied, a split for each item, weights of 1 / relatives.
+    """The data set as a table in the folder `out`: sentinels emptied, a split for each item, weights of 1 / homologues.
 
     Items that cannot be read are left out. The mean weight is 1.
     """
@@ -115,7 +115,7 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray) 
         "#   af2jax finetune config.toml --out run",
         *(f"# {_key(target.name)} is no name of a head: rename the column." for target in known if target not in heads),
         *_nothing(seen, heads),
-        *["# All items are relatives: what is learnt holds for this family alone."] * (len(clusters) == 1 < len(seen)),
+        *["# All items are homologues: what is learnt holds for this family alone."] * (len(clusters) == 1 < len(seen)),
         "",
         _say("data", PREPARED, _changes(seen, split, targets)),
         _say("params", "", "set this: the folder of DeepMind's parameters; empty means random weights"),
@@ -178,7 +178,7 @@ def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[Targe
     new, moved = (sum(bool(old) is known and old != part for old, part in pairs) for known in (False, True))
     return (
         f"{emptied} cells of targets emptied, {new} items given a split and {moved} another than theirs, weights of "
-        "1 / relatives"
+        "1 / homologues"
     )
 
 

@@ -62,7 +62,7 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
             "variants of this family and for no other protein. If the run learned from this family, look that it "
             "learned from none of these very sequences.",
         )
-    elif seen := [target.id for target in evaluation.targets if target.relative]:
+    elif seen := [target.id for target in evaluation.targets if target.homologue]:
         page.warning(
             "serious",
             f"{len(seen)} of {len(evaluation.targets)} targets have homologues in what the run learned from",

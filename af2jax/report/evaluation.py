@@ -60,7 +60,7 @@ class Target:
     id: str
     sequence: str
     family: int  # equal for homologues
-    relative: bool  # whether a homologue was learned from
+    homologue: bool  # whether a homologue was learned from
     numbers: dict[str, float]
     passes: list[list[float]]
     answers: dict[str, Answers]
@@ -179,7 +179,7 @@ def evaluate(
         except InputError as error:
             problems.append((item.id, str(error)))
     left = sorted((item for item in chosen if item.id in sequences), key=lambda item: len(sequences[item.id]))
-    family, relative = _families(subject, sequences)
+    family, homologue = _families(subject, sequences)
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
     unjudged: dict[str, dict[str, Answer]] = {}
@@ -203,7 +203,7 @@ def evaluate(
             item.id,
             sequences[item.id],
             family[item.id],
-            relative[item.id],
+            homologue[item.id],
             numbers,
             scores.passes.tolist(),
             answers,

@@ -35,7 +35,7 @@ class Study:
     Attributes:
         every: all items.
         seen: those that can be used; what follows is of these.
-        related: int [N_seen], equal for relatives.
+        related: int [N_seen], equal for homologues.
         columns: beside those that every table may have.
         targets: the columns to be learnt.
         values: numbers of each item by name (`relations.numbers`).
@@ -182,7 +182,7 @@ def _summary(page: Page, known: Study) -> None:
         else "By composition and secondary structure it is like the proteins that AlphaFold was trained on."
     )
     page.number("items", len(seen))
-    page.number("relatives", len(set(known.related.tolist())))
+    page.number("homologues", len(set(known.related.tolist())))
 
 
 def _proposal(page: Page, config: str) -> None:

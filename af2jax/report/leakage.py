@@ -1,4 +1,4 @@
-"""Relatives: how many proteins a data set really has, and whether splits share any."""
+"""Homologues: how many proteins a data set really has, and whether splits share any."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from af2jax.report.look import Seen
 
 DRAWN = 400  # clusters in the network
 ENOUGH = 10  # clusters in a part that is measured on, at least
-LARGE, REPEATED = 0.3, 0.5  # of the items: in one cluster, and with a relative
+LARGE, REPEATED = 0.3, 0.5  # of the items: in one cluster, and with a homologue
 
 
 def members(groups: np.ndarray) -> list[list[int]]:
@@ -25,7 +25,7 @@ def members(groups: np.ndarray) -> list[list[int]]:
 
 
 def apart(seen: Sequence[Seen], groups: np.ndarray) -> list[Seen]:
-    """The first item of each cluster: proteins without relatives among them."""
+    """The first item of each cluster: proteins without homologues among them."""
     return [seen[i] for i in np.sort(np.unique(groups, return_index=True)[1])]
 
 
@@ -63,14 +63,12 @@ def _leaks(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
             (same if len(twins[seen[i].sequence]) > 1 else alike).append(text)
     held = sum(one.item.split in ("valid", "test") for one in seen)
     why = "What is measured on them says how well a training remembers, not how well it predicts new proteins."
-    cure = (
-        "Let relatives share a split: prepared.csv moves the training items that have relatives held out to their part."
-    )
+    cure = "Let homologues share a split: prepared.csv moves training items with held-out homologues to their part."
     if same:
         title = f"{len(same)} of {held} held-out proteins are in another split too, letter for letter"
         found.append(Finding("the same protein in two splits", 95, title, why, cure, tuple(same)))
     if alike and len(clusters) > 1:
-        title = f"{len(alike)} of {held} held-out proteins have relatives in another split (30 % identity or more)"
+        title = f"{len(alike)} of {held} held-out proteins have homologues in another split (30 % identity or more)"
         found.append(Finding("leak", 90, title, why, cure, tuple(alike)))
     return found
 
@@ -83,7 +81,7 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
             Finding(
                 "one family",
                 25,
-                f"all {number} items are relatives of each other",
+                f"all {number} items are homologues of each other",
                 "As in a scan of mutations: what is learnt holds for this family, and all splits share it.",
                 "Split by position or by number of mutations, and claim nothing about other proteins.",
                 (name(clusters[0]),),
@@ -94,7 +92,7 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
             Finding(
                 "one family dominates",
                 50,
-                f"{most} of {number} items are relatives of each other",
+                f"{most} of {number} items are homologues of each other",
                 "They count as often in the loss and in the mean, though they are nearly one example.",
                 "Draw them less often: prepared.csv has weights of 1 / size of the cluster; report means by cluster.",
                 tuple(name(rows) for rows in clusters[:5] if len(rows) > 1),
@@ -106,8 +104,8 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
             Finding(
                 "redundancy",
                 25,
-                f"{number} items are {len(clusters)} proteins without relatives",
-                f"{repeated} items have relatives: the set is as varied as {effective(clusters):.0f} equal clusters.",
+                f"{number} items are {len(clusters)} proteins without homologues",
+                f"{repeated} items have homologues: the set is as varied as {effective(clusters):.0f} equal clusters.",
                 "Weight by cluster (prepared.csv does), and count clusters where a number of examples is stated.",
                 tuple(name(rows) for rows in clusters[:20] if len(rows) > 1),
             )
@@ -124,12 +122,12 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 "no split",
                 15,
                 f"none of {len(seen)} items says which part it belongs to",
-                "A training would split them itself, relatives together."
+                "A training would split them itself, homologues together."
                 if len(clusters) > 2
-                else "A training refuses to split so few clusters of relatives.",
+                else "A training refuses to split so few clusters of homologues.",
                 "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins."
                 if len(clusters) > 2
-                else "prepared.csv has one by sequence, as there are too few clusters: relatives are on both sides.",
+                else "prepared.csv has one by sequence, as there are too few clusters: homologues are on both sides.",
             )
         ]
     if missing := [one for one in seen if not one.item.split]:
@@ -153,7 +151,7 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 Finding(
                     "a small test",
                     45,
-                    f"the split {part} has {number} proteins without relatives ({len(rows)} items)",
+                    f"the split {part} has {number} proteins without homologues ({len(rows)} items)",
                     "A mean over so few moves by its own size when one protein is exchanged.",
                     f"Hold out more, {ENOUGH} clusters at least, or cross-validate.",
                     tuple(seen[i].item.id for i in rows),
@@ -164,7 +162,7 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
 
 def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
     """The network of clusters, and tables of clusters and splits."""
-    page.section("Relatives and splits")
+    page.section("Homologues and splits")
     clusters = members(groups)
     across = crossing(seen, clusters)
     own = {i: number for number, rows in enumerate(clusters) for i in rows}
@@ -174,7 +172,7 @@ def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
         if inside:
             shared = sum(any(seen[j].item.split not in ("", part) for j in clusters[own[i]]) for i in inside)
             rows.append([part or "none", len(inside), len({own[i] for i in inside}), shared])
-    page.table("splits", ["split", "items", "clusters", "items with relatives in another split"], rows, "Splits")
+    page.table("splits", ["split", "items", "clusters", "items with homologues in another split"], rows, "Splits")
     table = [
         [
             number,
@@ -186,15 +184,15 @@ def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
         if len(members_) > 1
     ]
     if table:
-        page.table("clusters", ["cluster", "items", "splits", "members"], table, "Clusters of relatives")
+        page.table("clusters", ["cluster", "items", "splits", "members"], table, "Clusters of homologues")
     sizes = Counter(len(rows) for rows in clusters)
     page.number("clusters", {"number": len(clusters), "effective": effective(clusters), "crossing": len(across)})
     left = f" The {DRAWN} largest are drawn." if len(clusters) > DRAWN else ""
     caption = Caption(
-        f"Proteins (dots) and their relatives: {len(clusters)} clusters of {len(seen)} items, coloured by split.",
-        "Relatives are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
+        f"Proteins (dots) and their homologues: {len(clusters)} clusters of {len(seen)} items, coloured by split.",
+        "Homologues are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
         f"variants of one protein; black rings lie in several splits.{left}",
-        f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no relative: "
+        f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no homologue: "
         + ("mend the splits before anything is measured." if across else _worth(seen, clusters)),
     )
     drawn = clusters[:DRAWN]

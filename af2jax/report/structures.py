@@ -63,7 +63,7 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
         *(METRICS[n].label if n in METRICS else SAID[n] for n in shown),
         "homologue learned from",
     )
-    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.relative) for t in targets]
+    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.homologue) for t in targets]
     page.table("targets", headings, rows, "Each target, worst first")
     values = evaluation.column("lddt_ca")
     values = values[np.isfinite(values)]

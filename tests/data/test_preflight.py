@@ -104,15 +104,15 @@ def test_the_same_protein_stays_in_the_later_split(look):
     assert report.notes == ("the split valid is empty: nothing tells how the training goes on other proteins",)
 
 
-def test_relatives_in_other_splits_are_told_of(look):
+def test_homologues_in_other_splits_are_told_of(look):
     rows = changed()
     family = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKR"
-    relative = family.replace("R", "K").replace("E", "D")
+    homologue = family.replace("R", "K").replace("E", "D")
     rows[3] |= {"sequence": family, "ss": ""}
-    rows[4] |= {"sequence": relative, "ss": ""}
+    rows[4] |= {"sequence": homologue, "ss": ""}
     report = look(rows, {"tm": LABELS["tm"]})
     assert not report.problems and len(report.notes) == 1
-    assert report.notes[0].startswith("1 of 2 items outside train have relatives in it (30 % identity or more)")
+    assert report.notes[0].startswith("1 of 2 items outside train have homologues in it (30 % identity or more)")
 
 
 def test_an_unknown_label(look):
@@ -154,7 +154,7 @@ def test_a_set_without_splits_is_split(look):
     assert [item.split for item in look(rows).items] == [item.split for item in report.items]
     assert len({tuple(item.split for item in look(rows, seed=seed).items) for seed in range(5)}) > 1
     with pytest.raises(
-        InputError, match=r"2 items cannot be split: they are 2 group\(s\) of relatives; say in a column"
+        InputError, match=r"2 items cannot be split: they are 2 group\(s\) of homologues; say in a column"
     ):
         look(rows[:2])
 

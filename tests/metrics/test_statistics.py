@@ -22,7 +22,7 @@ def test_the_interval_is_scipys():
     assert found == statistics.bootstrap(BEFORE) != statistics.bootstrap(BEFORE, seed=1)
 
 
-def test_relatives_are_no_independent_witnesses():
+def test_homologues_are_no_independent_witnesses():
     families = np.repeat(np.arange(5), 8)
     values = np.repeat(RNG.normal(size=5), 8)
     alone, together = statistics.bootstrap(values), statistics.bootstrap(values, families)

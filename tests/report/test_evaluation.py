@@ -1,4 +1,4 @@
-"""A data set through a network that knows the answers: which targets, whose relatives, and what becomes of failures."""
+"""A data set through a network that knows the answers: which targets, which homologues, and what of failures."""
 
 import csv
 import dataclasses
@@ -109,9 +109,9 @@ def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
     found = evaluation.evaluate(network(str(tmp_path), training), data)
     assert found.data["split"] == "valid" and [t.id for t in found.targets] == [names[-2]]
     learnt = {item.id for item in subject.trained_on(tmp_path)}
-    assert learnt == set(names[:-2]) and not found.targets[0].relative
+    assert learnt == set(names[:-2]) and not found.targets[0].homologue
     seen = evaluation.evaluate(network(str(tmp_path), training), data, "train")
-    assert all(t.relative for t in seen.targets)
+    assert all(t.homologue for t in seen.targets)
 
 
 def test_failures_are_told(knows, data, tmp_path):

@@ -157,7 +157,7 @@ def test_a_shuffled_label(found, name):
     assert out["unrelated label"].level == "serious" and f'"{name}"' in out["unrelated label"].title
 
 
-def test_labels_of_relatives_are_a_relation(found):
+def test_labels_of_homologues_are_a_relation(found):
     """A label that families share and composition does not tell."""
     rng, rows = np.random.default_rng(0), []
     for row in sets.clean()[: sets.NUM // 3]:
@@ -264,7 +264,7 @@ def test_hostile_names_do_nothing(tmp_path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_one_family_is_split_by_sequence(tmp_path):
-    """A scan of mutations, in which all are relatives."""
+    """A scan of mutations, in which all are homologues."""
     first = sets.clean()[0]["sequence"]
     rows = [{"id": f"m{i}", "sequence": first[:i] + "W" + first[i + 1 :], "score": str(i % 7 + 0.5)} for i in range(40)]
     out = {finding.kind for finding in explore(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
