@@ -40,7 +40,7 @@ def test_what_is_said_of_plddt(line, changes):
     assert first == line
     says = reliability.plddt_sentence(of)
     assert ("may be used to rank" in says) == (line == 2)
-    assert line == 0 or f"Spearman {of.rank.value:.3g} (" in says
+    assert line == 0 or f"Spearman {of.rank.value:.3g} (95 %: " in says
 
 
 def test_a_score_that_ranks_backwards_is_never_recommended():
