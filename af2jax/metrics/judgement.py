@@ -8,7 +8,7 @@ is too sure of itself over few families; the interval is not corrected.
 The tests are asked for 0.02. Equal networks that could change places differ symmetrically, and Wilcoxon's test keeps
 any level. Networks of equal means may differ in a skewed way, of which few families show nothing: six draws of
 1 - exponential all have one sign in 6 %. At 0.02, as skewed as that, up to four pairs judged together are called
-better in at most 5 % of comparisons, at 0.05 in up to 9 %; what is more skewed is not held (`benchmarks/verdicts.py`).
+better in at most 5 % of comparisons, at 0.05 in 8 %; what is more skewed is not held (`benchmarks/verdicts.py`).
 """
 
 from collections.abc import Sequence
