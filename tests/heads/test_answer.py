@@ -41,6 +41,14 @@ def test_probabilities_and_numbers_without_padding(kind):
             assert [last["value_1"], last["value_2"]] == numbers.tolist()
 
 
+def test_probabilities_are_calibrated_where_the_head_is():
+    known, out = Calibration(2.0, 90, 9, (1.0, 0.9), (0.2, 0.1)), np.log(np.array([1.0, 4.0, 1.0]))
+    head = Head("chain", classes=3, calibration=known)
+    found = read({"c": head}, {"c": out}, FEATURES)["c"]
+    np.testing.assert_allclose(found.values, [0.25, 0.5, 0.25])
+    assert found.calibration == known and found.calibrated
+
+
 def test_unnamed_classes_have_numbers():
     assert read({"c": Head("chain", classes=2)}, {"c": raw("chain", 2)}, FEATURES)["c"].classes == ("0", "1")
 
@@ -102,6 +110,8 @@ class TestCombined:
         ):
             with pytest.raises(InputError, match=f'head "h" is not the same in x and y .{message}'):
                 agree({"x": {"h": first}, "y": {"h": other}})
+        with pytest.raises(InputError, match="unit: 'K' and 'C'"):
+            agree({unit: {"h": Head("chain", outputs=1, unit=unit)} for unit in "KC"})
 
     def test_what_does_not_go_together(self):
         for other, message in (

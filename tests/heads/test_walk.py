@@ -152,7 +152,7 @@ def test_in_python_and_by_the_command(walked, capsys):
     (page,) = (folder / "a").glob("q*.html")
     text = page.read_text()
     assert "What the tuned heads answer" in text and "kcal/mol" in text and "The nearest training sequence (a)" in text
-    assert all(f"head_{name}" in text for name in ("ss", "contact"))
+    assert "at each residue" in text and "for each pair of residues" in text  # captions of the track and the map
 
 
 def test_from_an_export(walked):
