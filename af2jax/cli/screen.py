@@ -40,6 +40,7 @@ def screen(command) -> int:
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
     asked = screening.members(loaded, sampling.num_recycle, seeds)
     jobs, unread = read_queries(command.query, command.inputs.one_complex)
+    order = {job.name: place for place, job in enumerate(jobs)}
     jobs, unread = batch.shard(jobs, command.shard), batch.shard(unread, command.shard)
     if not jobs and unread:
         raise InputError(unread[0][1])
@@ -56,7 +57,7 @@ def screen(command) -> int:
         for job, reason in unread:
             print(f"failed: {job}: {reason}", file=sys.stderr)
         try:
-            _ask(command, asked, jobs, kept, failed, chosen.platform == "cpu")
+            _ask(command, asked, jobs, order, kept, failed, chosen.platform == "cpu")
         finally:
             collect(command.out)
     batch.note(command.out, failed, {job.name for job in jobs} - failed.keys())
@@ -93,15 +94,16 @@ def _chosen(options) -> list[Member]:
     return found
 
 
-def _ask(command, asked: list, jobs: list[Job], kept: Path, failed: dict[str, str], cpu: bool) -> None:
-    """Asks of what is left, and keeps each answer as it comes."""
+def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Path, failed: dict[str, str], cpu: bool):
+    """Asks of what is left, and keeps each answer as it comes, with the place of its query in the table."""
     from af2jax.heads import summary
     from af2jax.screening.answers import answered
 
     settings = _digest([_settings(member) for member in asked] + [command.network.bfloat16])
     inputs = {job.name: given(job, command.inputs) for job in jobs}
     keys = {job.name: _digest([_content(job), _files(inputs[job.name])]) for job in jobs}
-    done = {entry["query"]: entry for entry in _entries(kept) if entry["settings"] == settings}
+    found = [entry for entry in _entries(kept) if entry["settings"] == settings]
+    done = {e["query"]: e | {"place": order.get(e["query"], e["place"])} for e in found}
     kept.parent.mkdir(parents=True, exist_ok=True)
     write(kept, "".join(_line(entry) for entry in done.values()))
     left = [job for job in jobs if done.get(job.name, {}).get("key") != keys[job.name]]
@@ -118,6 +120,7 @@ def _ask(command, asked: list, jobs: list[Job], kept: Path, failed: dict[str, st
             else:
                 rows = summary.rows(job.name, one, summary.in_one_table(one))
                 entry = {"settings": settings, "query": job.name, "key": keys[job.name], "rows": rows}
+                entry |= {"place": order[job.name]}
                 file.write(_line(entry | {"residues": list(summary.residues(job.name, sequence, one))}))
                 file.flush()
                 count += 1
@@ -172,13 +175,13 @@ def _entries(kept: Path) -> Iterator[dict]:
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and entry.keys() >= {"settings", "query", "key", "rows", "residues"}:
+        if isinstance(entry, dict) and entry.keys() >= {"settings", "query", "key", "place", "rows", "residues"}:
             yield entry
 
 
 def collect(out: Path) -> None:
     """Makes `answers.csv`, and `answers_residues.csv` where there are such, of all that was answered in a folder: alone
-    by this command (`answers*.jsonl`, in the order of their names), and with structures (the markers of `batch`).
+    by this command (`answers*.jsonl`, in the order of the queries), and with structures (the markers of `batch`).
 
     Answers of other settings than those that were given last, such as of another run, are left out.
     """
@@ -189,7 +192,7 @@ def collect(out: Path) -> None:
         entries = {file: list(_entries(file)) for file in files}
         last = next((found[-1]["settings"] for found in reversed(entries.values()) if found), None)
         kept = [entry for file in sorted(entries) for entry in entries[file] if entry["settings"] == last]
-        kept = list({entry["query"]: entry for entry in kept}.values())
+        kept = sorted({entry["query"]: entry for entry in kept}.values(), key=lambda entry: entry["place"])
         names = {entry["query"] for entry in kept}
         rows = [row for row in batch.answers(out) if row["query"] not in names]
         rows += [row for entry in kept for row in entry["rows"]]

@@ -141,6 +141,7 @@ def test_shards_make_one_table(ask, tmp_path):
         file.unlink()
     assert ask("--shard", "1/2") == 0 and {row["query"] for row in table(tmp_path / "out")} == {"a", "c"}
     assert ask("--shard", "2/2") == 0 and {json.dumps(row) for row in table(tmp_path / "out")} == whole
+    assert list(dict.fromkeys(row["query"] for row in table(tmp_path / "out"))) == list("abcd")  # as they were given
     with screen.locked(tmp_path / "out" / ".answers.1-of-2.jsonl.lock"):
         assert ask("--shard", "1/2") == 2
 
