@@ -107,7 +107,7 @@ def label(item: Item, name: str, what: Label, known: Chain) -> np.ndarray:
     if cell.lower() in MISSING:
         return out
     if axes and is_label_file(cell):
-        given = read_array(locate(item.folder, cell), where)
+        given = _counted(read_array(locate(item.folder, cell), where), what)
     elif axes == 2 or (axes and tail):
         of = "pairs" if axes == 2 else "several numbers for each residue"
         raise InputError(f"{where}: labels of {of} are in a file: give the path of a .npy or .csv, not {cell[:40]!r}")
@@ -121,6 +121,16 @@ def label(item: Item, name: str, what: Label, known: Chain) -> np.ndarray:
     place = np.arange(num) if given.shape[:1] == (num,) else np.flatnonzero(observed)
     out[np.ix_(*[place] * axes) if axes else ...] = _values(given, what, where)
     return out
+
+
+def _counted(given: np.ndarray, what: Label) -> np.ndarray:
+    """The text of a file as numbers, where it has no name of a class: named classes may be counted from 0 there."""
+    if given.dtype.kind != "U" or not what.names or np.isin(given, what.names).any():
+        return given
+    try:
+        return np.where(np.isin(np.char.lower(given), (*MISSING, "-")), "nan", given).astype(float)
+    except ValueError:
+        return given
 
 
 def _shapes(found: tuple, num: int, observed: np.ndarray, axes: int, tail: tuple) -> str:

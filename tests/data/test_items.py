@@ -102,6 +102,8 @@ class TestLabels:
         text = np.array(["?", "no", "yes"])[matrix + 1]
         np.savetxt(folder / "pairs.csv", text, "%s", ",")
         np.testing.assert_array_equal(cell(item, "pairs.csv", what), matrix)
+        np.savetxt(folder / "counted.csv", np.array(["-", "0", "1"])[matrix + 1], "%s", "\t")
+        np.testing.assert_array_equal(cell(item, "counted.csv", what), matrix)
         np.save(folder / "observed.npy", matrix[:16, :16])
         found = cell(item, "observed.npy", what)
         np.testing.assert_array_equal(found[np.ix_(place, place)], matrix[:16, :16])
@@ -136,6 +138,8 @@ class TestLabels:
             (np.full((20, 20), np.inf), Label(False, pair=True), "'inf' is no number"),
             ("1,2\n3\n", Label(False, pair=True), r"line 2: 1 cells, where the first line has 2; give a matrix"),
             ("a,b\n" * 20, Label(True, outputs=2), "'a' is no number"),
+            ("no\n1\n" * 10, Label(True, 2, ("no", "yes")), r"'1' is none of the classes \(no, yes\)"),
+            ("no\nx\n" * 10, Label(True, 2, ("no", "yes")), "'x' is no class; known classes: no, yes"),
         ],
     )
     def test_bad_matrices(self, items, content, what, message):
