@@ -162,6 +162,8 @@ def test_several_runs_and_seeds_answer_with_mean_and_spread(place, network, tmp_
     queries = {name: SEQUENCES[name] for name in ("other", "complex")}
     found = af2jax.answer([place, other], queries, seed=3, num_seeds=2)
     alone = [af2jax.answer(one, queries, seed=seed) for one in (place, other) for seed in (3, 4)]
+    differ = [np.ptp([one[name].heads["tm"].values[0] for one in alone[:2]]) for name in queries]
+    assert max(differ) > 1e-6  # the seed of the MSA's draw reaches the network
     assert found.source == f"{place}, {other}" and found.preset == "tiny" and found.num_recycle is None
     for name in queries:
         for head, answer in found[name].heads.items():
