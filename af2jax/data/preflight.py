@@ -16,6 +16,7 @@ from af2jax.constants.residues import LETTERS
 from af2jax.data import motmaen, splits
 from af2jax.data.dataset import SPLITS, Item, columns, is_file, locate
 from af2jax.data.items import Label, load
+from af2jax.data.label_file import is_label_file
 from af2jax.errors import InputError, nearest
 
 THREADS = 4
@@ -27,7 +28,7 @@ class _Seen(NamedTuple):
 
     item: Item
     sequence: str
-    labels: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]  # the different values alone: labels of pairs are large
     whole: int  # residues, where chains may change places; else 0
 
 
@@ -118,7 +119,13 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
     if not labels and not targets.atom_mask.any():
         return f"{item.where}: no atom and no label is known; there is nothing to learn from"
     text = item.sequence or "".join(LETTERS[code] for code in features.aatype)
-    return _Seen(item, text, targets.labels, 0 if targets.whole is None else len(targets.whole.seq_mask))
+    values = {name: _different(value, labels[name]) for name, value in targets.labels.items()}
+    return _Seen(item, text, values, 0 if targets.whole is None else len(targets.whole.seq_mask))
+
+
+def _different(value: np.ndarray, what: Label) -> np.ndarray:
+    """The classes of a label, or one number where any is known."""
+    return np.unique(value) if what.classes else value[~np.isnan(value)].reshape(-1)[:1]
 
 
 def _known(value: np.ndarray, what: Label) -> bool:
@@ -203,7 +210,7 @@ def _hash(items: Sequence[Item]) -> str:
         templates = [Path(t) if is_file(Path(t)) else Path(t.rpartition(":")[0]) for t in item.templates]
         files = [item.file, *item.msa, *templates, item.aligned_templates]
         files += beside(item.aligned_templates) if item.aligned_templates else []
-        files += [locate(item.folder, cell) for cell in item.values.values() if cell.endswith(".npy")]
+        files += [locate(item.folder, cell) for cell in item.values.values() if is_label_file(cell)]
         for file in files:
             if file is not None and is_file(file):
                 total.update(digest(file))

@@ -12,14 +12,11 @@ from absl import logging
 from af2jax.data import preflight
 from af2jax.data.batch import stack
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label
 from af2jax.data.loading import Loader, batches
-from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
 from af2jax.finetune.state import TrainState
-from af2jax.heads import Head
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten
 
@@ -46,7 +43,7 @@ class Examples:
             other = [dataclasses.replace(item, split="valid") for item in read_dataset(training.valid)]
             items = [dataclasses.replace(item, split="train") for item in items] + other
         scored = state.setup.scored
-        labels = {name: _label(name, head) for name, head in scored.items()}
+        labels = {name: head.column for name, head in scored.items()}
         found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
         for item, reason in found.problems:
             logging.warning("%s is not used: %s", item.id, reason)
@@ -91,9 +88,3 @@ class Examples:
             return batch
         known = [self.cache(jax.tree.map(lambda x, i=i: x[i], batch[0])) for i in range(len(batch[0].aatype))]
         return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
-
-
-def _label(name: str, head: Head) -> Label:
-    if head.kind == "pair" or head.outputs > 1:
-        raise InputError(f'head "{name}": a table holds one value for each residue or chain; use a loop of your own')
-    return Label(head.kind == "residue", head.classes, tuple(head.names))

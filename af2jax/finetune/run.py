@@ -116,6 +116,12 @@ def describe(
     write(out / RUN, _text(facts))
 
 
+def prolonged(out: Path, step: int) -> bool:
+    """Whether a run was given more steps when it had done `step`."""
+    changes = [entry for entry in _facts(out).get("changes", []) if entry["step"] == step]
+    return any(new > old for old, new in (entry["steps"] for entry in changes if "steps" in entry))
+
+
 def save(out: Path, training: Training, state: TrainState, watch: dict, found: Validation | None) -> None:
     """A checkpoint of `state` with what its validation found; of the others, the best and the last `keep` stay."""
     step, folder = int(state.step), out / CHECKPOINTS

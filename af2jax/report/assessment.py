@@ -72,6 +72,9 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
     if lost := evaluation.data["without"]:
         text = "The heads that learn them are not evaluated."
         page.warning("caution", f"The data have no column {', '.join(lost)}", text)
+    if skipped := evaluation.data.get("skipped"):
+        text = "Heads of pairs and of several numbers are not judged here: read validation.jsonl of the run."
+        page.warning("caution", f"Not judged: {', '.join(skipped)}", text)
     families = len(np.unique(evaluation.families))
     if families < (least := fewest()):
         text = (

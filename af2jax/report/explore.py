@@ -22,6 +22,7 @@ from af2jax.report.look import Seen, look
 from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
 from af2jax.report.target import Target
 
+UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a target's column
 LEARNT = 3  # targets in the proposed config, where a user names none
 STAGES = 4
 
@@ -64,7 +65,7 @@ def study(
         progress: is told what is done, how much of it, and how much there is.
 
     Raises:
-        InputError: the data set cannot be read, a target is no column, or no item can be used.
+        InputError: the data set cannot be read, a target is no column or is not read here, or no item can be used.
     """
     items = read_dataset(dataset)
     for name in targets:
@@ -80,6 +81,12 @@ def study(
     progress("studying labels", 1, STAGES)
     table = columns.describe(seen)
     chosen = columns.choose(table, targets)
+    for column in chosen:
+        if unread := UNREAD.get(column.kind):
+            raise InputError(
+                f'target "{printable(column.name)}": {unread}, which explore does not read; leave it out and write its '
+                "head into the config by hand (Labels, in docs/data.md)"
+            )
     learnt = [target.study(column, seen, related) for column in chosen]
     values = relations.numbers(seen, table, learnt)
     parted = groups.columns_of(table, learnt)

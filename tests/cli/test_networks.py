@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from af2jax.cli.networks import Networks
+from af2jax.cli.networks import Member, Networks
 from af2jax.cli.options import Network, Sampling
 from af2jax.finetune import run
 from af2jax.pretrained import checkpoint
@@ -13,7 +13,7 @@ from af2jax.pretrained.export import EXPORTED, _save, is_exported
 
 
 def calibrated(params, name="model_1_ptm") -> bool:
-    return Networks(Network(params=params), Sampling()).calibrated(name)
+    return Networks(Network(), Sampling()).calibrated(Member(name, params, name))
 
 
 @pytest.fixture

@@ -164,9 +164,11 @@ class TestHash:
         rows = [row | {"msa": "one.a3m" if row["id"] == "one" else "", "templates": ""} for row in changed()]
         rows[0]["templates"], rows[0]["noise"] = "t.cif:A", "noise.npy"
         rows = [{"noise": "", **row} for row in rows]
+        rows[1]["noise"] = "noise.csv"
         (look.folder / "one.a3m").write_text(f">q\n{SEQUENCES['one']}\n")
         save(look.folder, cif(peptide(SEQUENCES["one"]), {1: SEQUENCES["one"]}), "t.cif")
         np.save(look.folder / "noise.npy", np.zeros(20))
+        (look.folder / "noise.csv").write_text("0\n" * 20)
         labels, seen = {"tm": LABELS["tm"]}, []
         note = lambda: seen.append(look(rows, labels).hash)
         note()
@@ -179,6 +181,8 @@ class TestHash:
             save(look.folder, cif(atoms, {1: SEQUENCES["one"]}), name)
             note()
         np.save(look.folder / "noise.npy", np.ones(20))
+        note()
+        (look.folder / "noise.csv").write_text("1\n" * 20)
         note()
         for name, cell in [("tm", "51"), ("split", "train"), ("id", "six")]:
             rows[4] = rows[4] | {name: cell}

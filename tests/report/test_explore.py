@@ -207,6 +207,12 @@ def test_what_cannot_be_read(found):
     assert out.rows[0].startswith("p09: ") and "no such file" in out.rows[0]
     with pytest.raises(InputError, match='no column is called "tn"'):
         found(rows, ("tn",))
+    rows = [row | {"map": f"{i}.csv", "two": f"{i};1.5"} for i, row in enumerate(rows)]
+    for name, message in (("map", "its cells name files"), ("two", "its cells hold several numbers")):
+        with pytest.raises(
+            InputError, match=f'target "{name}": {message}, which explore does not read; leave it out and'
+        ):
+            found(rows, ("tm", name))
 
 
 def test_the_report_and_its_proposal(tmp_path):
