@@ -2,8 +2,9 @@
 
 A table (CSV or TSV, .gz too, or Parquet) has the columns `id`, `file` and `chain` (a structure) or `sequence`, `msa`
 and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or test); every other column may be
-a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the
-table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
+a label, and `cluster` says which items are relatives. A complex has several chains, "H,L" or "*" for all of a file, or
+":" in its sequence. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as
+it is.
 """
 
 import csv
