@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from af2jax.geometry.rigid import Rigid
 from af2jax.losses.symmetry import known, other_name_is_better, rename
 from af2jax.nn.layers import masked_mean
+from af2jax.protein.truth import GROUPS
 from af2jax.schema import Outputs, Targets
 from af2jax.typing import Array, Bool, Float
 
@@ -67,11 +68,6 @@ def side_chains(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
     predicted, true = outputs.structure, known(targets)
     true = rename(true, other_name_is_better(predicted.atom14, true))
     flat = lambda x: x.reshape(-1, *x.shape[2:])
-    mask = flat(true.group_mask)[:, None] & flat(true.atom14_mask)[None]
-    return fape(
-        jax.tree.map(flat, predicted.groups),
-        flat(predicted.atom14),
-        jax.tree.map(flat, true.groups),
-        flat(true.atom14),
-        mask,
-    )
+    frames = lambda groups: jax.tree.map(flat, groups[:, GROUPS])
+    mask = flat(true.group_mask[:, GROUPS])[:, None] & flat(true.atom14_mask)[None]
+    return fape(frames(predicted.groups), flat(predicted.atom14), frames(true.groups), flat(true.atom14), mask)
