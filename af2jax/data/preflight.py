@@ -210,6 +210,10 @@ def _hash(items: Sequence[Item]) -> str:
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())
+        if item.known:
+            known = item.known()
+            for array in (known.aatype, known.residue_index, known.positions, known.atom_mask):
+                total.update(array.tobytes())
         templates = [Path(t) if is_file(Path(t)) else Path(t.rpartition(":")[0]) for t in item.templates]
         files = [item.file, *item.msa, *templates, item.aligned_templates]
         files += beside(item.aligned_templates) if item.aligned_templates else []
