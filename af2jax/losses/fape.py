@@ -25,8 +25,12 @@ def fape(
     Errors stop at `clamp` and are divided by `scale`, both in angstrom. `frames` are [N_fr]. A perfect prediction has
     0.001, from the 1e-4 under the root, which keeps its gradient finite.
     """
-    seen = lambda frames, points: frames[:, None].inverse_apply(points[None])  # [N_fr N_pt 3]
-    error = jnp.sum((seen(frames, points) - seen(true_frames, true_points)) ** 2, axis=-1)
+
+    def seen(frames, points):  # x, y and z apart, each [N_fr N_pt]: a CPU then computes several pairs at once
+        moved = [points[None, :, i] - frames.trans[:, None, i] for i in range(3)]
+        return [sum(frames.rot[:, None, i, axis] * moved[i] for i in range(3)) for axis in range(3)]
+
+    error = sum((a - b) ** 2 for a, b in zip(seen(frames, points), seen(true_frames, true_points), strict=True))
     return masked_mean(jnp.minimum(jnp.sqrt(error + 1e-4), clamp), mask, (0, 1), eps=1e-4) / scale
 
 
