@@ -65,6 +65,7 @@ BASE |= {
     "dropout": False,
     "clamped": 0.5,
     "mask_target": 0.25,
+    "remat": False,
 }
 BASE |= {"heads": {"ss": Head("residue", classes=("H", "E", "C"))}}
 JUDGED = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze")), "heads": {}}
@@ -159,6 +160,7 @@ def main(_) -> None:
         raise app.UsageError(f"no stage is called {', '.join(unknown)}; the stages are {', '.join(STAGES)}")
     LOSSES.update({name: anyway(getattr(confidence, name)) for name in ("plddt", "pae")})
     jax.config.update("jax_num_cpu_devices", 2)  # the examples of a step side by side
+    compilation.keep_memory()
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
     corpus.refuse(FROM.value, corpus.members(data))
