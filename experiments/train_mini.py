@@ -65,7 +65,6 @@ BASE |= {
     "dropout": False,
     "clamped": 0.5,
     "mask_target": 0.25,
-    "remat": False,
 }
 BASE |= {"heads": {"ss": Head("residue", classes=("H", "E", "C"))}}
 JUDGED = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze")), "heads": {}}
@@ -78,7 +77,7 @@ def trainings(
 ) -> dict[str, Training]:
     """The chosen stages by name, each beginning with the last checkpoint of the one before; the first with `params`."""
     changes = {
-        "short": {"data": data["structures"], "steps": steps},
+        "short": {"data": data["structures"], "steps": steps, "remat": False},  # what is stored is small at 64 residues
         "long": {
             "data": data["structures"],
             "steps": steps // 8,
