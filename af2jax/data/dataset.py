@@ -2,15 +2,16 @@
 
 A table (CSV or TSV, .gz too, or Parquet) has the columns `id`, `file` and `chain` (a structure) or `sequence`, `msa`
 and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or test); every other column may be
-a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the
-table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is.
+a label, and `cluster` says which items are homologues. A complex has several chains, "H,L" or "*" for all of a file, or
+":" in its sequence. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as
+it is.
 """
 
 import csv
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class Item:
         weight: how often it is drawn, beside the others.
         split: "train", "valid", "test", or "" where it is to be split.
         values: every other cell by column.
+        known: makes the chain of an item whose structure was read before (`af2jax.data.packed`); then there is no file.
     """
 
     id: str
@@ -72,10 +74,11 @@ class Item:
     weight: float = 1.0
     split: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    known: Callable | None = field(default=None, compare=False)
 
 
 def read_dataset(path: str | os.PathLike) -> list[Item]:
-    """The items of a table, or of the structures in a folder and below it.
+    """The items of a table, of the structures in a folder and below it, or of a pack (`af2jax.data.packed`).
 
     Each protein chain of a file is an item, "1abc_A" where there are several; of chains of one sequence the first. A
     file that cannot be read is an item too, so that `preflight.check` can say why.
@@ -84,7 +87,12 @@ def read_dataset(path: str | os.PathLike) -> list[Item]:
         InputError: it cannot be read, is empty, lacks a column, or two rows have one id; the message names the line.
     """
     path = Path(path)
-    items = list(_folder(path) if path.is_dir() else _table(path))
+    if path.suffix == ".npz":
+        from af2jax.data.packed import unpack  # here, because a pack is made of items
+
+        items = unpack(path)
+    else:
+        items = list(_folder(path) if path.is_dir() else _table(path))
     if not items:
         raise InputError(
             f"{path} has no structure ({', '.join(STRUCTURES)})" if path.is_dir() else f"{path} has no row"

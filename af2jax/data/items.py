@@ -50,8 +50,8 @@ def read(item: Item) -> Chain:
     Raises:
         InputError: as in `read_chain`; or the structure is of another sequence.
     """
-    if item.file is not None and not item.placed:
-        known = read_complex(item.file, item.chain or None)
+    if item.known or (item.file is not None and not item.placed):
+        known = item.known() if item.known else read_complex(item.file, item.chain or None)
         if item.sequence and not _same(item.sequence.replace("/", ""), known):
             raise InputError(
                 f"{item.where}: the sequence ({len(item.sequence)} residues) is neither the full one of chain "

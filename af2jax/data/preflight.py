@@ -20,6 +20,7 @@ from af2jax.data.label_file import is_label_file
 from af2jax.errors import InputError, nearest
 
 THREADS = 4
+CLUSTER = "cluster"  # the column that says which items are homologues, where every item has it
 Problem = tuple[Item, str]  # with the reason
 
 
@@ -87,7 +88,7 @@ def check(
     good = [seen for seen in looked if not isinstance(seen, str)]
     if not good:
         raise InputError(f"none of {len(items)} items can be used; the first: {problems[0][0].id}: {problems[0][1]}")
-    groups = splits.clusters([seen.sequence for seen in good])
+    groups, meaning, told = _groups(good, labels)
     if not any(seen.item.split for seen in good):
         parts = splits.split([seen.sequence for seen in good], groups, seed)
         good = [s._replace(item=dataclasses.replace(s.item, split=p)) for s, p in zip(good, parts, strict=True)]
@@ -95,7 +96,7 @@ def check(
     kept, more = _apart(good)
     kept, unseen, notes = _classes(kept, labels)
     problems += more + unseen
-    notes += _labelled(kept, labels) + _parts(kept, groups)
+    notes += told + _labelled(kept, labels) + _parts(kept, groups, meaning)
     if not any(seen.item.split == "train" and seen.item.weight for seen in kept):
         why = f"; {problems[0][0].id} was left out: {problems[0][1]}" if problems else ""
         raise InputError(f"no item is left to train on: the split train is empty, or all of weight 0{why}")
@@ -149,6 +150,15 @@ def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> list[str]:
     return notes
 
 
+def _groups(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[np.ndarray, str, list[str]]:
+    """A number for each item, equal for homologues; what makes homologues, in words; and a note where nobody looked."""
+    own = [seen.item.values.get(CLUSTER, "").strip() for seen in good]
+    if all(own) and CLUSTER not in labels:
+        note = f'homologues are as the column "{CLUSTER}" has them, {len(set(own))} clusters; none were searched for'
+        return np.unique(own, return_inverse=True)[1], f'the same "{CLUSTER}"', [note]
+    return splits.clusters([seen.sequence for seen in good]), "30 % identity or more", []
+
+
 def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:
     """What is left when no protein is in two splits (the later one keeps it) and all items have one."""
     last: dict[str, Item] = {}
@@ -185,15 +195,15 @@ def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen
     return good, problems, notes
 
 
-def _parts(good: list[_Seen], groups: Mapping[str, int]) -> list[str]:
+def _parts(good: list[_Seen], groups: Mapping[str, int], meaning: str) -> list[str]:
     """Notes on the splits: homologues of training items in the others, and nothing to validate on."""
     trained = {groups[seen.item.id] for seen in good if seen.item.split == "train"}
     others = [groups[seen.item.id] in trained for seen in good if seen.item.split != "train"]
     notes = []
     if any(others):
         notes.append(
-            f"{sum(others)} of {len(others)} items outside train have homologues in it (30 % identity or more): what "
-            "is measured on them says little about new proteins"
+            f"{sum(others)} of {len(others)} items outside train have homologues in it ({meaning}): what is "
+            "measured on them says little about new proteins"
         )
     if not any(seen.item.split == "valid" for seen in good):
         notes.append("the split valid is empty: nothing tells how the training goes on other proteins")
@@ -207,6 +217,10 @@ def _hash(items: Sequence[Item]) -> str:
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())
+        if item.known:
+            known = item.known()
+            for array in (known.aatype, known.residue_index, known.positions, known.atom_mask):
+                total.update(array.tobytes())
         templates = [Path(t) if is_file(Path(t)) else Path(t.rpartition(":")[0]) for t in item.templates]
         files = [item.file, *item.msa, *templates, item.aligned_templates]
         files += beside(item.aligned_templates) if item.aligned_templates else []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from af2jax.config import preset
+from af2jax.data import splits
 from af2jax.data.dataset import read_dataset
 from af2jax.data.items import Label
 from af2jax.data.preflight import check
@@ -113,6 +114,29 @@ def test_homologues_in_other_splits_are_told_of(look):
     report = look(rows, {"tm": LABELS["tm"]})
     assert not report.problems and len(report.notes) == 1
     assert report.notes[0].startswith("1 of 2 items outside train have homologues in it (30 % identity or more)")
+
+
+def test_a_table_that_brings_its_own_clusters_is_not_searched(look, monkeypatch):
+    search = []
+    monkeypatch.setattr(splits, "clusters", lambda sequences: search.append(1) or np.arange(len(sequences)))
+    names = dict(zip(SEQUENCES, "aaabb", strict=True))  # three is valid, five test; the others are trained on
+    rows = [row | {"cluster": names[row["id"]]} for row in changed()]
+    report = look(rows)
+    assert not search and report.notes == (
+        'homologues are as the column "cluster" has them, 2 clusters; none were searched for',
+        '2 of 2 items outside train have homologues in it (the same "cluster"): what is measured on them says little '
+        "about new proteins",
+    )
+    look([row | {"cluster": row["cluster"] if row["id"] != "two" else ""} for row in rows])
+    assert len(search) == 1  # one item without
+    look(rows, {"cluster": Label(False, 2, ("a", "b"))})
+    assert len(search) == 2  # there it is a label, and says nothing of homologues
+
+
+def test_clusters_without_splits_are_kept_together(look):
+    rows = [row | {"split": "", "cluster": "abcab"[i]} for i, row in enumerate(changed())]
+    parts = [item.split for item in look(rows).items]
+    assert parts[0] == parts[3] and parts[1] == parts[4] and set(parts) == {"train", "valid", "test"}
 
 
 def test_an_unknown_label(look):
