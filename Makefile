@@ -30,7 +30,8 @@ test: $(STAMP)  ## every room, the laws, one full-size pass and its gradient: un
 	$(QUICK) $(BIN)/python -m pytest $(TEST)
 
 test-rest: $(STAMP) colabfold  ## DeepMind's code live, ColabFold, browsers, notebooks, experiments; two processes, 24 GiB
-	$(BIN)/python -m pytest -m "slow or optimised" $(TWO)
+	$(QUICK) $(BIN)/python -m pytest -m "slow and not optimised" $(TWO)
+	$(BIN)/python -m pytest -m optimised $(TWO)
 
 test-all: test test-rest  ## all of it: under 50 minutes
 

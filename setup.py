@@ -20,10 +20,15 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["af2jax", "af2jax.*"]),
-    package_data={"af2jax.constants": ["tables/*.tsv"], "af2jax.pretrained": ["weights/*"]},
+    package_data={
+        "af2jax.constants": ["tables/*.tsv"],
+        "af2jax.html": ["*.js", "*.css"],
+        "af2jax.pretrained": ["weights/*"],
+    },
     install_requires=[
         "absl-py",
         "chex",
+        "filelock>=3.30",
         "flax>=0.12",
         "gemmi>=0.7",
         "jax>=0.10,<0.13",

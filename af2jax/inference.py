@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -19,14 +20,33 @@ from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle
 from af2jax.protein.files import Protein
 from af2jax.results import Prediction
-from af2jax.schema import Features, check, num_chains
+from af2jax.schema import Features, Prev, StructureOutput, check, num_chains
 
 KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
 
 
+class Pass(NamedTuple):
+    """What one recycling pass gives, padding included, on the device; positions in angstrom.
+
+    Attributes:
+        prev: what the next pass begins with.
+        structure: of the structure module, after each of its layers.
+        scores: "plddt", "single"; "pae", "ptm" where the network has the head; "iptm", "expected_tm" of several chains
+            with it; "distances", "contacts", and "distogram" where its logits are asked for.
+        heads: what each new head says (`heads.apply`).
+        change: how far the CA-CA distances moved, root mean square.
+    """
+
+    prev: Prev
+    structure: StructureOutput
+    scores: dict[str, jax.Array]
+    heads: dict[str, jax.Array]
+    change: jax.Array
+
+
 @functools.partial(Jitted, static_argnums=(0, 1, 7))
-def _pass(model, logits, params, features, left, prev, key, several):
-    """One recycling pass, what it says of itself, and how far it moved; compiled once for each shape.
+def _pass(model, logits, params, features, left, prev, key, several) -> Pass:
+    """One recycling pass and what is read of it; compiled once for each shape.
 
     `logits`: the distogram's too. A `key` means dropout. `several`: what is known of interfaces too.
     """
@@ -44,8 +64,47 @@ def _pass(model, logits, params, features, left, prev, key, several):
         scores["contacts"] = distogram.contacts(out.logits["distogram"])
     if logits:
         scores["distogram"] = out.logits["distogram"]
-    scores["heads"] = task_heads.apply(dict(model.heads), own, out, features)
-    return out.prev, out.structure.atom37_mask, scores, change(prev, out.prev, features.seq_mask)
+    said = task_heads.apply(dict(model.heads), own, out, features)
+    return Pass(out.prev, out.structure, scores, said, change(prev, out.prev, features.seq_mask))
+
+
+def passes(
+    model: AlphaFold,
+    params: dict,
+    features: Features,
+    num_recycle: int,
+    tolerance: float = 0.0,
+    *,
+    key: jax.Array | None = None,
+    logits: bool = False,
+) -> Iterator[Pass]:
+    """The passes of one query: `num_recycle` and one more, or up to the first that moves less than `tolerance`.
+
+    Args:
+        tolerance: angstrom; 0 never stops early.
+        key: a key means dropout.
+        logits: whether the distogram's are kept.
+    """
+    prev, several = initial(features, model.config), num_chains(features) > 1
+    compiled = network(model, len(features.aatype))
+    for left in range(num_recycle, -1, -1):
+        found = _pass(compiled, logits, params, features, left, prev, key, several)
+        yield found
+        if found.change < tolerance:
+            return
+        prev = found.prev
+
+
+def check_finite(name: str, arrays: Mapping[str, np.ndarray | float]) -> None:
+    """
+    Raises:
+        InputError: one of the `arrays` that the network answered for the query `name` is not finite.
+    """
+    for what, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{name}: the network's answer is not finite ({what}); check the parameters and the precision"
+            )
 
 
 def predict(
@@ -91,30 +150,25 @@ def predict(
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
     notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
-    several, compiled = num_chains(features) > 1, network(model, len(features.aatype))
-    prev, changes, passes = initial(features, model.config), [], []
-    for index in range(num_recycle + 1):
-        prev, atom_mask, scores, moved = _pass(
-            compiled, "distogram" in keep, params, features, num_recycle - index, prev, key, several
-        )
-        changes.append(float(moved))
+    changes, between = [], []
+    runner = passes(model, params, features, num_recycle, tolerance, key=key, logits="distogram" in keep)
+    for done, found in enumerate(runner, 1):
+        changes.append(float(found.change))
         if "passes" in keep:
-            passes.append(_protein(features, prev.positions, atom_mask, scores["plddt"], name, notes))
-        progress(index + 1, num_recycle + 1)
-        if changes[-1] < tolerance:
-            break
+            between.append(_protein(features, found, name, notes))
+        progress(done, num_recycle + 1)
 
-    protein = _protein(features, prev.positions, atom_mask, scores["plddt"], name, notes)
-    answers = task_heads.read(dict(model.heads), scores.pop("heads"), features)
-    fields = {n: _cut(n, x, rows) for n, x in (scores | {"pair": prev.pair}).items() if n not in KEPT or n in keep}
+    protein = _protein(features, found, name, notes)
+    answers = task_heads.read(dict(model.heads), found.heads, features)
+    fields = found.scores | {"pair": found.prev.pair}
+    fields = {n: _cut(n, x, rows) for n, x in fields.items() if n not in KEPT or n in keep}
     if "expected_tm" in fields:
         here = np.ones(rows.sum(), bool)
         fields["chain_tm"] = interface.chain_tm(fields.pop("expected_tm"), protein.chain_index, here)
-    numbers = (protein.positions[protein.atom_mask], *fields.values(), *(a.values for a in answers.values()))
-    if not all(np.isfinite(x).all() for x in numbers):
-        raise InputError(f"{name}: the network's answer is not finite; check the parameters and the precision")
+    values = {f'head "{head}"': answer.values for head, answer in answers.items()}
+    check_finite(name, {"atoms": protein.positions[protein.atom_mask]} | fields | values)
     fields = dict.fromkeys(("pae", "ptm", "iptm")) | fields
-    fields |= {"preset": model.config.name, "changes": tuple(changes), "passes": tuple(passes), "heads": answers}
+    fields |= {"preset": model.config.name, "changes": tuple(changes), "passes": tuple(between), "heads": answers}
     return Prediction(protein=protein, **fields)
 
 
@@ -143,14 +197,13 @@ def lower(model: AlphaFold, params: dict, features: Features):
     return _pass.jitted.lower(compiled, False, params, features, 0, prev, None, num_chains(features) > 1)
 
 
-def _protein(features: Features, positions, atom_mask, plddt, name: str, notes: tuple[str, ...]) -> Protein:
-    """The atoms of what is no padding."""
+def _protein(features: Features, found: Pass, name: str, notes: tuple[str, ...]) -> Protein:
+    """The atoms of what is no padding, after a pass."""
     rows = features.seq_mask
     chains = np.unique(features.asym_id[rows], return_inverse=True)[1]
-    atoms = (np.asarray(x)[rows] for x in (positions, atom_mask))
-    return Protein(
-        features.aatype[rows], *atoms, features.residue_index[rows], chains, np.asarray(plddt)[rows], name, notes
-    )
+    atoms = (np.asarray(x)[rows] for x in (found.prev.positions, found.structure.atom37_mask))
+    plddt = np.asarray(found.scores["plddt"])[rows]
+    return Protein(features.aatype[rows], *atoms, features.residue_index[rows], chains, plddt, name, notes)
 
 
 def _cut(name: str, values, rows: np.ndarray):

@@ -18,6 +18,7 @@ from absl import logging
 
 from af2jax.errors import InputError
 from af2jax.files import file_name
+from af2jax.locks import locked
 
 CHUNK = 2**18
 TIMEOUT = 60.0  # seconds without a byte
@@ -73,17 +74,20 @@ def download(
     path = Path(path)
     if _split(url).scheme not in ("http", "https"):
         raise InputError(f"{url!r} is not an http or https address")
+    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_name(path.name + ".part")) as part:
-            _all_of(url, part, path, space, progress or (lambda done, total: None), tries, wait)
-            part.seek(0)
-            found = Fetched(_size(part), hashlib.file_digest(part, "sha256").hexdigest())
-            if sha256 and found.sha256 != sha256.lower():
-                _forget(part)
-                raise InputError(f"{url} is not the file expected: its SHA-256 is {found.sha256}, not {sha256.lower()}")
-            os.replace(part.name, path)
-            _tag_file(part).unlink(missing_ok=True)
+        with locked(f"{partial}.lock") as ours:
+            if not ours:
+                raise InputError(f"another process downloads {path}; wait for it")
+            try:
+                with open(partial, "a+b") as part:
+                    _all_of(url, part, path, space, progress or (lambda done, total: None), tries, wait)
+                    found = _checked(part, url, sha256)
+                os.replace(partial, path)
+            finally:
+                if not (partial.exists() and partial.stat().st_size):  # nothing to resume from
+                    partial.unlink(missing_ok=True)
+                    _tag_file(partial).unlink(missing_ok=True)
         return found
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
@@ -105,24 +109,14 @@ def _split(url: str) -> urllib.parse.SplitResult:
         raise InputError(f"{url!r} is no address: {error}") from error
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """The file of what has come so far, for this process alone."""
-    import fcntl  # where there is none, everything but downloads works
-
-    with open(path, "a+b") as part:
-        try:
-            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(part.fileno()).st_ino != path.stat().st_ino:
-                raise FileNotFoundError
-        except (BlockingIOError, FileNotFoundError):
-            raise InputError(f"another process downloads {path.with_suffix('')}; wait for it") from None
-        try:
-            yield part
-        finally:
-            if not _size(part):
-                path.unlink(missing_ok=True)
-                _tag_file(part).unlink(missing_ok=True)
+def _checked(part: BinaryIO, url: str, sha256: str | None) -> Fetched:
+    """What has come, if it has the digest that it must have."""
+    part.seek(0)
+    found = Fetched(_size(part), hashlib.file_digest(part, "sha256").hexdigest())
+    if sha256 and found.sha256 != sha256.lower():
+        _forget(part)
+        raise InputError(f"{url} is not the file expected: its SHA-256 is {found.sha256}, not {sha256.lower()}")
+    return found
 
 
 def _all_of(url: str, part: BinaryIO, path: Path, space: float, progress: Progress, tries: int, wait: float) -> None:
@@ -235,8 +229,9 @@ def _forget(part: BinaryIO) -> None:
     _tag_file(part).unlink(missing_ok=True)
 
 
-def _tag_file(part: BinaryIO) -> Path:
-    return Path(part.name + ".tag")
+def _tag_file(part: BinaryIO | Path) -> Path:
+    """Where the server's mark of what has come lies."""
+    return Path(f"{part if isinstance(part, Path) else part.name}.tag")
 
 
 def _known_tag(part: BinaryIO) -> str:

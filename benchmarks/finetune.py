@@ -8,7 +8,7 @@ made by rule, inputs are made up. FLOPs are those of matrix products, counted fr
 
 import tempfile
 
-from af2jax.cli.measure import program
+from af2jax.profile.measure import program
 from benchmarks import side_by_side
 
 NAME = "model_1_ptm"

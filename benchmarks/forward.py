@@ -7,7 +7,7 @@ Needs the package alphafold-colabfold. Weights are made by rule; inputs are rand
 
 import time
 
-from af2jax.cli.measure import program
+from af2jax.profile.measure import program
 from benchmarks import side_by_side
 
 NAME = "model_1_ptm"

@@ -17,9 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from af2jax.cli import measure
-from af2jax.cli.programs import How, Sizes
 from af2jax.files import write
+from af2jax.profile import measure
+from af2jax.profile.programs import How, Sizes
 
 HERE = Path(__file__).parent
 STORE, PAGE = "gpu.json", "GPU.md"

@@ -6,7 +6,7 @@ Needs the package alphafold-colabfold. Weights are made by rule, inputs and stru
 each block in the backward pass. Shares of the product rate leave that recomputation out, and count it.
 """
 
-from af2jax.cli.measure import program
+from af2jax.profile.measure import program
 from benchmarks import side_by_side
 
 NAME = "model_1_ptm"

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from af2jax.cli import measure, programs
-from af2jax.cli.measure import GIB, Program, program
-from af2jax.cli.memory import longest
+from af2jax.profile import measure, programs
+from af2jax.profile.measure import GIB, Program, program
+from af2jax.profile.memory import longest
 
 NAME = "model_1_ptm"
 ROWS, EXTRA, TEMPLATES = 128, 1024, 4

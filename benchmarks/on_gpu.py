@@ -13,14 +13,14 @@ import numpy as np
 import optax
 
 import af2jax
-from af2jax.cli import measure, programs
-from af2jax.cli.programs import How, Sizes
 from af2jax.config import preset
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
 from af2jax.losses.weighted import WEIGHTS
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import IMPLS, Runtime
+from af2jax.profile import measure, programs
+from af2jax.profile.programs import How, Sizes
 from tests import support
 from tests.losses import examples
 

@@ -8,7 +8,7 @@ import argparse
 import os
 import statistics
 
-from af2jax.cli import measure
+from af2jax.profile import measure
 
 MIB = 2**20
 HEADER = (

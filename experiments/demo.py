@@ -4,7 +4,7 @@ The network is af2jax-mini, which was trained on a few hundred real chains. Firs
 Then it learns a new task, which residue is helix, strand or loop, in three ways: a new head on the frozen trunk (from
 the cache), LoRA, and everything. The data of this task are synthetic: proteins that do not exist, made from ideal
 geometry (af2jax/data/synthetic.py), whose sequences tell of their helices, strands and loops. Each way is compared on
-test proteins that share no relative with the others: with the most frequent class, with what the letter of a residue
+test proteins that share no homologue with the others: with the most frequent class, with what the letter of a residue
 alone says, and with the same network from random weights.
 
     python -m experiments.demo --out demo_out
@@ -164,7 +164,7 @@ def main(_) -> None:
     minutes = (time.perf_counter() - began) / 60
     caption = (
         f"Synthetic proteins: nothing here was measured. Accuracy of helix, strand or loop on {len(test)} test "
-        f"proteins without a relative among the {NUM.value}; lines: 95 % of the means of proteins drawn again. Preset "
+        f"proteins without a homologue among the {NUM.value}; lines: 95 % of the means of proteins drawn again. Preset "
         f"mini, {STEPS.value} steps, seed {SEED.value}. "
         f"Differences over the same proteins: {said}."
     )

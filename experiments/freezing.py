@@ -2,9 +2,9 @@
 
 The task of `experiments/secondary.py`, learnt in seven ways: from a new head alone on the frozen trunk to all arrays,
 with biases alone, LoRA of two ranks, the last block, and a learning rate that falls with depth between them. Each is
-judged by its accuracy on chains without a relative, by the parameters that train and the time of a step, and by what it
-forgot: the lDDT-CA of the structures that it still folds, against that of the network before (the new head alone leaves
-it as it was). Only the loss of the new task is trained on, so that nothing holds the structure.
+judged by its accuracy on chains without a homologue, by the parameters that train and the time of a step, and by what
+it forgot: the lDDT-CA of the structures that it still folds, against that of the network before (the new head alone
+leaves it as it was). Only the loss of the new task is trained on, so that nothing holds the structure.
 
     python -m experiments.freezing --data DATA --out freezing_out
 
@@ -57,7 +57,7 @@ def plot(found: list[Entry], out: Path) -> str:
     kept = [bootstrap(entry.evaluation.column("lddt_ca"), families) for entry in found]
     best = int(np.argmax([a.value for a in accuracy]))
     caption = (
-        f"Accuracy of the new task and lDDT-CA of the structures on {len(first.targets)} chains without a relative, "
+        f"Accuracy of the new task and lDDT-CA of the structures on {len(first.targets)} chains without a homologue, "
         f"against the parameters that trained ({walk.STEPS.value} steps, mean of {walk.SEEDS.value} seeds; bars: 95 % "
         f"of the means of families drawn again). {found[best].name} is best with {accuracy[best].value:.3f}, "
         f"{accuracy[best].value - accuracy[0].value:+.3f} against the head alone, and folds with lDDT-CA "

@@ -3,7 +3,7 @@
 Three-class secondary structure of each residue, by the hydrogen bonds of the known structure. DeepMind's heads are left
 where they are, and a new one reads the single representation: of a random trunk, of the trained trunk, frozen; beside
 LoRA and the whole network. Baselines: the majority class, the nearest residue by its window, logistic
-regression on that window, and on the activations of the frozen trunk. No test chain has a relative (30 % identity)
+regression on that window, and on the activations of the frozen trunk. No test chain has a homologue (30 % identity)
 among those that network or head was trained on.
 
     python -m experiments.secondary --data DATA --out secondary_out
@@ -74,7 +74,7 @@ def main(_) -> None:
     data = table(Path(DATA.value).resolve(), Path(walk.OUT.value).resolve())
     found, _, verdicts = walk.compare(ways(data), data)
     caption = (
-        f"Accuracy of helix, strand or loop on {len(found[0].evaluation.targets)} chains without a relative among "
+        f"Accuracy of helix, strand or loop on {len(found[0].evaluation.targets)} chains without a homologue among "
         f"those that were learnt from. {verdicts[0].text}"
     )
     walk.summary("Does the trunk know secondary structure?", found, verdicts, {"plots/means_ss_accuracy.png": caption})

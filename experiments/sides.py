@@ -1,7 +1,7 @@
 """The chains that af2jax-mini was trained on, and those that it never saw.
 
 A folder of data has `chains.tsv` and `msa_cases.tsv` (identifiers, files and `cluster30`, the name of a cluster of
-relatives) and `MANIFEST.tsv`, which has the terms of every file: alignments that are copyleft, or say nothing, are
+homologues) and `MANIFEST.tsv`, which has the terms of every file: alignments that are copyleft, or say nothing, are
 left out. Clusters go by a hash of their names to one of three sides: "valid" is never trained on; from "confidence" the
 heads that judge a structure learn how good the frozen network is on proteins that it has not seen; the rest is "train".
 """
@@ -20,7 +20,7 @@ FREE = ("permissive-repo", "pdb-cc0")
 
 
 def side(cluster: str) -> str:
-    """The side of a cluster of relatives."""
+    """The side of a cluster of homologues."""
     place = int(hashlib.sha256(cluster.encode()).hexdigest(), 16) % 100
     return "valid" if place < VALID else "confidence" if place < CONFIDENCE else "train"
 

@@ -77,7 +77,7 @@ def trainings(
 ) -> dict[str, Training]:
     """The chosen stages by name, each beginning with the last checkpoint of the one before; the first with `params`."""
     changes = {
-        "short": {"data": data["structures"], "steps": steps},
+        "short": {"data": data["structures"], "steps": steps, "remat": False},  # what is stored is small at 64 residues
         "long": {
             "data": data["structures"],
             "steps": steps // 8,
@@ -159,6 +159,7 @@ def main(_) -> None:
         raise app.UsageError(f"no stage is called {', '.join(unknown)}; the stages are {', '.join(STAGES)}")
     LOSSES.update({name: anyway(getattr(confidence, name)) for name in ("plddt", "pae")})
     jax.config.update("jax_num_cpu_devices", 2)  # the examples of a step side by side
+    compilation.keep_memory()
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
     corpus.refuse(FROM.value, corpus.members(data))

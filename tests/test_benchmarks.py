@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from af2jax.cli.measure import GIB
+from af2jax.profile.measure import GIB
 
 memory = pytest.importorskip("benchmarks.memory")
 
@@ -29,7 +29,7 @@ def test_jobs_are_those_that_are_asked_for():
 @pytest.mark.slow("runs the benchmarks")
 @pytest.mark.parametrize("chunk", [0, 4])
 def test_the_backward_pass_of_a_block_needs_less_in_chunks(chunk):
-    from af2jax.cli import measure
+    from af2jax.profile import measure
 
     pytest.importorskip("alphafold.model.modules", reason="DeepMind's code is not installed")
     with jax.numpy_rank_promotion("allow"):  # DeepMind's code needs it

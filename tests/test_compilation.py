@@ -131,7 +131,7 @@ def test_the_note_of_a_living_process_is_left(tmp_path):
     assert process.stdout.readline() == b"ready\n"
     half = entry(tmp_path, "half", whole=False)
     compilation.tidy(tmp_path)
-    assert half.exists() and len(list(tmp_path.glob("running-*"))) == 1  # it may be writing
+    assert half.exists() and len(list(tmp_path.glob("running-*.txt"))) == 1  # it may be writing
     process.communicate()
     assert process.returncode == 0 and list(tmp_path.iterdir()) == [half]
 
@@ -235,3 +235,24 @@ class TestJitted:
         square = compilation.Jitted(lambda x: x * x)
         assert jax.jit(lambda x: square(x) + 1)(jnp.float32(3)) == 10
         assert jax.grad(square)(jnp.float32(3)) == 6 and square(jnp.float32(3)) == 9
+
+
+GIVEN_BACK = """
+import sys
+import numpy as np
+from af2jax import compilation
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * {page}
+if sys.argv[1:]:
+    compilation.keep_memory()
+before, large = resident(), np.ones(2**24)
+del large
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory is managed by glibc")
+def test_a_process_keeps_the_memory_that_it_frees_where_it_was_asked_to():
+    code = GIVEN_BACK.format(page=os.sysconf("SC_PAGE_SIZE"))
+    run = lambda *args: subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=True)
+    given, kept = (int(run(*args).stdout) for args in ((), ("kept",)))
+    assert given < 2**23 and kept > 2**26

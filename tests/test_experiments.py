@@ -36,6 +36,16 @@ def test_a_script_says_what_it_is(script):
     assert f"`{script.name}`" in (ROOT / "experiments" / "README.md").read_text()
 
 
+def test_commits_that_are_named_are_in_the_history():
+    """Of this branch, where there is one: a clone may have no history, and an archive has none."""
+    git = lambda *words: subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+    if not shutil.which("git") or git("rev-parse", "--is-shallow-repository").stdout.strip() != "false":
+        pytest.skip("no history")
+    named = set(re.findall(r"`([0-9a-f]{7,40})`", (ROOT / "experiments" / "README.md").read_text()))
+    lost = [name for name in sorted(named) if git("merge-base", "--is-ancestor", name, "HEAD").returncode]
+    assert len(named) > 9 and not lost
+
+
 def test_sides_of_a_cluster_are_for_ever():
     names = [f"H{i:04d}" for i in range(400)]
     assert [sides.side(name) for name in names[:6]] == [sides.side(name) for name in names[:6]]

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from af2jax.cli import measure
-from af2jax.cli.programs import How, Sizes
+from af2jax.profile import measure
+from af2jax.profile.programs import How, Sizes
 
 gpu = pytest.importorskip("benchmarks.gpu")
 on_gpu = pytest.importorskip("benchmarks.on_gpu")

@@ -18,6 +18,7 @@ FLOORS = {
     "typing": 0,
     "errors": 0,
     "files": 0,
+    "locks": 0,
     "constants": 0,
     "config": 1,
     "geometry": 1,
@@ -36,10 +37,12 @@ FLOORS = {
     "relax": 4,
     "plots": 4,
     "results": 4.2,
+    "html": 4.2,
     "inference": 4.5,
     "audit": 4,
     "finetune": 5,
     "screening": 6,
+    "profile": 6,
     "report": 6,
     "cli": 7,
 }
@@ -51,6 +54,8 @@ LIBRARIES = {
     "chex": ("finetune",),
     "orbax": ("pretrained",),
     "gemmi": ("protein", "data"),
+    "filelock": ("locks",),
+    "fcntl": (),
     "pyhmmer": ("data",),
     "openmm": ("relax",),
     "pdbfixer": ("relax",),
@@ -60,8 +65,8 @@ LIBRARIES = {
     "pickle": (),
     "torch": (),
     "tensorflow": (),
-    "haiku": ("cli",),
-    "alphafold": ("cli",),
+    "haiku": ("profile",),
+    "alphafold": ("profile",),
 }
 
 # Packages by what is imported of them, where the two names differ.

@@ -1,9 +1,10 @@
 """Downloads from a server that breaks off, knows no ranges, changes its files, and answers with web pages."""
 
 import errno
-import fcntl
 import hashlib
 import os
+import subprocess
+import sys
 from collections import namedtuple
 
 import pytest
@@ -199,9 +200,19 @@ def test_a_disk_that_fills_up_or_cannot_be_written(site, get, monkeypatch):
 
 
 def test_one_process_at_a_time(site, get):
-    get.folder.mkdir()
-    with open(get.folder / "a.bin.part", "ab") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match=r"another process downloads .*a.bin; wait for it"):
+    """One that was killed stops no other, and what it left goes."""
+    code = "import sys; from af2jax.locks import locked\nwith locked(sys.argv[1]): print(flush=True); input()"
+    command, pipe = [sys.executable, "-c", code, str(get.folder / "a.bin.part.lock")], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as other:
+        other.stdout.readline()
+        with pytest.raises(InputError, match=r"another process downloads [^\n]*a.bin; wait for it$"):
             get()
+        other.kill()
+    assert get.left() == ["a.bin.part.lock"]
     get()
+    assert get.left() == ["a.bin"]
+
+
+def test_without_locks_of_unix_all_can_be_imported():
+    code = "import sys; sys.modules['fcntl'] = None; import af2jax.transfer, af2jax.compilation, af2jax.cli.main"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

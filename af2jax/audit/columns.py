@@ -147,8 +147,6 @@ def _kind(cells: list[str], lengths: np.ndarray, observed: list[int]) -> tuple[s
     residues = lambda i, cell: len(parts(cell)) in (lengths[i], observed[i]) and len(parts(cell)) > 1
     if share(date) >= MOSTLY:
         return "date", date
-    if share(lambda i, cell: cell.endswith(".npy")) >= MOSTLY:
-        return "residue numbers", always
     if share(file) >= MOSTLY:
         return "file", file
     few = len(distinct) <= min(CLASSES, max(2, len(known) / 2))

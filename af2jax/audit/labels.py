@@ -41,7 +41,7 @@ def study(seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]) ->
     """What the columns of items hold, and what is wrong with them.
 
     Args:
-        groups: int [N], equal for relatives.
+        groups: int [N], equal for homologues.
         targets: columns to be learnt; (): all that look like labels.
     """
     table = columns.describe(seen)

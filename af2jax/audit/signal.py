@@ -34,13 +34,13 @@ class Signal(NamedTuple):
 
 
 def of_proteins(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> Signal | None:
-    """The better of two: ridge regression on the sequence for proteins without relatives, and likeness of relatives.
+    """The better of two: ridge regression on the sequence for proteins without homologues, and likeness of homologues.
 
     The regression reads composition and length, and where all are equally long the letters that vary.
 
     Args:
         labels: float [N] or, of classes, one-hot [N classes].
-        groups: int [N], equal for relatives.
+        groups: int [N], equal for homologues.
     """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(sequences))[:MOST])
@@ -56,8 +56,8 @@ def of_proteins(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray
     if (sizes > 1).sum() >= 3 and sizes[sizes > 1].sum() >= 10:
         same = (groups[:, None] == groups).astype(float)
         np.fill_diagonal(same, 0)
-        relatives = same / np.maximum(same.sum(axis=1, keepdims=True), 1)
-        found.append(_test(relatives, y, exchanged, "the mean of its relatives", number))
+        homologues = same / np.maximum(same.sum(axis=1, keepdims=True), 1)
+        found.append(_test(homologues, y, exchanged, "the mean of its homologues", number))
     best = min(found, key=lambda signal: signal.p)
     return best._replace(p=min(1.0, best.p * len(found)))
 
@@ -165,7 +165,7 @@ def _scaled(x: np.ndarray) -> np.ndarray:
 
 
 def _folds(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A fold for each example, relatives in one."""
+    """A fold for each example, homologues in one."""
     _, index = np.unique(groups, return_inverse=True)
     fold = np.arange(index.max() + 1) % FOLDS
     return rng.permutation(fold)[index]

@@ -254,7 +254,7 @@ def _relation(target: Target, name: str, named: bool) -> list[Finding]:
         return []
     number = f"{relation.examples} examples, correlation {relation.score:.2f}, p = {relation.p:.2f}"
     power = (
-        f"The test: {relation.by}, cross-validated with relatives in one fold, beside the same with labels exchanged. "
+        f"The test: {relation.by}, cross-validated with homologues in one fold, beside the same with labels exchanged. "
         f"In four of five sets of this size it finds a true correlation of {relation.findable:.2f} or more."
     )
     cure = "Check on known proteins that labels belong to their rows before you train."

@@ -7,10 +7,10 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from af2jax.cli import measure, memory, programs
-from af2jax.cli.measure import GIB, Child, Cost, Machine
-from af2jax.cli.programs import How, Sizes
 from af2jax.errors import InputError
+from af2jax.profile import measure, memory, programs
+from af2jax.profile.measure import GIB, Child, Cost, Machine
+from af2jax.profile.programs import How, Sizes
 
 ROUNDS = 3  # runs that are timed, after one that is not
 SHARE = 0.4  # of the rate of a product that a network is guessed to reach
@@ -88,7 +88,7 @@ class Bench:
         for sizes in lengths:
             jobs = [("one pass", programs.one_pass, (how, sizes))]
             if self.compare:
-                from af2jax.cli import deepmind
+                from af2jax.profile import deepmind
 
                 jobs.append((THEIRS, deepmind.one_pass, (how, sizes)))
             try:
@@ -125,7 +125,7 @@ class Bench:
         if self.train:
             recipe(self.train)
         if self.compare:
-            from af2jax.cli import deepmind
+            from af2jax.profile import deepmind
 
             deepmind.check(name)
         templates = config.data.max_templates if config.template else 1

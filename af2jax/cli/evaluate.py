@@ -53,8 +53,8 @@ class Evaluate:
         if not found.targets:
             return 4
         if not found.judged:
-            file = save_answers(found, self.out) if subject.heads else None
-            place = f"; what the heads answer is in {file}" if file else ", and the network has no new heads to answer"
+            files = save_answers(found, self.out)
+            place = f"; what the heads answer is in {files[0]}" if files else ", and no new head answers"
             print(f"nothing to judge: no item of {self.dataset} has a known structure or a label{place}")
             return 4
         page, verdicts = assessment.write(found, self.out)

@@ -78,7 +78,8 @@ class Finetune:
         if first():
             print(outcome(out))
             at, data = shlex.quote(str(out)), shlex.quote(training.data)
-            print(f"next: af2jax predict QUERY.fasta --params {at} --out predictions")
+            alone = (" --answers-only", "answers") if training.heads or training.keep_heads else ("", "predictions")
+            print(f"next: af2jax predict NEW.fasta --params {at}{alone[0]} --out {alone[1]}")
             print(f"      af2jax evaluate {at} {data} --out evaluation")
 
     @contextmanager

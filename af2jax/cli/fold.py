@@ -1,21 +1,23 @@
-"""One query by every preset and seed."""
+"""One query by every network and seed."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from absl import logging
 
 from af2jax.cli.given import Given
-from af2jax.cli.memory import explain, is_out_of_memory
-from af2jax.cli.networks import Networks
+from af2jax.cli.networks import Member, Networks
 from af2jax.cli.options import Sampling
 from af2jax.errors import InputError
+from af2jax.profile.memory import explain, is_out_of_memory
 
 
 def fold(
     name: str,
+    sequence: str,
     given: Given,
-    presets: Sequence[str],
+    members: Sequence[Member],
     networks: Networks,
     sampling: Sampling,
     keep: tuple[str, ...],
@@ -26,9 +28,10 @@ def fold(
 
     Args:
         name: of the query.
+        sequence: of the query, of which answers of tuned heads say how near it is to what taught these.
         keep: see `inference.predict`.
         progress: called with the part that is done and what is done now.
-        notes: what every file says of the query and the weights.
+        notes: what every file says of the query, beside what the weights need to be said.
 
     Raises:
         InputError: the query cannot be read, memory ended, or an answer is not finite.
@@ -37,16 +40,19 @@ def fold(
 
     found: list[tuple[Any, int]] = []
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
-    for preset in presets:
-        model, params = networks[preset]
+    for member in members:
+        model, params = networks[member]
         params = jax.device_put(params)  # once, and not for each pass
         for seed in seeds:
-            text = f"{preset} seed {seed}"
+            text = f"{member.name} seed {seed}"
             told = lambda done, most, text=text: progress(
-                (len(found) + done / most) / (len(presets) * len(seeds)), text
+                (len(found) + done / most) / (len(members) * len(seeds)), text
             )
             told(0, 1)
-            found.append((_one(name, given, model, params, seed, sampling, keep, notes, told), seed))
+            one = _one(name, given, model, params, seed, sampling, keep, (*networks.notes(member), *notes), told)
+            near = taught.nearest(sequence) if one.heads and (taught := networks.taught(member)) else None
+            heads = {head: replace(answer, near=near) for head, answer in one.heads.items()}
+            found.append((replace(one, preset=member.name, heads=heads), seed))
             if found[-1][0].ranking > sampling.stop_at_score:
                 return found
     return found

@@ -1,22 +1,59 @@
 """The networks of a command: which presets, their weights, and the device that they run on."""
 
 import dataclasses
-import functools
 import hashlib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from absl import logging
 
 from af2jax.cli.options import Network, Sampling
 from af2jax.errors import InputError
+from af2jax.files import file_name
 
 RANDOM = "random weights: this is not a prediction"
 OWN = "weights trained from random ones, not AlphaFold's"
 
 
-def presets(options: Network) -> list[str]:
-    """The presets to run, in their order.
+class Member(NamedTuple):
+    """One of the networks of a command."""
+
+    preset: str
+    place: Path | None  # of its parameters; None: random
+    name: str  # of its results: the preset, with the run's name where several places are of one preset
+
+
+def members(options: Network) -> list[Member]:
+    """The networks to run, in their order.
+
+    Raises:
+        InputError: a preset is unknown, there is none, or a place is named twice.
+    """
+    places = options.params or (None,)
+    real = [place and place.resolve() for place in places]
+    if twice := [place for i, place in enumerate(places) if real[i] in real[:i]]:
+        raise InputError(f"--params {twice[0]} is named twice; name each place once")
+    found = [(preset, place) for place in places for preset in presets(options, place)]
+    names = named(found)
+    return [Member(preset, place, name) for (preset, place), name in zip(found, names, strict=True)]
+
+
+def named(found: Sequence[tuple[str, Path | None]]) -> list[str]:
+    """A name for each (preset, place), of which no two are equal."""
+    all_presets = [preset for preset, _ in found]
+    stems = [
+        f"{preset}_{file_name(place.resolve().name.removesuffix('.npz'))}" if place else preset
+        for preset, place in found
+    ]
+    names = stems if len(set(stems)) == len(stems) else [f"{preset}_{i}" for i, (preset, _) in enumerate(found, 1)]
+    pairs = zip(all_presets, names, strict=True)
+    return [preset if all_presets.count(preset) == 1 else name for preset, name in pairs]
+
+
+def presets(options: Network, place: Path | None) -> list[str]:
+    """The presets to run of one place of parameters, in their order.
 
     Raises:
         InputError: one is unknown, or there is none.
@@ -28,19 +65,19 @@ def presets(options: Network) -> list[str]:
         names = [preset for name in options.model.split(",") for preset in family(name)]
     elif options.random_weights:
         names = ["tiny"]
-    elif _is_run(options.params):
+    elif _is_run(place):
         from af2jax.finetune.run import training_of
 
-        names = [canonical(training_of(options.params).preset)]
-    elif options.params.is_file():
-        names = [canonical(options.params.name)]
+        names = [canonical(training_of(place).preset)]
+    elif place.is_file():
+        names = [canonical(place.name)]
     else:
-        place = located(options.params)
-        folders = (place, place / "params")
+        folder = located(place)
+        folders = (folder, folder / "params")
         found = {f.stem.removeprefix("params_") for folder in folders for f in folder.glob("params_*.npz")}
         if not found:
-            raise InputError(f"--params {options.params} holds no params_*.npz")
-        names = sorted(_known(found, options.params))
+            raise InputError(f"--params {place} holds no params_*.npz")
+        names = sorted(_known(found, place))
     if len(set(names)) < len(names):
         raise InputError(f"--model {options.model}: a preset is named twice; name each once")
     return _ordered(names, options.model_order)[: options.num_models]
@@ -81,15 +118,16 @@ def _ordered(names: list[str], order: str) -> list[str]:
 
 
 class Networks:
-    """Networks with their weights by the names of presets; loaded when they are first used, and kept."""
+    """Networks with their weights; loaded when they are first used, and kept."""
 
     def __init__(self, options: Network, sampling: Sampling):
         self.options, self.sampling = options, sampling
-        self._loaded: dict = {}
-        self._fingerprints: dict[str, str] = {}
-        self._calibrated: dict[str, bool] = {}
+        self._loaded: dict[Member, tuple] = {}
+        self._fingerprints: dict[Member, str] = {}
+        self._calibrated: dict[Member, bool] = {}
+        self._taught: dict[Path, object] = {}
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, member: Member):
         """(the network, its parameters).
 
         Raises:
@@ -98,86 +136,103 @@ class Networks:
         from af2jax.finetune.run import load
         from af2jax.nn.runtime import Runtime
 
-        if name not in self._loaded:
+        if member not in self._loaded:
             dtype = "bfloat16" if self.options.bfloat16 else "float32"
             runtime = Runtime(dtype, self.options.chunk, shards=self.options.shards)
-            model, params = load(name, self.options.params, runtime=runtime)
+            model, params = load(member.preset, member.place, runtime=runtime)
             config = model.config
             templates = config.data.max_templates if config.template else 0
             data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
-            self._loaded[name] = model.clone(config=dataclasses.replace(config, data=data)), params
-        return self._loaded[name]
+            self._loaded[member] = model.clone(config=dataclasses.replace(config, data=data)), params
+        return self._loaded[member]
 
-    @functools.cached_property
-    def taught(self):
-        """The sequences that taught the tuned heads (`heads.TrainedOn`), or None where they are not known."""
+    def check_heads(self, chosen: Sequence[Member]) -> None:
+        """Raises InputError where tuned heads of one name are different ones in two networks."""
+        from af2jax.finetune.run import heads_of
+        from af2jax.heads import agree
+
+        places = dict.fromkeys(member.place for member in chosen)
+        if len(places) > 1:
+            agree({str(place): heads_of(place) for place in places})
+
+    def taught(self, member: Member):
+        """The sequences that taught its tuned heads (`heads.TrainedOn`), or None where they are not known."""
         from af2jax.finetune.run import taught
 
-        return None if self.options.params is None else taught(self.options.params)
+        if member.place is None:
+            return None
+        if member.place not in self._taught:
+            self._taught[member.place] = taught(member.place)
+        return self._taught[member.place]
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What every result must say of the weights."""
+    def notes(self, member: Member) -> tuple[str, ...]:
+        """What its results must say of the weights."""
         from af2jax.finetune.run import training_of
 
-        if self.options.params is None:
+        if member.place is None:
             return (RANDOM,)
-        return (OWN,) if _is_run(self.options.params) and not training_of(self.options.params).params else ()
+        return (OWN,) if _is_run(member.place) and not training_of(member.place).params else ()
 
-    def calibrated(self, name: str) -> bool:
+    def calibrated(self, member: Member) -> bool:
         """Whether the pLDDT of a preset is the one that DeepMind calibrated: its parameters as published, or a run on
-        them that trained new heads alone.
+        them that trained new heads alone (it is not loaded where the parameters that it began with are others).
+
+        Parameters are taken for DeepMind's that bear the name of their file, without the mark that `af2jax.export`
+        leaves: whether another program tuned them under that name, or wrote an export again, cannot be told.
 
         Raises:
             WeightsError: as of loading them.
         """
-        if name not in self._calibrated:  # every byte of a checkpoint is looked at, which a batch does once
-            self._calibrated[name] = self._is_calibrated(name)
-        return self._calibrated[name]
+        if member not in self._calibrated:  # every byte of a checkpoint is looked at, which a batch does once
+            self._calibrated[member] = self._is_calibrated(member)
+        return self._calibrated[member]
 
-    def _is_calibrated(self, name: str) -> bool:
+    def _is_calibrated(self, member: Member) -> bool:
         from af2jax.config import preset
         from af2jax.finetune.run import keeps_network, training_of
         from af2jax.pretrained.export import is_exported
         from af2jax.pretrained.load import find
 
-        place = self.options.params
+        name, place = member.preset, member.place
         while place is not None and _is_run(place):
             began = training_of(place).params
             if not began or not Path(began).exists() or not keeps_network(place):
                 return False
             place = Path(began)
-        return place is not None and not preset(name).remark and not is_exported(find(place, name))
+        if place is None or preset(name).remark:
+            return False
+        file = find(place, name)
+        return file.name == f"params_{name}.npz" and not is_exported(file)
 
-    def fingerprint(self, name: str) -> str:
-        """What tells the weights of a preset from others.
+    def fingerprint(self, member: Member) -> str:
+        """What tells the weights of a network from others.
 
         Raises:
             WeightsError: as of loading them.
         """
-        if name not in self._fingerprints:
-            self._fingerprints[name] = self._fingerprint(name)
-        return self._fingerprints[name]
+        if member not in self._fingerprints:
+            self._fingerprints[member] = self._fingerprint(member)
+        return self._fingerprints[member]
 
-    def _fingerprint(self, name: str) -> str:
+    def _fingerprint(self, member: Member) -> str:
         from af2jax.pretrained import npz, tree
         from af2jax.pretrained.load import HEADS, description_in, find
 
-        if self.options.params is None:
+        if member.place is None:
             return "random"
-        if _is_run(self.options.params):
+        if _is_run(member.place):
             from af2jax.finetune.arrays import digest
 
-            model, params = self[name]
+            model, params = self[member]
             return hashlib.sha256(digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
-        file = find(self.options.params, name)
+        file = find(member.place, member.preset)
         try:
             with zipfile.ZipFile(file) as archive:  # which states the CRC-32 of each array, at its end
                 entries = sorted((m.filename, m.file_size, m.CRC) for m in archive.infolist())
         except (OSError, zipfile.BadZipFile):
             npz.read(file)  # says what is wrong
             raise
-        if description_in(file.parent)[0] == name:
+        if description_in(file.parent).preset == member.preset:
             entries += [part.read_bytes() for part in sorted(file.parent.glob(f"{HEADS}.*"))]
         return hashlib.sha256(repr(entries).encode()).hexdigest()
 

@@ -15,9 +15,9 @@ from af2jax.files import path_and_chain
 class Network:
     """Which networks, and how they are run."""
 
-    params: Path | None = None
+    params: Annotated[tuple[Path, ...], UseAppendAction] = ()
     """Folder of DeepMind's params_*.npz, one such file, a run directory of af2jax finetune, or mini: the small
-    network in the package."""
+    network in the package. May be given again: all of them predict, and tuned heads answer with mean and spread."""
     model: str = ""
     """Presets, joined by commas, or a model type such as alphafold2_ptm; default: every one found in --params."""
     model_order: str = ""
@@ -37,7 +37,7 @@ class Network:
 
     def check(self) -> None:
         """Raises InputError where values are out of range or contradict each other."""
-        if (self.params is None) != self.random_weights:
+        if bool(self.params) == self.random_weights:
             raise InputError("give either --params DIR (DeepMind's parameters) or --random-weights")
         if self.chunk < 0 or self.shards < 1:
             raise InputError("--chunk must be at least 0, --shards at least 1")

@@ -15,16 +15,16 @@ from af2jax.cli.alignments import SearchOptions
 from af2jax.cli.fold import fold, relax
 from af2jax.cli.given import Given, given, searched
 from af2jax.cli.locks import locked
-from af2jax.cli.memory import is_out_of_memory
-from af2jax.cli.networks import Networks, device, presets
+from af2jax.cli.networks import Member, Networks, device, members
 from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
-from af2jax.cli.screen import TABLE, collect, screen
+from af2jax.cli.screen import collect, screen
 from af2jax.cli.warnings import show_warnings
 from af2jax.constants.residues import RESTYPES
 from af2jax.data.queries import Job, content, query_files, read_queries
 from af2jax.errors import InputError, WeightsError, machine
 from af2jax.files import path_and_chain, tidy
+from af2jax.profile.memory import is_out_of_memory
 
 SKIPPED = "done before, skipped"
 LISTED = 5  # letters that a remark names
@@ -76,15 +76,16 @@ class Predict:
             raise InputError(f"--out {self.out} is a file, not a folder")
         if self.answers_only:
             return screen(self)
-        names, networks = presets(self.network), Networks(self.network, self.sampling)
-        check_rank(self.results.rank, names)
+        chosen, networks = members(self.network), Networks(self.network, self.sampling)
+        check_rank(self.results.rank, [member.preset for member in chosen])
+        networks.check_heads(chosen)
         jobs, unread = read_queries(self.query, self.inputs.one_complex)
         jobs, unread = batch.shard(jobs, self.shard), batch.shard(unread, self.shard)
         if not jobs and len(unread) == 1:
             raise InputError(unread[0][1])
-        weights = {name: networks.fingerprint(name) for name in names}  # damage is found before anything is computed
-        chosen = device(self.network.device)
-        print(f"device: {chosen.device_kind} ({chosen.platform}); presets: {', '.join(names)}", flush=True)
+        weights = {m.name: networks.fingerprint(m) for m in chosen}  # damage is found before anything is computed
+        chip = device(self.network.device)
+        print(f"device: {chip.device_kind} ({chip.platform}); presets: {', '.join(weights)}", flush=True)
 
         tidy(self.out)
         files = {str(file) for file in query_files(self.query)[0]}
@@ -103,8 +104,8 @@ class Predict:
                 print(f"{job.name}: {SKIPPED}", flush=True)
             else:
                 tasks.append(task)
-        self.warn_of_complexes(jobs, names)
-        self.fold_all(tasks, names, networks, failed, chosen.platform == "cpu")
+        self.warn_of_complexes(jobs, [member.preset for member in chosen])
+        self.fold_all(tasks, chosen, networks, failed, chip.platform == "cpu")
         self.index()
         bad = len(unread) + sum(job.name in failed for job in jobs)  # two of one name have both failed
         return 0 if not bad else 3 if bad < len(jobs) + len(unread) else 4
@@ -121,6 +122,7 @@ class Predict:
     def index(self) -> None:
         """Writes the page of all that is done in the folder, and the table of what tuned heads answer; one process at a
         time, so that the last has seen all."""
+        from af2jax.heads.summary import TABLE
         from af2jax.report.index import NAME, save_index
 
         try:
@@ -162,7 +164,7 @@ class Predict:
         """Whether nothing is to do."""
         return not self.overwrite_existing_results and batch.is_done(self.out, task.job.name, task.settings)
 
-    def fold_all(self, tasks: list[Task], names: list[str], networks: Networks, failed: dict[str, str], cpu: bool):
+    def fold_all(self, tasks: list[Task], chosen: list[Member], networks: Networks, failed: dict[str, str], cpu: bool):
         """The queries one after the other, the shortest first, so that those of one length follow each other."""
         from af2jax.compilation import make_room
         from af2jax.data.transforms import bucket
@@ -173,7 +175,7 @@ class Predict:
                 make_room()
                 show_warnings(task.job.name)
                 try:
-                    said = self.one(task, names, networks, progress)
+                    said = self.one(task, chosen, networks, progress)
                 except WeightsError:
                     raise
                 except Exception as error:
@@ -184,7 +186,7 @@ class Predict:
                 else:
                     print(f"{task.job.name}: {said}", flush=True)
 
-    def one(self, task: Task, names: list[str], networks: Networks, progress: Progress) -> str:
+    def one(self, task: Task, chosen: list[Member], networks: Networks, progress: Progress) -> str:
         """One query, unless another process is at it or has just done it; what to say of it.
 
         Raises:
@@ -195,13 +197,14 @@ class Predict:
             if not ours or self.is_done(task):
                 progress.drop(name)
                 return SKIPPED if ours else "another process works on it, skipped"
-            notes = (*networks.notes, *self.remarks(task.sequence))
+            remarks = self.remarks(task.sequence)
             search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
             known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             told = lambda part, text: progress.at(name, part, text)
-            found = fold(name, known, names, networks, self.sampling, self.results.keep(), told, notes)
-            found = _near(found, networks, task.sequence)
-            said = self.save(task, known, found, networks.notes, all(map(networks.calibrated, names)))
+            sampling, keep = self.sampling, self.results.keep()
+            found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks)
+            notes = tuple(dict.fromkeys(note for member in chosen for note in networks.notes(member)))
+            said = self.save(task, known, found, notes, all(map(networks.calibrated, chosen)))
             batch.note(self.out, {}, [name])
             progress.done(name)
             return f"{said}{(left := progress.left()) and '; '}{left}"
@@ -268,15 +271,6 @@ class Predict:
         remark = "".join(f" ({note})" for note in notes)
         said = "".join(f"; {answer}" for answer in heads.values())
         return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
-
-
-def _near(found: list, networks: Networks, sequence: str) -> list:
-    """The predictions of a query with their seeds; their answers with how near it is to what taught the heads."""
-    if networks.taught is None or not any(prediction.heads for prediction, _ in found):
-        return found
-    near = networks.taught.nearest(sequence)
-    told = lambda heads: {name: dataclasses.replace(answer, near=near) for name, answer in heads.items()}
-    return [(dataclasses.replace(one, heads=told(one.heads)), seed) for one, seed in found]
 
 
 def check_rank(rank: str, names: list[str]) -> None:

@@ -86,9 +86,20 @@ def cut(
     targets = targets.replace(
         **{name: getattr(targets, name)[residues] for name in (*chain, *known)},
         **{name: getattr(targets, name)[:, residues] for name in ("true_msa", "bert_mask")},
-        labels={name: value[residues] if value.ndim else value for name, value in targets.labels.items()},
+        labels={name: _cut(value, len(targets.aatype), residues) for name, value in targets.labels.items()},
     )
     return features, targets
+
+
+def label_axes(label: np.ndarray, n_res: int) -> int:
+    """How many of a label's first axes are the residues: 0 of the whole, 1 of residues, 2 of pairs, by its shape."""
+    axes = [size == n_res for size in np.shape(label)[:2]]
+    return axes.index(False) if False in axes else len(axes)
+
+
+def _cut(label: np.ndarray, n_res: int, residues: Int[np.ndarray, " N"]) -> np.ndarray:
+    axes = label_axes(label, n_res)
+    return label[np.ix_(*[residues] * axes)] if axes else label
 
 
 def itself(features: schema.Features, targets: schema.Targets) -> schema.Whole:
@@ -113,5 +124,8 @@ def pad_targets(targets: schema.Targets, n_res: int, n_seq: int) -> schema.Targe
     return targets.replace(
         **{name: grow(getattr(targets, name), n_res) for name in residues},
         **{name: grow(getattr(targets, name), n_seq, n_res) for name in ("true_msa", "bert_mask")},
-        labels={name: grow(value, n_res) if value.ndim else value for name, value in targets.labels.items()},
+        labels={
+            name: grow(value, *[n_res] * axes) if (axes := label_axes(value, len(targets.aatype))) else value
+            for name, value in targets.labels.items()
+        },
     )

@@ -2,16 +2,16 @@
 
 A table (CSV, TSV or with semicolons, which may be packed, or Parquet) has the columns `id`, `file` and `chain` (a
 structure) or `sequence`, `msa` and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or
-test); every other column may be a label. A complex has several chains, "H,L" or "*" for all of a file, or ":" in its
-sequence. Paths are relative to the table. The table of alphafold_finetune (Motmaen et al. 2023) is read as it is, and
-so is a deep mutational scan in ProteinGym's form: a column `mutant` (`data.mutants`) beside the wild type's sequence or
-the variant's.
+test); every other column may be a label, and `cluster` says which items are homologues. A complex has several chains,
+"H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the table. The table of alphafold_finetune
+(Motmaen et al. 2023) is read as it is, and so is a deep mutational scan in ProteinGym's form: a column `mutant`
+(`data.mutants`) beside the wild type's sequence or the variant's.
 """
 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,6 +62,8 @@ class Item:
         mutations: that make the sequence of the wild type; (): it is no row of a scan, or the wild type.
         wild: the sequence of the wild type; "" where it is no row of a scan, or the structure has it.
         fault: why it cannot be used; "": it can.
+        known: makes the chain of an item whose structure was read before (`af2jax.data.packed`), mutations included;
+            then there is no file.
     """
 
     id: str
@@ -80,10 +82,11 @@ class Item:
     mutations: tuple[mutants.Mutation, ...] = ()
     wild: str = ""
     fault: str = ""
+    known: Callable | None = field(default=None, compare=False)
 
 
 def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None = None) -> list[Item]:
-    """The items of a table, or of the structures in a folder and below it.
+    """The items of a table, of the structures in a folder and below it, or of a pack (`af2jax.data.packed`).
 
     Each protein chain of a file is an item, "1abc_A" where there are several; of chains of one sequence the first. A
     file that cannot be read is an item too, so that `preflight.check` can say why, and so is a mutant that does not fit
@@ -97,7 +100,12 @@ def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None 
         InputError: it cannot be read, is empty, lacks a column, or rows have one id; the message names the lines.
     """
     path = Path(path)
-    items = list(_folder(path) if path.is_dir() else _table(path, strict=repeated is None))
+    if path.suffix == ".npz":
+        from af2jax.data.packed import unpack  # here, because a pack is made of items
+
+        items = unpack(path)
+    else:
+        items = list(_folder(path) if path.is_dir() else _table(path, strict=repeated is None))
     if not items:
         raise InputError(
             f"{path} has no structure ({', '.join(STRUCTURES)})" if path.is_dir() else f"{path} has no row"

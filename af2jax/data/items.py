@@ -1,6 +1,5 @@
 """An item of a data set as an example: its chain read or made up from its sequence, its labels as numbers."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,7 @@ from af2jax.constants.residues import UNKNOWN, encode
 from af2jax.data import motmaen, mutants
 from af2jax.data.assembly import number
 from af2jax.data.dataset import Item, locate
+from af2jax.data.label_file import is_label_file, read_array
 from af2jax.data.labels import example_of
 from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import load_templates
@@ -27,14 +27,23 @@ class Label:
     """How the cells of a column are read.
 
     Attributes:
-        residue: one value for each residue; else one for the whole.
+        residue: one value for each residue; else one for the whole, or for each pair.
         classes: number of classes; 0: numbers.
         names: of the classes, where cells are words, or for residues letters.
+        pair: one value for each pair of residues.
+        outputs: numbers in place of each value.
     """
 
     residue: bool
     classes: int = 0
     names: tuple[str, ...] = ()
+    pair: bool = False
+    outputs: int = 1
+
+    @property
+    def axes(self) -> int:
+        """Axes of residues: 0, 1, or 2 of pairs."""
+        return 2 if self.pair else int(self.residue)
 
 
 def read(item: Item) -> Chain:
@@ -45,14 +54,15 @@ def read(item: Item) -> Chain:
     """
     if item.fault:
         raise InputError(item.fault)
-    if item.file is not None and not item.placed:
-        known = read_complex(item.file, item.chain or None)
-        if item.sequence and not _same((item.wild or item.sequence).replace("/", ""), known):
+    if item.known or (item.file is not None and not item.placed):
+        known = item.known() if item.known else read_complex(item.file, item.chain or None)
+        wild = "" if item.known else item.wild  # a pack has the variant
+        if item.sequence and not _same((wild or item.sequence).replace("/", ""), known):
             raise InputError(
                 f"{item.where}: the sequence ({len(item.sequence)} residues) is neither the full one of chain "
                 f"{known.name} of {known.source} ({len(known.aatype)}), nor its observed residues; correct or delete it"
             )
-        return _mutated(known, item) if item.mutations else known
+        return _mutated(known, item) if item.mutations and not item.known else known
     chains = item.sequence.split("/")
     if "" in chains:
         raise InputError(f"{item.where}: chain {chains.index('') + 1} of the sequence is empty")
@@ -106,31 +116,77 @@ def load(
 
 
 def label(item: Item, name: str, what: Label, known: Chain) -> np.ndarray:
-    """The label `name` of an item: [] or [N_res] of its full sequence, int32 (-1: unknown) or float32 (NaN: unknown).
+    """The label `name` of an item: int32 (-1: unknown) or float32 (NaN: unknown), [], of residues [N_res], of pairs
+    [N_res N_res] over its full sequence; of several numbers with a last axis of them.
 
-    A cell holds one value; for residues a letter for each, values between spaces or ";", or the path of a .npy file,
-    one for each residue of the full sequence or for each that is observed.
+    A cell holds one value; for residues a letter for each, or values between spaces or ";"; several numbers of the
+    whole between spaces or ";". Or it is the path of a file (`label_file`), which pairs, and several numbers of
+    residues, need. There is a value for each residue of the full sequence or for each that is observed.
 
     Raises:
-        InputError: a value is no number, no class, or there are not as many as residues.
+        InputError: a value is no number, no class, or there are not as many as residues or outputs.
     """
     cell, where = item.values.get(name, "").strip(), f'{item.where}, column "{name}"'
     unknown = np.int32(-1) if what.classes else np.float32(np.nan)
-    num, observed = len(known.aatype), known.observed
+    num, observed, axes = len(known.aatype), known.observed, what.axes
+    tail = (what.outputs,) if what.outputs > 1 else ()
+    out = np.full((num,) * axes + tail, unknown)
     if cell.lower() in MISSING:
-        return np.full((num,) if what.residue else (), unknown)
-    if not what.residue:
-        return np.asarray(_value(cell, what, where))
-    if cell.endswith(".npy"):
-        parts = [str(value) for value in _array(locate(item.folder, cell), where)]
-    elif len(parts := cell.replace(";", " ").split()) == 1:
-        parts = list(cell)
-    if len(parts) not in (num, observed.sum()):
-        there = f" ({observed.sum()} observed)" if observed.any() else ""
-        raise InputError(f"{where}: {len(parts)} values for {num} residues{there}; give one for each")
-    out = np.full(num, unknown)
-    out[slice(None) if len(parts) == num else observed] = [_value(part, what, where) for part in parts]
+        return out
+    if axes and is_label_file(cell):
+        given = _counted(read_array(locate(item.folder, cell), where), what)
+    elif axes == 2 or (axes and tail):
+        of = "pairs" if axes == 2 else "several numbers for each residue"
+        raise InputError(f"{where}: labels of {of} are in a file: give the path of a .npy or .csv, not {cell[:40]!r}")
+    elif axes or tail:
+        parts = cell.replace(";", " ").split()
+        given = np.array(list(cell) if axes and len(parts) == 1 else parts)
+    else:
+        given = np.array(cell)
+    if given.shape not in [(size,) * axes + tail for size in (num, int(observed.sum()))]:
+        raise InputError(f"{where}: {_shapes(given.shape, num, observed, axes, tail)}")
+    place = np.arange(num) if given.shape[:1] == (num,) else np.flatnonzero(observed)
+    out[np.ix_(*[place] * axes) if axes else ...] = _values(given, what, where)
     return out
+
+
+def _counted(given: np.ndarray, what: Label) -> np.ndarray:
+    """The text of a file as numbers, where it has no name of a class: named classes may be counted from 0 there."""
+    if given.dtype.kind != "U" or not what.names or np.isin(given, what.names).any():
+        return given
+    try:
+        return np.where(np.isin(np.char.lower(given), (*MISSING, "-")), "nan", given).astype(float)
+    except ValueError:
+        return given
+
+
+def _shapes(found: tuple, num: int, observed: np.ndarray, axes: int, tail: tuple) -> str:
+    """What is wrong with so many values."""
+    shown = " x ".join(map(str, found)) or "1"
+    if not axes:
+        return f"{shown} values for {tail[0]} outputs; give one for each"
+    there = f" ({observed.sum()} observed)" if observed.any() else ""
+    if axes + len(tail) == 1:
+        return f"{shown} values for {num} residues{there}; give one for each"
+    wanted = " x ".join(map(str, (num,) * axes + tail))
+    return f"{shown} values for {num} residues{there}; give {wanted}"
+
+
+def _values(given: np.ndarray, what: Label, where: str) -> np.ndarray:
+    """Text or numbers as labels."""
+    if given.dtype.kind == "U":
+        texts, place = np.unique(given, return_inverse=True)
+        return np.array([_value(text, what, where) for text in texts.tolist()])[place.ravel()].reshape(given.shape)
+    if not what.classes:
+        values = given.astype(np.float64)
+        wrong = ~(np.isnan(values) | (abs(values) < float(np.finfo(np.float32).max)))
+    else:
+        values = np.where(np.isnan(given), -1, given) if given.dtype.kind == "f" else given.astype(np.int64)
+        wrong = (values != np.floor(values)) | (values < -1) | (values >= what.classes)
+    if wrong.any():
+        kind = f"none of the classes (0 to {what.classes - 1})" if what.classes else "no number"
+        raise InputError(f"{where}: {str(given[wrong][0])!r} is {kind}")
+    return values.astype(np.int32 if what.classes else np.float32)
 
 
 def _value(text: str, what: Label, where: str) -> np.int32 | np.float32:
@@ -151,16 +207,6 @@ def _value(text: str, what: Label, where: str) -> np.int32 | np.float32:
         known = ", ".join(what.names) or f"0 to {what.classes - 1}"
         raise InputError(f"{where}: {text[:40]!r} is none of the classes ({known})")
     return np.int32(number)
-
-
-def _array(path: str | os.PathLike, where: str) -> np.ndarray:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{where}: {path} cannot be read ({type(error).__name__}); give a .npy of numbers") from None
-    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "biuf":
-        raise InputError(f"{where}: {path} is no list of numbers")
-    return values
 
 
 def _same(sequence: str, known: Chain) -> bool:

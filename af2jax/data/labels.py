@@ -51,8 +51,8 @@ def example(
         crop: number of residues; a longer chain is cut to a window, a shorter one padded; see `data.crop` for
             complexes. None: everything.
         seed: 0 or more.
-        labels: by name, a number or an array whose first axis is the residues of the full sequence, which is cut and
-            padded (with 0) as the residues are; they end up in `targets.labels`.
+        labels: by name, a number or an array whose first axis is the residues of the full sequence, or whose first two
+            are (of pairs), which are cut and padded (with 0) as the residues are; they end up in `targets.labels`.
         templates, template_dir, max_template_date: as in `af2jax.features`; the query is the chain's full sequence.
 
     Raises:
@@ -67,7 +67,7 @@ def example(
     laid = None
     if templates is not None:
         laid = load_templates(templates, known.chains, config, template_dir, max_template_date)
-    return example_of(known, msa, config, crop, seed, labels, laid)
+    return example_of(known, msa, config, crop, seed, _own_labels(labels or {}, known), laid)
 
 
 def example_of(
@@ -79,9 +79,8 @@ def example_of(
     labels: dict | None,
     templates: schema.Templates | None,
 ) -> tuple[schema.Features, schema.Targets]:
-    """The example of a chain that is read already, with templates laid over it; see `example`."""
+    """The example of a chain that is read already, with labels as arrays and templates laid over it; see `example`."""
     num = len(known.aatype)
-    own = _own_labels(labels or {}, known)
     whole = over_structure(known, msa)
     codes, deletions, own_cells = whole.alignment.codes, whole.alignment.deletions, whole.own
     n_seq = _bucket(len(codes), config.data.clusters)
@@ -109,7 +108,7 @@ def example_of(
         draws[-1].true_msa[0] = known.aatype
     if templates is not None:
         features = features.replace(templates=templates)
-    targets = _targets(known, features, draws[-1], clamped, own)
+    targets = _targets(known, features, draws[-1], clamped, labels or {})
     features, targets = window.cut(features, targets, residues)
     features = transforms.pad(features, n_res=size, n_seq=n_seq, n_extra=n_extra)
     return schema.check(features), window.pad_targets(targets, n_res=size, n_seq=n_seq)

@@ -58,6 +58,7 @@ def atoms(residue: gemmi.Residue, aatype: int, where: str) -> tuple[np.ndarray, 
             if not all(abs(x) < FARTHEST for x in atom.pos.tolist()):  # so is NaN
                 raise InputError(f"{where}: atom {name} of {_named(residue)} has no position in space; correct it")
             positions[column], mask[column] = atom.pos.tolist(), True
+    positions += 0.0  # a file's -0.000 is 0
     if not info.is_standard() and not mask[CA]:
         return np.zeros_like(positions), np.zeros_like(mask)
     return _name_arginine(positions, mask) if aatype == CODES["R"] else (positions, mask)

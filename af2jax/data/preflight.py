@@ -16,9 +16,11 @@ from af2jax.constants.residues import LETTERS
 from af2jax.data import motmaen, splits
 from af2jax.data.dataset import SPLITS, Item, columns, is_file, locate
 from af2jax.data.items import Label, load
+from af2jax.data.label_file import is_label_file
 from af2jax.errors import InputError, nearest
 
 THREADS = 4
+CLUSTER = "cluster"  # the column that says which items are homologues, where every item has it
 Problem = tuple[Item, str]  # with the reason
 
 
@@ -27,7 +29,7 @@ class _Seen(NamedTuple):
 
     item: Item
     sequence: str
-    labels: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]  # the different values alone: labels of pairs are large
     whole: int  # residues, where chains may change places; else 0
 
 
@@ -38,7 +40,7 @@ class Report:
     Attributes:
         items: what can be used, each with its split.
         sequences: of these, chains joined.
-        groups: of these, equal for relatives.
+        groups: of these, equal for homologues.
         problems: what cannot, with the reason.
         notes: lines that a user should read.
         hash: SHA-256 of everything that is used: files, cells and splits.
@@ -67,7 +69,7 @@ class Report:
 def check(
     items: Sequence[Item], labels: Mapping[str, Label], config: Config, *, strict: bool = False, seed: int = 0
 ) -> Report:
-    """Loads every item once; splits what has no split, so that relatives stay together.
+    """Loads every item once; splits what has no split, so that homologues stay together.
 
     Args:
         labels: those that are asked for, by column.
@@ -88,17 +90,17 @@ def check(
     good = [seen for seen in looked if not isinstance(seen, str)]
     if not good:
         raise InputError(f"none of {len(items)} items can be used; the first: {problems[0][0].id}: {problems[0][1]}")
-    groups = splits.clusters([seen.sequence for seen in good])
+    groups, meaning, told = _groups(good, labels)
     if not any(seen.item.split for seen in good):
         variants = [[mutation.position for mutation in seen.item.mutations] for seen in good]
-        scan = sum(map(bool, variants)) > len(good) / 2
+        scan = not told and sum(map(bool, variants)) > len(good) / 2  # clusters of the table come first
         parts = splits.split_scan(variants, seed) if scan else splits.split([s.sequence for s in good], groups, seed)
         good = [s._replace(item=dataclasses.replace(s.item, split=p)) for s, p in zip(good, parts, strict=True)]
     groups = dict(zip((seen.item.id for seen in good), groups.tolist(), strict=True))
     kept, more = _apart(good)
     kept, unseen, notes = _classes(kept, labels)
     problems += more + unseen
-    notes += _labelled(kept, labels) + _parts(kept, groups)
+    notes += told + _labelled(kept, labels) + _parts(kept, groups, meaning)
     if not any(seen.item.split == "train" and seen.item.weight for seen in kept):
         why = f"; {problems[0][0].id} was left out: {problems[0][1]}" if problems else ""
         raise InputError(f"no item is left to train on: the split train is empty, or all of weight 0{why}")
@@ -123,7 +125,13 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
     if not labels and not targets.atom_mask.any():
         return f"{item.where}: no atom and no label is known; there is nothing to learn from"
     text = item.sequence or "".join(LETTERS[code] for code in features.aatype)
-    return _Seen(item, text, targets.labels, 0 if targets.whole is None else len(targets.whole.seq_mask))
+    values = {name: _different(value, labels[name]) for name, value in targets.labels.items()}
+    return _Seen(item, text, values, 0 if targets.whole is None else len(targets.whole.seq_mask))
+
+
+def _different(value: np.ndarray, what: Label) -> np.ndarray:
+    """The classes of a label, or one number where any is known."""
+    return np.unique(value) if what.classes else value[~np.isnan(value)].reshape(-1)[:1]
 
 
 def _known(value: np.ndarray, what: Label) -> bool:
@@ -145,6 +153,16 @@ def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> list[str]:
         if number < len(trained):
             notes.append(f'"{name}": {number} of {len(trained)} training items know it; the others do not count for it')
     return notes
+
+
+def _groups(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[np.ndarray, str, list[str]]:
+    """A number for each item, equal for homologues; what makes homologues, in words; and a note where nobody looked."""
+    own = [seen.item.values.get(CLUSTER, "").strip() for seen in good]
+    if all(own) and CLUSTER not in labels:
+        note = f'homologues are as the column "{CLUSTER}" has them, {len(set(own))} clusters; none were searched for'
+        return np.unique(own, return_inverse=True)[1], f'the same "{CLUSTER}"', [note]
+    sequences = [seen.sequence for seen in good]
+    return splits.clusters(sequences), splits.meaning(sequences), []
 
 
 def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:
@@ -183,14 +201,14 @@ def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen
     return good, problems, notes
 
 
-def _parts(good: list[_Seen], groups: Mapping[str, int]) -> list[str]:
-    """Notes on the splits: relatives of training items in the others, and nothing to validate on."""
+def _parts(good: list[_Seen], groups: Mapping[str, int], meaning: str) -> list[str]:
+    """Notes on the splits: homologues of training items in the others, and nothing to validate on."""
     trained = {groups[seen.item.id] for seen in good if seen.item.split == "train"}
     others = [groups[seen.item.id] in trained for seen in good if seen.item.split != "train"]
     notes = []
     if any(others):
         notes.append(
-            f"{sum(others)} of {len(others)} items outside train have relatives in it (30 % identity or more): what is "
+            f"{sum(others)} of {len(others)} items outside train have homologues in it ({meaning}): what is "
             "measured on them says little about new proteins"
         )
     if not any(seen.item.split == "valid" for seen in good):
@@ -205,10 +223,14 @@ def _hash(items: Sequence[Item]) -> str:
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())
+        if item.known:
+            known = item.known()
+            for array in (known.aatype, known.residue_index, known.positions, known.atom_mask):
+                total.update(array.tobytes())
         templates = [Path(t) if is_file(Path(t)) else Path(t.rpartition(":")[0]) for t in item.templates]
         files = [item.file, *item.msa, *templates, item.aligned_templates]
         files += beside(item.aligned_templates) if item.aligned_templates else []
-        files += [locate(item.folder, cell) for cell in item.values.values() if cell.endswith(".npy")]
+        files += [locate(item.folder, cell) for cell in item.values.values() if is_label_file(cell)]
         for file in files:
             if file is not None and is_file(file):
                 total.update(digest(file))

@@ -1,4 +1,4 @@
-"""Which items are relatives, and parts of a data set that share none."""
+"""Which items are homologues, and parts of a data set that share none."""
 
 import hashlib
 from collections import Counter
@@ -49,12 +49,12 @@ def by_position(variants: Sequence[Sequence[int]]) -> bool:
 
 
 def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: float = COVERAGE) -> np.ndarray:
-    """A number for each sequence, equal for relatives and relatives of relatives: int [N].
+    """A number for each sequence, equal for homologues and homologues of homologues: int [N].
 
-    Two are relatives where phmmer (E-value 0.01) aligns them with `identity` over `coverage` of the shorter one, or
+    Two are homologues where phmmer (E-value 0.01) aligns them with `identity` over `coverage` of the shorter one, or
     where they are variants of one protein: 70 % of the words of five letters of one are in the other, or they are
     equally long and equal in half of their places. (Thousands of variants would take hours to align.) Chains joined by
-    "/" are compared as one; but of many peptides with few partners (`peptides`) the peptides alone: they are relatives
+    "/" are compared as one; but of many peptides with few partners (`peptides`) the peptides alone: they are homologues
     where they are equally long and equal in 70 % of their places.
     """
     if (found := peptides(sequences)) is not None:
@@ -69,7 +69,7 @@ def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: flo
             i = parent[i]
         return i
 
-    for i, j in _relatives(distinct, [i for i in range(len(distinct)) if parent[i] == i], root, identity, coverage):
+    for i, j in _homologues(distinct, [i for i in range(len(distinct)) if parent[i] == i], root, identity, coverage):
         parent[root(j)] = root(i)
     index = {sequence: root(i) for i, sequence in enumerate(distinct)}
     return np.array([index[sequence] for sequence in joined], int)
@@ -86,6 +86,11 @@ def peptides(sequences: Sequence[str]) -> list[str] | None:
         return None
     partners = list({"".join(sorted(own, key=len)[1:]) for own in chains})
     return short if 2 * len(set(clusters(partners).tolist())) <= len(set(short)) else None
+
+
+def meaning(sequences: Sequence[str]) -> str:
+    """What makes homologues of them, in words."""
+    return "30 % identity or more" if peptides(sequences) is None else "peptides that are equal in 70 % of their places"
 
 
 def _alike(sequences: list[str]) -> np.ndarray:
@@ -126,7 +131,7 @@ def _variants(sequences: list[str]) -> list[int]:
     return out
 
 
-def _relatives(sequences: list[str], chosen: list[int], root, identity: float, coverage: float):
+def _homologues(sequences: list[str], chosen: list[int], root, identity: float, coverage: float):
     """Pairs of the sequences `chosen` that phmmer finds related, without those that have one root already."""
     import pyhmmer
 
@@ -152,7 +157,7 @@ def _aligned(alignment) -> list[tuple[str, str]]:
 
 
 def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[str]:
-    """ "train", "valid" or "test" for each sequence, about 80, 10 and 10 %: relatives always in one part.
+    """ "train", "valid" or "test" for each sequence, about 80, 10 and 10 %: homologues always in one part.
 
     Groups fill test, then valid, in an order that a hash gives, so that one more item moves few of the others. A group
     that does not fit is trained on.
@@ -165,7 +170,7 @@ def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[s
         members.setdefault(int(group), []).append(index)
     if len(members) < len(SMALL) + 1:
         raise InputError(
-            f"{len(sequences)} items cannot be split: they are {len(members)} group(s) of relatives; say in a column "
+            f"{len(sequences)} items cannot be split: they are {len(members)} group(s) of homologues; say in a column "
             '"split" which are train, valid and test'
         )
     name = lambda group: min(sequences[index] for index in members[group])

@@ -54,7 +54,7 @@ def make(folder: str | os.PathLike, num: int = 64, seed: int = 0) -> Path:
     """Writes `num` proteins of 24 to 48 residues as mmCIF, and the table of them; returns the table's path.
 
     Its labels: `ss`, a letter for each residue (H helix, E strand, C loop), `helix`, the fraction of residues in
-    helices, and `rg`, the radius of gyration of the CA atoms in angstrom. Relatives share a split.
+    helices, and `rg`, the radius of gyration of the CA atoms in angstrom. Homologues share a split.
 
     Raises:
         InputError: `num` is below 8, or `seed` below 0.

@@ -4,7 +4,8 @@ from af2jax.finetune.config import Training
 from af2jax.finetune.distill import distill
 from af2jax.finetune.loop import fit
 from af2jax.finetune.optimizer import adamw, layerwise, masked
-from af2jax.finetune.step import TrainState, culprit, eval_step, init, train_step
+from af2jax.finetune.state import TrainState, init
+from af2jax.finetune.step import culprit, eval_step, train_step
 from af2jax.finetune.summary import changes
 
 __all__ = [

@@ -20,7 +20,7 @@ from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 from af2jax.files import whole
 from af2jax.finetune.arrays import digest
-from af2jax.finetune.step import TrainState
+from af2jax.finetune.state import TrainState
 from af2jax.heads import SCOPE
 from af2jax.model.recycle import forward
 from af2jax.pretrained.tree import flatten

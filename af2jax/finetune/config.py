@@ -54,8 +54,8 @@ class Training:
             network reads, so that the masked-MSA loss means something without homologues; published: 0.
         dtype: of the trunk, "float32" or "bfloat16".
         chunk: rows of attention and transitions that are computed at a time, which saves memory; 0: all.
-        remat: compute each block again in the backward pass, which saves memory; false stores its inside, whose
-            speed is to be measured first: figures of af2jax-mini disagree.
+        remat: compute each block again in the backward pass, which saves memory; false stores its inside, which
+            is quicker for small networks where memory is kept (`compilation.keep_memory`).
         seed: of everything that is drawn.
         draws: of crop and MSA for each example, which the training goes through in turns; 0: always new ones.
         cache: activations of the frozen trunk are computed once for each draw; where nothing but new heads and

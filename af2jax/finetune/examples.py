@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import jax
@@ -14,14 +14,12 @@ from af2jax.audit.look import Seen
 from af2jax.data import preflight
 from af2jax.data.batch import stack
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.items import Label
 from af2jax.data.loading import Loader, batches
 from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
-from af2jax.finetune.step import TrainState
-from af2jax.heads import Head
+from af2jax.finetune.state import TrainState
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten
 
@@ -48,7 +46,7 @@ class Examples:
             other = [dataclasses.replace(item, split="valid") for item in read_dataset(training.valid)]
             items = [dataclasses.replace(item, split="train") for item in items] + other
         scored = state.setup.scored
-        labels = {name: _label(name, head) for name, head in scored.items()}
+        labels = {name: head.column for name, head in scored.items()}
         try:
             found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
         except InputError:
@@ -101,11 +99,12 @@ class Examples:
         return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
 
 
-def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: dict[str, Label]) -> None:
+def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: Collection[str]) -> None:
     """Warns of what threatens a result, as the data report does.
 
     Args:
         used: by id, what a training uses: with its split, its sequence and its family; of the others the row is known.
+        labels: the columns to be learnt.
     """
     if not labels:
         return
@@ -113,9 +112,3 @@ def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: di
     seen, groups = [Seen(item, sequence) for item, sequence, _ in known], np.array([group for *_, group in known])
     for finding in before(seen, groups, tuple(labels)):
         logging.warning("%s: %s (af2jax explore says more)", finding.level, finding.title)
-
-
-def _label(name: str, head: Head) -> Label:
-    if head.kind == "pair" or head.outputs > 1:
-        raise InputError(f'head "{name}": a table holds one value for each residue or chain; use a loop of your own')
-    return Label(head.kind == "residue", head.classes, tuple(head.names))

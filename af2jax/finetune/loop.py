@@ -23,7 +23,8 @@ from af2jax.finetune.examples import HELD, Examples
 from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
 from af2jax.finetune.rules import ALONE
-from af2jax.finetune.step import TrainState, culprit, train_step
+from af2jax.finetune.state import TrainState
+from af2jax.finetune.step import culprit, train_step
 from af2jax.finetune.summary import changes, summary
 from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten
@@ -90,7 +91,7 @@ def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
     examples = Examples(training, prepared.state, out, share)
     if examples.magnified:
         say(HELD)
-        prepared = prepare(training, ALONE)
+        prepared = prepare(training, ALONE, prepared)
     state, watch = prepared.state, Watch()
     if place is not None:
         state, saved = run.restore(state, place)
@@ -100,6 +101,9 @@ def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
     lead(lambda: examples.taught.save(out))
     if place is not None:
         say(f"goes on from step {step}{_replanned(replanned)}")
+        if _ended(training, watch) and run.prolonged(out, step):
+            watch.stale = 0
+            say(f"it had stopped early; with more steps it goes on, and its patience ({training.patience}) starts anew")
     state = sharding.replicate(state, devices)
     network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
     lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
@@ -113,6 +117,10 @@ def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
     _prove(prepared, state, out)
     lead(lambda: draw(out, training))
     return state
+
+
+def _ended(training: Training, watch: Watch) -> bool:
+    return bool(training.patience) and watch.stale >= training.patience
 
 
 def _replanned(changes: dict[str, list]) -> str:
@@ -129,7 +137,7 @@ def _steps(training, out, prepared, examples, state, watch, record, stop, say, p
     save = lambda state, found=None: run.save(out, training, state, asdict(watch), found)
     if record.fresh:
         save(state, _validation(training, examples, state, watch, record, say))
-    done = lambda: training.patience and watch.stale >= training.patience
+    done = lambda: _ended(training, watch)
     if done():
         return state
     for step, batch in examples.train(int(state.step)):

@@ -11,8 +11,9 @@ from af2jax.finetune import lora, optimizer
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import label, recipe
 from af2jax.finetune.run import heads_of, network
-from af2jax.finetune.step import TrainState, init
+from af2jax.finetune.state import TrainState, init
 from af2jax.heads import SCOPE
+from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.tree import flatten, unflatten
 
 
@@ -20,22 +21,24 @@ class Prepared(NamedTuple):
     """What a training begins with."""
 
     state: TrainState
+    model: AlphaFold  # as loaded
     params: dict  # of the network, as loaded
     labels: dict
     rate: optax.Schedule
 
 
-def prepare(training: Training, held: str = "") -> Prepared:
+def prepare(training: Training, held: str = "", earlier: Prepared | None = None) -> Prepared:
     """Loads the weights, says what trains, and makes adapters, heads and optimizer.
 
     Args:
         held: the path of a leaf that is frozen whatever the rules say, or "".
+        earlier: what was prepared of the same training, whose weights are not loaded again.
 
     Raises:
         InputError, WeightsError: a field does not fit the network or the weights.
     """
     training = with_heads(training)
-    model, params = network(training)
+    model, params = (earlier.model, earlier.params) if earlier else network(training)
     own = {name: tree for name, tree in params.items() if name != SCOPE}
     labels = label(own, rules(training))
     if held:
@@ -68,7 +71,7 @@ def prepare(training: Training, held: str = "") -> Prepared:
         norms=True,
     )
     schedule = optimizer.schedule(training.learning_rate, updates, warmup)
-    return Prepared(state, params, labels, lambda step: schedule(step // training.accumulate))
+    return Prepared(state, model, params, labels, lambda step: schedule(step // training.accumulate))
 
 
 def with_heads(training: Training) -> Training:

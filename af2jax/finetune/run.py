@@ -24,7 +24,7 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.files import write
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
-from af2jax.finetune.step import LORA, TrainState, assembled
+from af2jax.finetune.state import LORA, TrainState, assembled
 from af2jax.finetune.watch import Validation
 from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
 from af2jax.model.alphafold import AlphaFold
@@ -114,6 +114,12 @@ def describe(
         return
     write(out / "items.tsv", report)
     write(out / RUN, _text(facts))
+
+
+def prolonged(out: Path, step: int) -> bool:
+    """Whether a run was given more steps when it had done `step`."""
+    changes = [entry for entry in _facts(out).get("changes", []) if entry["step"] == step]
+    return any(new > old for old, new in (entry["steps"] for entry in changes if "steps" in entry))
 
 
 def save(out: Path, training: Training, state: TrainState, watch: dict, found: Validation | None) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.finetune.step import TrainState, eval_step
+from af2jax.finetune.state import TrainState
+from af2jax.finetune.step import eval_step
 from af2jax.finetune.task_loss import present
 from af2jax.heads import Head
 from af2jax.heads.calibration import Calibration, calibrate

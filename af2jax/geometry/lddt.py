@@ -14,7 +14,7 @@ def distances(points: Float[Array, "N_pt 3"]) -> Float[Array, "N_pt N_pt"]:
 
 def between(a: Float[Array, "N_a 3"], b: Float[Array, "N_b 3"]) -> Float[Array, "N_a N_b"]:
     """The distances of the points of `a` to those of `b`, in angstrom; 1e-5 where they coincide, with gradient 0."""
-    return jnp.sqrt(1e-10 + jnp.sum((a[:, None] - b[None]) ** 2, axis=-1))
+    return jnp.sqrt(1e-10 + sum((a[:, None, i] - b[None, :, i]) ** 2 for i in range(3)))  # several at once
 
 
 def conserved(

@@ -1,6 +1,6 @@
 """New heads on what the network knows: what they are, how they are described in a file, and what they answer."""
 
-from af2jax.heads.answer import Answer, combine, read
+from af2jax.heads.answer import Answer, agree, combine, read, together
 from af2jax.heads.calibration import Calibration, calibrate
 from af2jax.heads.description import Description, check, describe
 from af2jax.heads.head import BREAK, SCOPE, TAKEN, Head, TaskHead, apply, init, interface, label, starts
@@ -17,6 +17,7 @@ __all__ = [
     "Nearness",
     "TaskHead",
     "TrainedOn",
+    "agree",
     "apply",
     "calibrate",
     "check",
@@ -27,4 +28,5 @@ __all__ = [
     "label",
     "read",
     "starts",
+    "together",
 ]

@@ -31,6 +31,7 @@ class Answer:
         spread: the standard deviation of `values` over several answers (`combine`), or None.
         calibration: that the probabilities were made with; None: without, or numbers.
         near: the query beside the sequences that taught the head; None where these are not known.
+        count: answers of which this is the mean; then `calibration` and `near` are those of the least trustworthy one.
     """
 
     head: str
@@ -41,6 +42,7 @@ class Answer:
     spread: np.ndarray | None = None
     calibration: Calibration | None = None
     near: Nearness | None = None
+    count: int = 1
 
     @property
     def calibrated(self) -> bool:
@@ -51,8 +53,10 @@ class Answer:
     def support(self) -> str:
         """Why the answer may be believed, or not: a sentence on calibration, and one on what taught the head."""
         near = str(self.near) if self.near else "the sequences that taught the head are not known"
-        how = f"{self.calibration or 'probabilities are not calibrated: no validation'}. " if self.classes else ""
-        return f"{how[:1].upper()}{how[1:]}{near[:1].upper()}{near[1:]}."
+        parts = [f"{self.calibration or 'probabilities are not calibrated: no validation'}"] if self.classes else []
+        if self.count > 1:
+            parts.insert(0, f"mean of {self.count} answers; what follows is of the least trustworthy one")
+        return " ".join(f"{part[:1].upper()}{part[1:]}." for part in [*parts, near])
 
     @property
     def best(self) -> np.ndarray:
@@ -145,8 +149,42 @@ def read(heads: Mapping[str, Head], raw: Mapping[str, Array | np.ndarray], featu
     return found
 
 
+def together(several: Sequence[Mapping[str, Answer]]) -> dict[str, Answer]:
+    """What each head answers of one query over several seeds or runs: `combine` of those that have it.
+
+    Raises:
+        InputError: heads of one name are different ones.
+    """
+    by_head: dict[str, list[Answer]] = {}
+    for answers in several:
+        for name, answer in answers.items():
+            by_head.setdefault(name, []).append(answer)
+    return {name: combine(found) for name, found in by_head.items()}
+
+
+def agree(sources: Mapping[str, Mapping[str, Head]]) -> None:
+    """Passes if heads of one name, by the runs that have them, answer the same question.
+
+    Raises:
+        InputError: they do not; the message names two runs and the difference.
+    """
+    first: dict[str, tuple[str, Head]] = {}
+    for source, heads in sources.items():
+        for name, head in heads.items():
+            other, known = first.setdefault(name, (source, head))
+            for what in ("kind", "labels", "outputs", "unit"):
+                if (a := getattr(known, what)) != (b := getattr(head, what)):
+                    what = {"labels": "classes"}.get(what, what)
+                    raise InputError(
+                        f'head "{name}" is not the same in {other} and {source} ({what}: {a!r} and {b!r}); give runs '
+                        "whose heads answer one question"
+                    )
+
+
 def combine(answers: Sequence[Answer]) -> Answer:
     """The mean of several answers of one head of one query, such as by several seeds or runs, with their spread.
+
+    Of calibrations and nearness the worst is kept: a mean is not called better founded than any of its parts.
 
     Raises:
         InputError: there is none, or they are not of one head and query.
@@ -164,7 +202,17 @@ def combine(answers: Sequence[Answer]) -> Answer:
     if len(answers) == 1:
         return first
     values = np.stack([answer.values for answer in answers])
-    return dataclasses.replace(first, values=values.mean(0), spread=values.std(0, ddof=1))
+    calibration = min((answer.calibration for answer in answers), key=_trust)
+    nears = [answer.near for answer in answers]
+    near = None if None in nears else min(nears, key=lambda near: (near.length_in_range, near.identity))
+    about = {"calibration": calibration, "near": near, "count": len(answers)}
+    return dataclasses.replace(first, values=values.mean(0), spread=values.std(0, ddof=1), **about)
+
+
+def _trust(calibration: Calibration | None) -> tuple[int, float]:
+    if calibration is None:
+        return 0, 0.0
+    return (1 if calibration.refused else 2), -calibration.error[1]
 
 
 def _joined(values: np.ndarray) -> str:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from af2jax.config import Config
+from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
 from af2jax.heads.calibration import Calibration
@@ -110,6 +111,16 @@ class Head:
     def labels(self) -> tuple[str, ...]:
         """The names of the classes, "0", "1" and so on where none are given; () of a regression."""
         return tuple(self.names) or tuple(map(str, range(self.classes)))
+
+    @property
+    def judged(self) -> bool:
+        """Whether `af2jax evaluate` and `compare` judge it; heads of pairs and of several numbers they do not."""
+        return self.kind != "pair" and self.outputs < 2
+
+    @property
+    def column(self) -> Label:
+        """How the cells of a table are read that have its labels."""
+        return Label(self.kind == "residue", self.classes, tuple(self.names), self.kind == "pair", self.outputs or 1)
 
     @property
     def temperature(self) -> float:

@@ -1,8 +1,17 @@
-"""What heads answer of many queries as one table: a row for each query and head, and why it may be believed."""
+"""What heads answer of many queries as one table: a row for each query and head, and why it may be believed.
 
-from collections.abc import Mapping
+`answers.csv` has these; `answers_residues.csv` has every residue, where no other table of a query has them.
+"""
 
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from af2jax.files import write
 from af2jax.heads.answer import Answer
+
+TABLE, RESIDUES = "answers.csv", "answers_residues.csv"
 
 COLUMNS = (
     "query",
@@ -22,6 +31,7 @@ COLUMNS = (
     "length",
     "length_in_range",
 )
+RESIDUE_COLUMNS = ("query", "head", "residue", "letter", "output", "class", "probability", "value", "spread")
 
 
 def rows(query: str, answers: Mapping[str, Answer], tables: Mapping[str, str] | None = None) -> list[dict]:
@@ -60,3 +70,41 @@ def _rows(query: str, answer: Answer, table: str) -> list[dict]:
         | ({"summary": f"mean {places}"} if many else {})
         for i, (value, spread) in enumerate(zip(values, spreads, strict=True), 1)
     ]
+
+
+def in_one_table(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """The file of each head of residues where `residues` are written: `answers_residues.csv`."""
+    return {name: RESIDUES for name, answer in answers.items() if answer.kind == "residue"}
+
+
+def residues(query: str, sequence: str, answers: Mapping[str, Answer]) -> Iterator[list]:
+    """The rows of `answers_residues.csv` of one query, residues counted from 1 along all chains of `sequence`."""
+    for name, answer in answers.items():
+        if answer.kind != "residue":
+            continue
+        short = lambda values: [[float(f"{x:.6g}") for x in row] for row in values.tolist()]
+        values, several, best = short(answer.values), answer.values.shape[-1] > 1, answer.values.argmax(-1).tolist()
+        spreads = [[""] * len(row) for row in values] if answer.spread is None else short(answer.spread)
+        for i, (letter, row, spread) in enumerate(zip(sequence, values, spreads, strict=True)):
+            place = [query, name, i + 1, letter]
+            if answer.classes:
+                yield [*place, "", answer.classes[best[i]], row[best[i]], "", spread[best[i]]]
+                continue
+            for j, value in enumerate(row):
+                yield [*place, j + 1 if several else "", "", "", value, spread[j]]
+
+
+def save(out: Path, rows: Iterable[Mapping], residues: Iterable[list]) -> list[Path]:
+    """Writes `answers.csv` of what `rows` made, and `answers_residues.csv` of `residues`; a table without rows is not
+    written."""
+    tables = {TABLE: (COLUMNS, [[row.get(name, "") for name in COLUMNS] for row in rows])}
+    tables[RESIDUES] = (RESIDUE_COLUMNS, list(residues))
+    return [write(out / name, _csv(header, found)) for name, (header, found) in tables.items() if found]
+
+
+def _csv(header, rows) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows([f"{x:.6g}" if isinstance(x, float) else x for x in row] for row in rows)
+    return text.getvalue()

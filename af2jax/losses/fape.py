@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from af2jax.geometry.rigid import Rigid
 from af2jax.losses.symmetry import known, other_name_is_better, rename
 from af2jax.nn.layers import masked_mean
+from af2jax.protein.truth import GROUPS
 from af2jax.schema import Outputs, Targets
 from af2jax.typing import Array, Bool, Float
 
@@ -24,8 +25,12 @@ def fape(
     Errors stop at `clamp` and are divided by `scale`, both in angstrom. `frames` are [N_fr]. A perfect prediction has
     0.001, from the 1e-4 under the root, which keeps its gradient finite.
     """
-    seen = lambda frames, points: frames[:, None].inverse_apply(points[None])  # [N_fr N_pt 3]
-    error = jnp.sum((seen(frames, points) - seen(true_frames, true_points)) ** 2, axis=-1)
+
+    def seen(frames, points):  # x, y and z apart, each [N_fr N_pt]: a CPU then computes several pairs at once
+        moved = [points[None, :, i] - frames.trans[:, None, i] for i in range(3)]
+        return [sum(frames.rot[:, None, i, axis] * moved[i] for i in range(3)) for axis in range(3)]
+
+    error = sum((a - b) ** 2 for a, b in zip(seen(frames, points), seen(true_frames, true_points), strict=True))
     return masked_mean(jnp.minimum(jnp.sqrt(error + 1e-4), clamp), mask, (0, 1), eps=1e-4) / scale
 
 
@@ -67,11 +72,6 @@ def side_chains(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
     predicted, true = outputs.structure, known(targets)
     true = rename(true, other_name_is_better(predicted.atom14, true))
     flat = lambda x: x.reshape(-1, *x.shape[2:])
-    mask = flat(true.group_mask)[:, None] & flat(true.atom14_mask)[None]
-    return fape(
-        jax.tree.map(flat, predicted.groups),
-        flat(predicted.atom14),
-        jax.tree.map(flat, true.groups),
-        flat(true.atom14),
-        mask,
-    )
+    frames = lambda groups: jax.tree.map(flat, groups[:, GROUPS])
+    mask = flat(true.group_mask[:, GROUPS])[:, None] & flat(true.atom14_mask)[None]
+    return fape(frames(predicted.groups), flat(predicted.atom14), frames(true.groups), flat(true.atom14), mask)

@@ -31,6 +31,7 @@ import numpy as np
 from af2jax.constants.atoms import CA, C, N, O
 from af2jax.errors import InputError
 from af2jax.geometry.superpose import superpose
+from af2jax.metrics.chain_assignment import assign
 from af2jax.protein.files import Protein, chain_name
 from af2jax.typing import Bool, Float, Int
 
@@ -39,8 +40,6 @@ HALF_IRMS, HALF_LRMS = 1.5, 8.5  # angstrom at which an RMS gets half of its sha
 BACKBONE = (N, CA, C, O)
 CLASSES = (("high", 0.80), ("medium", 0.49), ("acceptable", 0.23), ("incorrect", 0.0))
 MATCH, OPEN, EXTEND = 10, 8, 1  # of the alignment, in halves of the published program's 5, 4 and 0.5
-VISITS = 200_000  # steps, each a chain for a chain, after which the search takes the best assignment found
-TIE = 1e-9  # sums nearer than this are equal
 BLOCK = 2**21  # distances held at a time, more or less
 
 Pairing = Mapping[tuple[int, int], np.ndarray]
@@ -196,7 +195,7 @@ def dockq(
 
     if chains is None:
         allowed = {b: [a for a in model.rows if (a, b) in pairs] for b in true.rows}
-        chains, exact = _assign(allowed, list(native), lambda *key: score(*key).dockq)
+        chains, exact = assign(allowed, list(native), lambda *key: score(*key).dockq)
     else:
         _check(chains, pairs)
         chains, exact = {b: chains[b] for b in true.rows if b in chains}, True
@@ -327,74 +326,3 @@ def _align(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             j = int(np.flatnonzero(ends(best[i, :j], j) == best[i, j])[-1])
     x, y = np.array(pairs[::-1], int).reshape(-1, 2).T
     return x, y
-
-
-def _assign(allowed: dict[int, list[int]], interfaces: list[tuple[int, int]], score) -> tuple[dict[int, int], bool]:
-    """The chain of the model for each of the known structure with the highest sum, and whether it is proven.
-
-    Depth first, the most promising chain first; a branch is left where even the best scores of all that is open do not
-    reach the best sum found. A chain stays without one only where the model has too few.
-    """
-    ways = {
-        (i, j): {(a, b): score((i, j), (a, b)) for a in allowed[i] for b in allowed[j] if a != b} for i, j in interfaces
-    }
-    most = {pair: max(table.values(), default=0.0) for pair, table in ways.items()}
-    total = lambda chosen, pairs: sum(ways[i, j].get((chosen[i], chosen[j]), 0.0) for i, j in pairs)
-    order = _order(allowed, interfaces)
-    place = {chain: n for n, chain in enumerate(order)}
-    closed = [[pair for pair in interfaces if max(place[i] for i in pair) == n] for n in range(len(order))]
-    peers = {chain: [i for i in order if {*allowed[i]} & {*allowed[chain]}] for chain in order}
-    alike = {chain: all({*allowed[i]} == {*allowed[chain]} for i in peers[chain]) for chain in order}
-    short = {chain: len(peers[chain]) - len(allowed[chain]) if alike[chain] else len(order) for chain in order}
-    bonus = {chain: 0.0 if alike[chain] else TIE for chain in order}  # of two equal sums, that of more chains
-    ends = [bonus[chain] + sum(most[pair] for pair in closed[n]) for n, chain in enumerate(order)]
-    left = [sum(ends[n:]) for n in range(len(order) + 1)]
-    best, highest, visits = {}, -1.0, 0
-
-    def visit(chosen: dict[int, int | None], sofar: float) -> None:
-        nonlocal best, highest, visits
-        if len(chosen) == len(order):
-            best, highest = chosen, sofar
-            return
-        depth, taken = len(chosen), {*chosen.values()}
-        chain = order[depth]
-        steps = [chosen | {chain: a} for a in allowed[chain] if a not in taken]
-        steps = sorted(((total(step, closed[depth]) + bonus[chain], step) for step in steps), key=lambda x: -x[0])
-        if sum(i in chosen and chosen[i] is None for i in peers[chain]) < short[chain] or not allowed[chain]:
-            steps.append((0.0, chosen | {chain: None}))
-        for gain, step in steps:
-            visits += 1
-            if sofar + gain + left[depth + 1] > highest + TIE / 10 and (visits <= VISITS or not best):
-                visit(step, sofar + gain)
-
-    visit({}, 0.0)
-    if visits > VISITS:
-        best = _exchange(best, allowed, lambda chosen: total(chosen, interfaces))
-    return {chain: best[chain] for chain in allowed if best[chain] is not None}, visits <= VISITS
-
-
-def _order(allowed: dict[int, list[int]], interfaces: list[tuple[int, int]]) -> list[int]:
-    """Chains so that each has as many interfaces as may be with those before it; of equal ones the least free first."""
-    order: list[int] = []
-    beside = {chain: {i for pair in interfaces if chain in pair for i in pair} - {chain} for chain in allowed}
-    while len(order) < len(allowed):
-        rest = [chain for chain in allowed if chain not in order]
-        order.append(max(rest, key=lambda i: (len(beside[i] & {*order}), -len(allowed[i]), len(beside[i]))))
-    return order
-
-
-def _exchange(chosen: dict[int, int | None], allowed: dict[int, list[int]], total) -> dict[int, int | None]:
-    """`chosen` after all exchanges of two chains, or of one for a free one, that make the sum higher."""
-    highest, improved = total(chosen), True
-    while improved:
-        improved = False
-        free = {a for other in allowed.values() for a in other} - {*chosen.values()}
-        steps = [{i: a} for i in chosen for a in allowed[i] if a in free]
-        for i, j in combinations(chosen, 2):
-            if chosen[j] in [None, *allowed[i]] and chosen[i] in [None, *allowed[j]]:
-                steps.append({i: chosen[j], j: chosen[i]})
-        for step in steps:
-            if (found := total(chosen | step)) > highest + TIE:
-                chosen, highest, improved = chosen | step, found, True
-                break
-    return chosen

@@ -15,7 +15,7 @@ Values = Sequence[float] | np.ndarray
 RESAMPLES = 10_000
 BLOCK = 2**22  # numbers drawn at a time
 LEVEL = 0.95  # of intervals
-ALPHA, POWER = 0.05, 0.8  # of tests
+ALPHA, POWER = 0.02, 0.8  # of tests; at 0.05 skewed differences of mean 0 are called real too often
 NARROW = 5  # families, below which a bootstrap interval is too narrow, whatever its level
 EXACT = 100  # differing pairs up to which the p-value is counted and not approximated
 EQUAL = 1e-9  # differences below this share of the largest value are rounding
@@ -243,7 +243,10 @@ def _sums(ranks: Sequence[int] | np.ndarray) -> np.ndarray:
     """The probability of each sum, 0 and more, of those of `ranks` whose coin shows heads."""
     ways = np.ones(1)
     for rank in ranks:
-        ways = (np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))) / 2
+        more = np.zeros(len(ways) + rank)
+        more[: len(ways)] = ways / 2
+        more[rank:] += ways / 2
+        ways = more
     return ways
 
 
@@ -279,14 +282,14 @@ def rank_biserial(difference: np.ndarray) -> float:
 
 
 def fewest(tests: int = 1) -> int:
-    """Families with which the least p-value of Wilcoxon's test, 2 / 2^n, is below 0.05 after Holm's correction."""
+    """Families with which the least p-value of Wilcoxon's test, 2 / 2^n, is below 0.02 after Holm's correction."""
     return int(np.floor(np.log2(2 * tests / ALPHA))) + 1
 
 
 def needed(effect: float, tests: int = 1) -> float:
     """Families with which Wilcoxon's test finds Cohen's `effect` with a power of 80 %; infinite without an effect.
 
-    For normal differences, two-sided, at 0.05 / `tests`, the strictest level that Holm's correction asks for. At
+    For normal differences, two-sided, at 0.02 / `tests`, the strictest level that Holm's correction asks for. At
     least `fewest(tests)`.
     """
     if np.isnan(effect):
@@ -303,12 +306,13 @@ def needed(effect: float, tests: int = 1) -> float:
 
 
 def power(num: int, effect: float, tests: int = 1) -> float:
-    """The power of Wilcoxon's test over `num` normal differences of Cohen's `effect`, at a level of 0.05 / `tests`.
+    """The power of Wilcoxon's test over `num` normal differences of Cohen's `effect`, at a level of 0.02 / `tests`.
 
     By the mean and variance of the signed-rank sum (Lehmann, Nonparametrics, 1975, section 4.2), taken as normal, and
-    at least the probability that all signs agree; the critical sum is exact for up to 100 differences.
+    at least the probability that all signs agree; the critical sum is exact for up to 100 differences. Within 0.05 at
+    a power of 0.8, for which it is made; of few differences that seldom suffice it is too low, by up to 0.1.
     """
-    from scipy import stats
+    from scipy import special
 
     effect, level = abs(effect), ALPHA / tests / 2
     if num <= EXACT:
@@ -317,14 +321,14 @@ def power(num: int, effect: float, tests: int = 1) -> float:
             return 0.0
     else:
         spread = np.sqrt(num * (num + 1) * (2 * num + 1) / 24)
-        edge = num * (num + 1) / 4 + stats.norm.ppf(level) * spread - 0.5
-    one, two = stats.norm.cdf(effect), stats.norm.cdf(effect * np.sqrt(2))
-    three = stats.multivariate_normal.cdf(effect * np.sqrt([2, 2]), cov=[[1, 0.5], [0.5, 1]])
+        edge = num * (num + 1) / 4 + special.ndtri(level) * spread - 0.5
+    one, two = special.ndtr(effect), special.ndtr(effect * np.sqrt(2))
+    three = two - 2 * special.owens_t(effect * np.sqrt(2), 1 / np.sqrt(3))  # two normals correlated by 0.5, both
     pairs = num * (num - 1)
     mean = num * (1 - one) + pairs / 2 * (1 - two)  # of the sum of ranks against the effect
     variance = num * one * (1 - one) + pairs / 2 * (2 * (one - two) ** 2 + 3 * two * (1 - two))
     variance += pairs * (num - 2) * (three - two**2)
-    found = stats.norm.cdf((edge + 0.5 - mean) / np.sqrt(max(variance, 1e-12)))
+    found = special.ndtr((edge + 0.5 - mean) / np.sqrt(max(variance, 1e-12)))
     return float(max(found, one**num))  # where all signs agree it is significant
 
 

@@ -34,6 +34,7 @@ _BASE[:, 3] = [CA, C, O]
 _BASE[:, 4:] = CHI_ATOMS[:, :, 1:]
 _HAS_GROUP = np.pad(CHI_MASK, [(0, 0), (4, 0)])  # groups 1 and 2 hold no heavy atom, so that nothing is known of them
 _HAS_GROUP[:, [0, 3]] = True
+GROUPS = np.flatnonzero(_HAS_GROUP.any(axis=0)).astype(np.int32)  # those of which a structure can tell
 _BASE[:, 0] = [C, CA, N]
 _TURNS = np.pad(CHI_PI_PERIODIC, [(0, 0), (4, 0)])  # the group that the other naming turns by half a turn
 _AMBIGUOUS = np.arange(14) != ATOM14_SWAP  # [21 14]

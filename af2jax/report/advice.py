@@ -26,7 +26,7 @@ HEAVIEST = 10.0  # weight of a class, at most
 
 
 def prepared(seen: Sequence[Seen], columns: Sequence[Column], groups: np.ndarray, out: Path) -> str:
-    """The data set as a table in the folder `out`: sentinels emptied, a split for each item, weights of 1 / relatives.
+    """The data set as a table in the folder `out`: sentinels emptied, a split for each item, weights of 1 / homologues.
 
     Items that cannot be read are left out. The mean weight is 1.
     """
@@ -99,10 +99,10 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray, 
         *(f"# {_key(target.name)} is left out: {_why(target)}." for target in others),
         *(f"# {_key(target.name)}: {_alone(target)}" for target in heads if explains(target)[0]),
         *_nothing(seen, heads),
-        *["# All items are relatives: what is learnt holds for this family alone."] * (len(clusters) == 1 < len(seen)),
+        *["# All items are homologues: what is learnt holds for this family alone."] * (len(clusters) == 1 < len(seen)),
         "",
         _say("data", PREPARED, _changes(seen, split, targets)),
-        _say("params", "", "set this: the folder of DeepMind's parameters; empty means random weights"),
+        _say("params", "", "set this: the folder of DeepMind's parameters, or mini with preset mini; empty: random"),
         _say(
             "preset",
             "model_1_ptm" if templates else "model_3_ptm",
@@ -119,7 +119,7 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray, 
             "steps", steps, f"{PASSES} passes over the training items, {LEAST} to {LONGEST}; patience ends it earlier"
         ),
         _say("warmup", min(100, steps // 10), "a tenth of the steps, 100 at most"),
-        _say("learning_rate", 1e-3 if recipe == "heads" else 1e-4, f"usual for the recipe {recipe}"),
+        _say("learning_rate", 1e-3 if recipe == "new_heads" else 1e-4, f"usual for the recipe {recipe}"),
         _say("validate_every", check, "20 times"),
         _say("save_every", check, "as often"),
         _say("patience", 5, "validations without a better one: small sets are learnt by heart soon"),
@@ -128,7 +128,7 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray, 
         rows = 1 << max(int(np.median(depth)) - 1, 1).bit_length()
         if rows < 512:
             lines.append(_say("clusters", rows, f"the median alignment has {np.median(depth):.0f} sequences"))
-    if heads and recipe == "heads":
+    if recipe == "new_heads":
         lines += [
             _say("dropout", False, "the trunk is frozen, and the cache needs it"),
             _say("num_recycle", 1, "one recycle; more cost time and help heads little"),
@@ -176,14 +176,14 @@ def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[Targe
     new, moved = (sum(bool(old) is known and old != part for old, part in pairs) for known in (False, True))
     return (
         f"{emptied} cells of targets emptied, {new} items given a split and {moved} another than theirs, weights of "
-        "1 / relatives"
+        "1 / homologues"
     )
 
 
 def _recipe(independent: int, heads: bool) -> tuple[str, str]:
     if heads and independent < FEW:
         return (
-            "heads",
+            "new_heads",
             f"{independent} clusters to learn from; below {FEW} more than a head would learn them by heart",
         )
     if independent < MANY:
@@ -229,6 +229,7 @@ def _head(target: Target, split: Sequence[str], peptides: bool) -> list[str]:
         _say("outputs", 1, "one number"),
         _say("mean", float(f"{values.mean():.6g}"), "of the training labels, so that step 0 says the mean"),
         _say("std", float(f"{values.std() or 1.0:.6g}"), "of the training labels, the unit of the loss"),
+        '# unit = "..." # of the labels, to be shown beside every answer',
     ]
     return lines
 

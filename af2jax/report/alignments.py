@@ -6,8 +6,8 @@ import numpy as np
 
 from af2jax.audit.findings import Finding
 from af2jax.audit.look import BINS, ENOUGH, SAMPLE, Seen
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
-from af2jax.report.page import Caption, Page
 
 
 def findings(seen: Sequence[Seen]) -> list[Finding]:

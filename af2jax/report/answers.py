@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from af2jax.html.page import Caption, Page
 from af2jax.metrics import classification
 from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
 from af2jax.plots import assess, panels
 from af2jax.report.evaluation import Evaluation, metric
-from af2jax.report.page import Caption, Page
 from af2jax.report.verdict import OPEN, Verdict, beats
 
 CURVES = 6  # classes with a curve of their own

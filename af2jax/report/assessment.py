@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import bootstrap, fewest
 from af2jax.plots import assess
 from af2jax.report import answers, structures
 from af2jax.report.evaluation import Evaluation, metric, primary, save
-from af2jax.report.page import Caption, Page
 from af2jax.report.strata import strata
 from af2jax.report.verdict import Verdict, transfers
 
@@ -62,7 +62,7 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
             "variants of this family and for no other protein. If the run learned from this family, look that it "
             "learned from none of these very sequences.",
         )
-    elif seen := [target.id for target in evaluation.targets if target.relative]:
+    elif seen := [target.id for target in evaluation.targets if target.homologue]:
         page.warning(
             "serious",
             f"{len(seen)} of {len(evaluation.targets)} targets have homologues in what the run learned from",
@@ -72,6 +72,9 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
     if lost := evaluation.data["without"]:
         text = "The heads that learn them are not evaluated."
         page.warning("caution", f"The data have no column {', '.join(lost)}", text)
+    if skipped := evaluation.data.get("skipped"):
+        text = "Heads of pairs and of several numbers are not judged here: read validation.jsonl of the run."
+        page.warning("caution", f"Not judged: {', '.join(skipped)}", text)
     families = len(np.unique(evaluation.families))
     if families < (least := fewest()):
         text = (

@@ -10,9 +10,9 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import Seen
 from af2jax.constants.residues import RESTYPES, UNKNOWN, encode
 from af2jax.data.parse import printable
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 from af2jax.report import reference
-from af2jax.report.page import Caption, Page
 
 POOR = 3.5  # angstrom, above which positions of atoms are uncertain (AlphaFold's losses stop at 3.0)
 CROPS = (32, 64, 96, 128, 192, 256, 384)  # residues
@@ -46,12 +46,12 @@ def chance(residues: int) -> float:
 
 
 def foreign(apart: Sequence[Seen]) -> bool:
-    """Whether the composition of proteins without relatives is another than Swiss-Prot's, by more than chance."""
+    """Whether the composition of proteins without homologues is another than Swiss-Prot's, by more than chance."""
     return distance(composition(apart)[0]) > FAR + chance(sum(one.length for one in apart))
 
 
 def findings(seen: Sequence[Seen], apart: Sequence[Seen]) -> list[Finding]:
-    """What is wrong with chains; each of `seen` has a sequence, and `apart` is one for each cluster of relatives."""
+    """What is wrong with chains; each of `seen` has a sequence, and `apart` is one for each cluster of homologues."""
     return [*_quality(seen), *_dates(seen), *_domain(seen, apart)]
 
 
@@ -194,7 +194,7 @@ def _domain(seen: Sequence[Seen], apart: Sequence[Seen]) -> list[Finding]:
 
 
 def write(page: Page, seen: Sequence[Seen], apart: Sequence[Seen]) -> None:
-    """Tables and plots of chains; `apart` is one for each cluster of relatives."""
+    """Tables and plots of chains; `apart` is one for each cluster of homologues."""
     page.section("Chains")
     _table(page, seen)
     _lengths(page, seen)
@@ -256,7 +256,7 @@ def _composition(page: Page, apart: Sequence[Seen]) -> None:
     verdict = "another domain: evaluate before you trust any score" if foreign(apart) else usual
     caption = Caption(
         "How often each amino acid occurs.",
-        f"Shares of {total:,} residues, one protein of each cluster of relatives, beside "
+        f"Shares of {total:,} residues, one protein of each cluster of homologues, beside "
         f"{reference.COMPOSITION_SOURCE}.",
         f"{away:.1%} of the residues would have to change to match, most of all {RESTYPES[most]} "
         f"({100 * shares[most]:.1f} % here, {100 * reference.COMPOSITION[most]:.1f} % there): {verdict}.",

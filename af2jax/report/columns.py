@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from af2jax.audit.columns import Column
 from af2jax.audit.look import Seen
 from af2jax.data.dataset import COLUMNS
-from af2jax.report.page import Page
+from af2jax.html.page import Page
 
 
 def write(page: Page, columns: Sequence[Column], targets: Sequence[Column], seen: Sequence[Seen]) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.html.page import Caption, Page
+from af2jax.metrics.statistics import ALPHA
 from af2jax.plots import assess, panels
 from af2jax.report import history
 from af2jax.report.differences import Comparison, Mean, Pair, has, study
 from af2jax.report.entries import Entry
 from af2jax.report.evaluation import metric, primary
-from af2jax.report.page import Caption, Page
 from af2jax.report.verdict import Verdict
 
 HEADINGS = (
@@ -23,9 +24,11 @@ HOW = (
     "Intervals: 10,000 bootstraps in which families are drawn together, as wide as Student's t would be; over fewer "
     "than five families they are too narrow all the same. p, two-sided, over the means of families: Wilcoxon's "
     "signed-rank test, exact, and Hall's t of the mean, corrected for skewness; the larger, corrected by Holm over the "
-    "rows of this table, counts. Better or worse is said where it is below 0.05 and the interval excludes 0. Needed: "
-    "independent families at which an effect of this size is found with a power of 80 % at this correction. Of the "
-    "baselines the best on these targets is taken, which favours it."
+    f"rows of this table, counts. Better or worse is said where it is below {ALPHA:g} and the interval excludes 0. "
+    "That assumes differences of families that are not more skewed than an exponential: where few large losses and "
+    "many small gains make a mean of 0, more than 5 % of comparisons are else called better. Needed: independent "
+    "families at which an effect of this size is found with a power of 80 % at this correction. Of the baselines the "
+    "best on these targets is taken, which favours it."
 )
 
 
@@ -120,7 +123,7 @@ def _warnings(page: Page, found: Comparison) -> None:
         text = "They are counted one by one: what is found holds for variants of this family and for no other protein."
         page.warning("caution", f"All {len(first.targets)} targets are of one family", text)
     for entry in found.entries:
-        if seen := [target.id for target in entry.evaluation.targets if target.relative]:
+        if seen := [target.id for target in entry.evaluation.targets if target.homologue]:
             text = "What is measured on them says little about new proteins, and favours this entry."
             page.warning("serious", f"{entry.name} learned from homologues of {len(seen)} targets", text, seen)
     if len(found.groups) > 1:

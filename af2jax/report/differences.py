@@ -157,7 +157,7 @@ def grouped(targets: Sequence[Sequence[Target]]) -> dict[str, np.ndarray]:
 
     def group(same: Sequence[Target]) -> str:
         splits = {target.split for target in same} - {""}
-        if "train" in splits or (not splits and any(target.relative for target in same)):
+        if "train" in splits or (not splits and any(target.homologue for target in same)):
             return LEARNED
         return HELD_OUT if splits else GENERAL
 

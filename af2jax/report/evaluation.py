@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from af2jax.compilation import make_room
@@ -24,12 +23,14 @@ from af2jax.data.pipeline import join_alignments
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.heads import Answer, Head
+from af2jax.finetune.run import taught
+from af2jax.heads import Answer, Head, summary
 from af2jax.heads import read as read_answers
+from af2jax.heads.calibration import probabilities
+from af2jax.html.page import plain
 from af2jax.metrics.classification import log_loss
 from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe
-from af2jax.report.page import plain
 from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
 from af2jax.report.subject import Subject, splits_of, trained_on
 from af2jax.schema import Features, Targets
@@ -48,7 +49,7 @@ HEAD_METRICS = {
 class Answers:
     """What a head predicts of a target where the label is known."""
 
-    said: np.ndarray  # float [n classes] probabilities, or [n] numbers
+    said: np.ndarray  # float [n classes] probabilities, calibrated where the head is, or [n] numbers
     label: np.ndarray  # int [n] or float [n]
     place: np.ndarray  # int [n] of the full sequence, from 0; 0 where the whole has one label
 
@@ -60,7 +61,7 @@ class Target:
     id: str
     sequence: str
     family: int  # equal for homologues
-    relative: bool  # whether a homologue was learned from
+    homologue: bool  # whether a homologue was learned from
     numbers: dict[str, float]
     passes: list[list[float]]
     answers: dict[str, Answers]
@@ -179,7 +180,7 @@ def evaluate(
         except InputError as error:
             problems.append((item.id, str(error)))
     left = sorted((item for item in chosen if item.id in sequences), key=lambda item: len(sequences[item.id]))
-    family, relative = _families(subject, sequences)
+    family, homologue = _families(subject, sequences)
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
     unjudged: dict[str, dict[str, Answer]] = {}
@@ -203,7 +204,7 @@ def evaluate(
             item.id,
             sequences[item.id],
             family[item.id],
-            relative[item.id],
+            homologue[item.id],
             numbers,
             scores.passes.tolist(),
             answers,
@@ -214,7 +215,9 @@ def evaluate(
         )
         found.append(target)
         if not np.isfinite(numbers["lddt_ca"]) and not any(len(given.label) for given in answers.values()):
-            unjudged[item.id] = read_answers(subject.heads, seen.heads, features)
+            near = known.nearest(sequences[item.id]) if subject.heads and (known := taught(subject.path)) else None
+            read = read_answers(subject.heads, seen.heads, features)
+            unjudged[item.id] = {name: dataclasses.replace(answer, near=near) for name, answer in read.items()}
         pae += scores.pae
         residues += _rows(item.id, features, scores)
         if np.isfinite(numbers["lddt_ca"]):
@@ -223,7 +226,8 @@ def evaluate(
             if len(worst) > WORST:
                 heapq.heappop(worst)
     progress(len(left), len(left))
-    data = {"path": str(dataset), "split": split, "without": lost}
+    skipped = sorted(name for name, head in subject.heads.items() if not head.judged)
+    data = {"path": str(dataset), "split": split, "without": lost, "skipped": skipped}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
     return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last, unjudged)
@@ -249,12 +253,12 @@ def sequence_of(item: Item) -> str:
 
 
 def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:
-    """What a head says where its label is known and no padding is."""
-    label, rows = np.asarray(targets.labels[name]), np.asarray(targets.seq_mask)
+    """What a head says where its label is known and no padding is: calibrated probabilities, or numbers."""
+    label, rows, said = np.asarray(targets.labels[name]), np.asarray(targets.seq_mask), np.asarray(said)
     label = label[rows] if head.kind == "residue" else label[None]
     said = said[rows] if head.kind == "residue" else said[None]
     place = np.flatnonzero(label >= 0 if head.classes else ~np.isnan(label))
-    said = np.asarray(jax.nn.softmax(said[place], axis=-1)) if head.classes else said[place, 0]
+    said = probabilities(said[place], head.temperature) if head.classes else said[place, 0]
     return Answers(said.astype(np.float64), label[place], place)
 
 
@@ -330,19 +334,14 @@ def save(evaluation: Evaluation, out: Path) -> None:
     write(out / "residues.csv", text.getvalue())
 
 
-def save_answers(evaluation: Evaluation, out: Path) -> Path:
-    """Writes what the heads answer of targets of which nothing is known: a row for each residue, pair or whole."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("id", "head", "residue", "class", "probability", "value", "unit"))
+def save_answers(evaluation: Evaluation, out: Path) -> list[Path]:
+    """Writes what the heads answer of targets of which nothing is known, as `af2jax predict --answers-only` does."""
+    sequences = {target.id: target.sequence.replace("/", "") for target in evaluation.targets}
+    rows, residues = [], []
     for name, answers in evaluation.unjudged.items():
-        for head, answer in answers.items():
-            places = answer.values.ndim - 1
-            for row in answer.cells:
-                place, (best, *numbers) = "-".join(map(str, row[:places])), row[places:]
-                shown = (best, numbers[0], "") if answer.classes else ("", "", ";".join(map(str, row[places:])))
-                table.writerow((name, head, place, *shown, answer.unit))
-    return write(out / "answers.csv", text.getvalue())
+        rows += summary.rows(name, answers, summary.in_one_table(answers))
+        residues += summary.residues(name, sequences[name], answers)
+    return summary.save(out, rows, residues)
 
 
 def load(out: Path) -> Evaluation:

@@ -19,10 +19,12 @@ from af2jax.data.dataset import columns as labels
 from af2jax.data.parse import printable
 from af2jax.errors import InputError, nearest
 from af2jax.files import write
-from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, markup, relations, target
-from af2jax.report.page import Page
+from af2jax.html import markup
+from af2jax.html.page import Page
+from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, relations, target
 from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
 
+UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a target's column
 LEARNT = 3  # targets in the proposed config, where a user names none
 STAGES = 4
 
@@ -36,7 +38,7 @@ class Study:
     Attributes:
         every: all items.
         seen: those that can be used; what follows is of these.
-        related: int [N_seen], equal for relatives.
+        related: int [N_seen], equal for homologues.
         columns: beside those that every table may have.
         targets: the columns to be learnt.
         values: numbers of each item by name (`relations.numbers`).
@@ -65,7 +67,7 @@ def study(
         progress: is told what is done, how much of it, and how much there is.
 
     Raises:
-        InputError: the data set cannot be read, a target is no column, or no item can be used.
+        InputError: the data set cannot be read, a target is no column or is not read here, or no item can be used.
     """
     repeated: dict[str, list[str]] = {}
     items = read_dataset(dataset, repeated)
@@ -83,6 +85,12 @@ def study(
     progress("studying labels", 1, STAGES)
     own = of_labels(seen, related, targets)
     table, learnt = own.columns, own.targets
+    for one in learnt:
+        if unread := UNREAD.get(one.column.kind):
+            raise InputError(
+                f'target "{printable(one.name)}": {unread}, which explore does not read; leave it out and write its '
+                "head into the config by hand (Labels, in docs/data.md)"
+            )
     values = relations.numbers(seen, table, learnt)
     parted = groups.columns_of(table, learnt)
     found = [
@@ -202,7 +210,7 @@ def _summary(page: Page, known: Study) -> None:
         else "By composition and secondary structure it is like the proteins that AlphaFold was trained on."
     )
     page.number("items", len(seen))
-    page.number("relatives", len(set(known.related.tolist())))
+    page.number("homologues", len(set(known.related.tolist())))
 
 
 def _proposal(page: Page, config: str) -> None:

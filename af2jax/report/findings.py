@@ -1,7 +1,7 @@
 """What is wrong with a data set, as a table and a box for each finding."""
 
 from af2jax.audit.findings import CAUTION, Finding
-from af2jax.report.page import Page
+from af2jax.html.page import Page
 
 
 def write(page: Page, findings: list[Finding]) -> None:

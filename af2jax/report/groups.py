@@ -10,8 +10,8 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import Seen
 from af2jax.audit.target import Target
 from af2jax.data.parse import printable
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
-from af2jax.report.page import Caption, Page
 
 MOST, FEW = 20, 5  # groups of a column; items, below which a group cannot be judged
 MAJORITY, MINORITY = 0.8, 0.05  # shares of the items

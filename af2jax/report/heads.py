@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from af2jax.files import file_name
 from af2jax.heads import Answer, summary
+from af2jax.html.page import Page
 from af2jax.plots.answers import along, between
 from af2jax.protein.files import Protein
-from af2jax.report.page import Page
 
 FAR = 0.3  # identity to the nearest training sequence below which a query counts as far from all of them
 COLUMNS = ("head", "output", "class", "probability", "value", "unit", "spread", "summary", "calibrated")

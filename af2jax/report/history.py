@@ -13,10 +13,10 @@ from af2jax.finetune.config import Training
 from af2jax.finetune.prepare import network
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.summary import changes
+from af2jax.html.page import Caption, Page
 from af2jax.plots import assess, panels
 from af2jax.pretrained import checkpoint
 from af2jax.report.entries import Entry
-from af2jax.report.page import Caption, Page
 
 LARGE = 0.1  # of a module's norm: a change that may cost what the network knew
 

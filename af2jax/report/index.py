@@ -11,8 +11,8 @@ import numpy as np
 
 from af2jax.data.parse import printable
 from af2jax.files import whole
-from af2jax.report import markup
-from af2jax.report.page import Page
+from af2jax.html import markup
+from af2jax.html.page import Page
 
 NAME, DONE = "index.html", ".done.txt"
 COLUMNS = {"residues": "residues", "plddt": "mean pLDDT", "ptm": "pTM", "iptm": "ipTM", "notes": "remarks"}

@@ -1,4 +1,4 @@
-"""Relatives: how many proteins a data set really has, and whether splits share any."""
+"""Homologues: how many proteins a data set really has, and whether splits share any."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from af2jax.audit.look import Seen
 from af2jax.data import splits
 from af2jax.data.dataset import SPLITS
 from af2jax.errors import InputError
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
-from af2jax.report.page import Caption, Page
 
 DRAWN = 400  # clusters in the network
 ENOUGH = 10  # clusters in a part that is measured on, at least
-LARGE, REPEATED = 0.3, 0.5  # of the items: in one cluster, and with a relative
+LARGE, REPEATED = 0.3, 0.5  # of the items: in one cluster, and with a homologue
 
 
 def members(groups: np.ndarray) -> list[list[int]]:
@@ -29,7 +29,7 @@ def members(groups: np.ndarray) -> list[list[int]]:
 
 
 def apart(seen: Sequence[Seen], groups: np.ndarray) -> list[Seen]:
-    """The first item of each cluster: proteins without relatives among them."""
+    """The first item of each cluster: proteins without homologues among them."""
     return [seen[i] for i in np.sort(np.unique(groups, return_index=True)[1])]
 
 
@@ -39,11 +39,11 @@ def crossing(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> list[li
 
 
 def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
-    """A split for each item: as given, but training items with relatives held out move to their part, unless that would
-    be half of the training or more.
+    """A split for each item: as given, but training items with homologues held out move to their part, unless that
+    would be half of the training or more.
 
     Where no item has a split, or a scan shares positions between splits, it is that of a scan (`splits.split_scan`);
-    else relatives are kept together (`splits.split`), or if they are of less than three clusters, equal sequences; ""
+    else homologues are kept together (`splits.split`), or if they are of less than three clusters, equal sequences; ""
     where these are too few too.
     """
     given = [one.item.split for one in seen]
@@ -94,19 +94,18 @@ def _leaks(seen: Sequence[Seen], clusters: list[list[int]], moved: bool) -> list
             (same if len(twins[seen[i].sequence]) > 1 else alike).append(text)
     held = sum(one.item.split in ("valid", "test") for one in seen)
     why = "What is measured on them says how well a training remembers, not how well it predicts new proteins."
-    cure = "Let relatives share a split: prepared.csv " + (
-        "moves the training items that have relatives held out to their part."
+    cure = "Let homologues share a split: prepared.csv " + (
+        "moves training items with held-out homologues to their part."
         if moved
         else "leaves the splits as they are, as half of the training or more would move; without a column split "
         "it has a new one."
     )
-    peptides = splits.peptides([one.sequence for one in seen]) is not None
-    limit = "peptides that are equal in 70 % of their places" if peptides else "30 % identity or more"
     if same:
         title = f"{len(same)} of {held} held-out proteins are in another split too, letter for letter"
         found.append(Finding("the same protein in two splits", 95, title, why, cure, tuple(same)))
     if alike and len(clusters) > 1:
-        title = f"{len(alike)} of {held} held-out proteins have relatives in another split ({limit})"
+        limit = splits.meaning([one.sequence for one in seen])
+        title = f"{len(alike)} of {held} held-out proteins have homologues in another split ({limit})"
         found.append(Finding("leak", 90, title, why, cure, tuple(alike)))
     return found
 
@@ -119,7 +118,7 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
             Finding(
                 "one family",
                 25,
-                f"all {number} items are relatives of each other",
+                f"all {number} items are homologues of each other",
                 "As in a scan of mutations: what is learnt holds for this family, and all splits share it.",
                 f"Claim nothing about other proteins; {_family(seen)}.",
                 (name(clusters[0]),),
@@ -130,7 +129,7 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
             Finding(
                 "one family dominates",
                 50,
-                f"{most} of {number} items are relatives of each other",
+                f"{most} of {number} items are homologues of each other",
                 "They count as often in the loss and in the mean, though they are nearly one example.",
                 "Draw them less often: prepared.csv has weights of 1 / size of the cluster; report means by cluster.",
                 tuple(name(rows) for rows in clusters[:5] if len(rows) > 1),
@@ -142,8 +141,8 @@ def _redundancy(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding
             Finding(
                 "redundancy",
                 25,
-                f"{number} items are {len(clusters)} proteins without relatives",
-                f"{repeated} items have relatives: the set is as varied as {effective(clusters):.0f} equal clusters.",
+                f"{number} items are {len(clusters)} proteins without homologues",
+                f"{repeated} items have homologues: the set is as varied as {effective(clusters):.0f} equal clusters.",
                 "Weight by cluster (prepared.csv does), and count clusters where a number of examples is stated.",
                 tuple(name(rows) for rows in clusters[:20] if len(rows) > 1),
             )
@@ -170,14 +169,14 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 "no split",
                 15,
                 f"none of {len(seen)} items says which part it belongs to",
-                "A training would split them itself, relatives together."
+                "A training would split them itself, homologues together."
                 if len(clusters) > 2
-                else "A training refuses to split so few clusters of relatives.",
+                else "A training refuses to split so few clusters of homologues.",
                 "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins."
                 if len(clusters) > 2
                 else f"prepared.csv has one {scan.way(changed)}: keep it, to compare all runs on the same variants."
                 if (changed := scan.positions(seen)) is not None
-                else "prepared.csv has one by sequence, as there are too few clusters: relatives are on both sides.",
+                else "prepared.csv has one by sequence, as there are too few clusters: homologues are on both sides.",
             )
         ]
     if missing := [one for one in seen if not one.item.split]:
@@ -201,7 +200,7 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 Finding(
                     "a small test",
                     45,
-                    f"the split {part} has {number} proteins without relatives ({len(rows)} items)",
+                    f"the split {part} has {number} proteins without homologues ({len(rows)} items)",
                     f"One protein that is exchanged moves a mean over so few by 1/{max(number, 1)} of its change.",
                     f"Hold out more, {ENOUGH} clusters at least, or cross-validate.",
                     tuple(seen[i].item.id for i in rows),
@@ -212,7 +211,7 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
 
 def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
     """The network of clusters, and tables of clusters and splits."""
-    page.section("Relatives and splits")
+    page.section("Homologues and splits")
     clusters = members(groups)
     across = crossing(seen, clusters)
     own = {i: number for number, rows in enumerate(clusters) for i in rows}
@@ -222,7 +221,7 @@ def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
         if inside:
             shared = sum(any(seen[j].item.split not in ("", part) for j in clusters[own[i]]) for i in inside)
             rows.append([part or "none", len(inside), len({own[i] for i in inside}), shared])
-    page.table("splits", ["split", "items", "clusters", "items with relatives in another split"], rows, "Splits")
+    page.table("splits", ["split", "items", "clusters", "items with homologues in another split"], rows, "Splits")
     table = [
         [
             number,
@@ -234,15 +233,15 @@ def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
         if len(members_) > 1
     ]
     if table:
-        page.table("clusters", ["cluster", "items", "splits", "members"], table, "Clusters of relatives")
+        page.table("clusters", ["cluster", "items", "splits", "members"], table, "Clusters of homologues")
     sizes = Counter(len(rows) for rows in clusters)
     page.number("clusters", {"number": len(clusters), "effective": effective(clusters), "crossing": len(across)})
     left = f" The {DRAWN} largest are drawn." if len(clusters) > DRAWN else ""
     caption = Caption(
-        f"Proteins (dots) and their relatives: {len(clusters)} clusters of {len(seen)} items, coloured by split.",
-        "Relatives are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
+        f"Proteins (dots) and their homologues: {len(clusters)} clusters of {len(seen)} items, coloured by split.",
+        "Homologues are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
         f"variants of one protein; black rings lie in several splits.{left}",
-        f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no relative: "
+        f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no homologue: "
         + ("mend the splits before anything is measured." if across else _worth(seen, clusters)),
     )
     drawn = clusters[:DRAWN]

@@ -1,22 +1,16 @@
 """One protein through the network, and everything that a report reads of it, after each pass and each layer."""
 
-import functools
 from dataclasses import dataclass
 
 import jax
 import numpy as np
 
-from af2jax import heads as task_heads
 from af2jax.compilation import Jitted
-from af2jax.errors import InputError
-from af2jax.heads import SCOPE
-from af2jax.inference import network
-from af2jax.metrics import confidence, distogram, interface
-from af2jax.model.alphafold import initial
-from af2jax.model.recycle import cycle
+from af2jax.inference import check_finite, passes
+from af2jax.metrics import interface
 from af2jax.protein import atoms
-from af2jax.report.subject import Subject, network_of
-from af2jax.schema import Features, num_chains
+from af2jax.report.subject import Subject
+from af2jax.schema import Features, StructureOutput
 
 
 @dataclass(frozen=True)
@@ -60,32 +54,12 @@ class Observed:
         return self.layers[-1, -1]
 
 
-@functools.partial(Jitted, static_argnums=(0, 1, 6))
-def _pass(model, heads, params: dict, features: Features, left, prev, several):
-    """One pass and what is read of it; compiled once for each shape. `heads`: pairs (name, Head); `several`: chains."""
-    out = cycle(model, network_of(params), features, left, prev)
-    aatype, structure = features.aatype, out.structure
+@Jitted
+def _layers(aatype, structure: StructureOutput):
+    """float [N_layer N_res 37 3], the atoms by each layer of the structure module; the last are the prediction's."""
     build = lambda frames, torsions: atoms.atom14(aatype, atoms.groups(aatype, frames, torsions))
     layers = jax.vmap(lambda f, t: atoms.atom14_to_atom37(build(f, t), aatype))(structure.frames, structure.torsions)
-    said = {
-        "layers": layers.at[-1].set(structure.atom37),
-        "atom_mask": structure.atom37_mask,
-        "rot": structure.frames.rot[-1],
-        "torsions": structure.torsions[-1],
-        "plddt": confidence.plddt(out.logits["plddt"]),
-        "residues": out.single,
-        "heads": task_heads.apply(dict(heads), params.get(SCOPE, {}), out, features),
-    }
-    if "pae" in out.logits:
-        said["pae"] = confidence.pae(out.logits["pae"])
-        said["ptm"] = confidence.ptm(out.logits["pae"], features.seq_mask)
-    if "pae" in out.logits and several:
-        said["iptm"] = confidence.ptm(out.logits["pae"], features.seq_mask, features.asym_id)
-        said["expected_tm"] = interface.expected_tm(out.logits["pae"], features.seq_mask, features.asym_id)
-    if "distogram" in out.logits:
-        said["distances"] = distogram.distances(out.logits["distogram"])
-        said["contacts"] = distogram.contacts(out.logits["distogram"])
-    return out.prev, said
+    return layers.at[-1].set(structure.atom37)
 
 
 def observe(subject: Subject, features: Features, name: str) -> Observed:
@@ -94,41 +68,31 @@ def observe(subject: Subject, features: Features, name: str) -> Observed:
     Raises:
         InputError: something is not finite; the message has `name` and what it is.
     """
-    prev, layers, plddt, said = initial(features, subject.model.config), [], [], {}
-    heads, mask = tuple(subject.heads.items()), np.asarray(features.seq_mask)
-    asym_id = np.asarray(features.asym_id)
-    several, model = num_chains(features) > 1, network(subject.model, len(features.aatype))
-    for left in range(subject.recycles, -1, -1):
-        prev, said = _pass(model, heads, subject.params, features, np.int32(left), prev, several)
-        layers.append(np.asarray(said.pop("layers")))
-        plddt.append(np.asarray(said.pop("plddt")))
-    atom_mask = np.asarray(said["atom_mask"])
-    heads = {head: np.asarray(value) for head, value in said.pop("heads").items()}
-    residues = np.asarray(said["residues"])
-    said = {key: np.asarray(value) for key, value in said.items()}
-    looked = {
-        "atoms": np.stack(layers)[:, :, atom_mask],
-        "pLDDT": np.stack(plddt)[:, mask],
-        "PAE": said.get("pae", np.zeros((len(mask),) * 2))[mask][:, mask],
-        "distogram": said.get("distances", np.zeros((len(mask),) * 2))[mask][:, mask],
-        "activations": residues[mask],
-    } | {
-        f'head "{head}"': value[mask] if value.ndim == 2 else value[mask][:, mask] if value.ndim > 2 else value
-        for head, value in heads.items()
-    }
-    for what, values in looked.items():
-        if not np.isfinite(values).all():
-            raise InputError(f"{name}: the network's {what} are not finite; check the parameters and the precision")
-    optional = {key: said.get(key) for key in ("pae", "distances", "contacts")}
-    expected = said.get("expected_tm")
+    mask, layers, plddt = np.asarray(features.seq_mask), [], []
+    for found in passes(subject.model, subject.params, features, subject.recycles):
+        layers.append(np.asarray(_layers(features.aatype, found.structure)))
+        plddt.append(np.asarray(found.scores["plddt"]))
+    structure, scores, heads = jax.device_get((found.structure, found.scores, found.heads))
+    cut = lambda value: value[mask] if value.ndim == 2 else value[mask][:, mask] if value.ndim > 2 else value
+    pairs = {what: scores[what][mask][:, mask] for what in ("pae", "distances") if what in scores}
+    looked = {"atoms": np.stack(layers)[:, :, structure.atom37_mask], "plddt": np.stack(plddt)[:, mask]}
+    looked |= pairs | {"single": scores["single"][mask]}
+    check_finite(name, looked | {f'head "{head}"': cut(value) for head, value in heads.items()})
+    expected = scores.get("expected_tm")
+    number = lambda what: float(scores[what]) if what in scores else None
     return Observed(
         layers=np.stack(layers),
+        atom_mask=structure.atom37_mask,
+        rot=structure.frames.rot[-1],
+        torsions=structure.torsions[-1],
         plddt=np.stack(plddt),
+        pae=scores.get("pae"),
+        ptm=number("ptm"),
+        distances=scores.get("distances"),
+        contacts=scores.get("contacts"),
+        single=scores["single"][mask].mean(0),
+        residues=scores["single"],
         heads=heads,
-        single=residues[mask].mean(0),
-        ptm=float(said["ptm"]) if "ptm" in said else None,
-        iptm=float(said["iptm"]) if "iptm" in said else None,
-        chain_tm=None if expected is None else interface.chain_tm(expected, asym_id, mask),
-        **{key: said[key] for key in ("atom_mask", "rot", "torsions", "residues")},
-        **optional,
+        iptm=number("iptm"),
+        chain_tm=None if expected is None else interface.chain_tm(expected, np.asarray(features.asym_id), mask),
     )

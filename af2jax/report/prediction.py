@@ -13,14 +13,15 @@ from af2jax.constants.residues import GAP
 from af2jax.data.parse import printable
 from af2jax.files import file_name, whole
 from af2jax.geometry.superpose import superpose
+from af2jax.html import markup
+from af2jax.html.page import MOST, SHOWN, Page
+from af2jax.html.viewer import trace, viewer
 from af2jax.plots.confidence import LEVELS
 from af2jax.plots.coverage import ENOUGH
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
-from af2jax.report import heads, interfaces, markup
-from af2jax.report.page import MOST, SHOWN, Page
-from af2jax.report.viewer import trace, viewer
+from af2jax.report import heads, interfaces
 from af2jax.results import Prediction, answers
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
@@ -63,8 +64,9 @@ DISORDER = (
     ),
     (
         lambda e: True,
-        "A pLDDT below {low} predicts disorder about as well as programs made for it (Tunyasuvunakool et al. 2021). Do "
-        "not interpret the shape that they are drawn with.",
+        "Of DeepMind's parameters, for which these are taken by the name of their file, a pLDDT below {low} predicts "
+        "disorder about as well as programs made for it (Tunyasuvunakool et al. 2021). Do not interpret the shape that "
+        "these residues are drawn with.",
     ),
 )
 Ranked = Sequence[tuple[Prediction, int]]  # with their seeds, the best first

@@ -32,7 +32,7 @@ _SWISSPROT = {
 COMPOSITION = np.array([_SWISSPROT[letter] for letter in RESTYPES]) / sum(_SWISSPROT.values())
 COMPOSITION_SOURCE = "UniProtKB/Swiss-Prot release statistics"
 
-# Shares of residues by DSSP in the 513 chains without relatives of Cuff and Barton (Proteins 34, 508-519, 1999),
+# Shares of residues by DSSP in the 513 chains without homologues of Cuff and Barton (Proteins 34, 508-519, 1999),
 # rounded to 0.01 or so; as in af2jax.protein.secondary all helices are one class, strands and isolated bridges another.
 SECONDARY = {"helix": 0.35, "strand": 0.23, "coil": 0.42}
 SECONDARY_SOURCE = "CB513, Cuff and Barton 1999"

@@ -9,8 +9,8 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import Seen
 from af2jax.audit.target import Target
 from af2jax.data.parse import printable
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
-from af2jax.report.page import Caption, Page
 
 MOST = 16  # numbers in the matrix
 FEW = 10  # items that two numbers must share

@@ -9,7 +9,7 @@ from af2jax.metrics.quality import Calibration, calibration
 from af2jax.metrics.statistics import NARROW, Interval, Paired, bootstrap, paired, rank_correlation
 from af2jax.report.evaluation import Evaluation
 from af2jax.report.scores import PAE_WIDTH
-from af2jax.report.verdict import NO_FOLD
+from af2jax.report.verdict import NO_FOLD, shown
 
 RANKS, WEAKLY = 0.5, 0.2  # Spearman's correlation, which the whole interval must exceed to rank at all, or weakly
 MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
@@ -151,7 +151,7 @@ def plddt(evaluation: Evaluation) -> Plddt:
 def plddt_sentence(of: Plddt) -> str:
     """What follows for who uses pLDDT."""
     level = chosen(LEVELS, of)
-    ranks = chosen(PLDDT, of, families=of.rank.families, rank=f"{of.rank}")
+    ranks = chosen(PLDDT, of, families=of.rank.families, rank=shown(of.rank))
     return f"The calibration error is {of.found.error:.1f} over {of.found.count.sum():,} residues: {level}. {ranks}"
 
 
@@ -168,7 +168,7 @@ def pae(evaluation: Evaluation) -> Pae | None:
 
 def pae_sentence(of: Pae) -> str:
     """What follows for who uses PAE."""
-    follows = chosen(PAE, of, families=of.rank.families, rank=f"{of.rank}")
+    follows = chosen(PAE, of, families=of.rank.families, rank=shown(of.rank))
     return (
         f"On average the two are {of.gap:.1f} angstrom apart, and {of.sure:.0%} of the pairs are predicted to be "
         f"within {FAR + 1:g}: {follows}"

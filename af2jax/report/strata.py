@@ -1,4 +1,4 @@
-"""Parts of a data set that may fare worse than others: by length, by relatives in training, by what its table says."""
+"""Parts of a data set that may fare worse than others: by length, by homologues in training, by what its table says."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def strata(targets: Sequence[Target], without: Sequence[str] = ()) -> dict[str, 
         without: columns that are labels.
     """
     found = {"length": _thirds(np.array([target.numbers["length"] for target in targets]))}
-    found["relatives in training"] = _same(["yes" if target.relative else "no" for target in targets])
+    found["homologues in training"] = _same(["yes" if target.homologue else "no" for target in targets])
     for name in dict.fromkeys(name for target in targets for name in target.values):
         cells = [target.values.get(name, "") or "(empty)" for target in targets]
         if name not in without and len(set(cells)) <= MOST and not _measures(cells):

@@ -9,15 +9,15 @@ from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import GAP
 from af2jax.files import file_name, write
 from af2jax.geometry.superpose import superpose
+from af2jax.html.page import Caption, Page
+from af2jax.html.viewer import steps, trace, viewer
 from af2jax.metrics.statistics import NARROW, bootstrap
 from af2jax.plots import assess, panels
 from af2jax.plots.coverage import ENOUGH, coverage
 from af2jax.protein.files import Protein
 from af2jax.report import interfaces, reliability
 from af2jax.report.evaluation import Evaluation, Shown
-from af2jax.report.page import Caption, Page
 from af2jax.report.scores import APART, METRICS, PAE_WIDTH
-from af2jax.report.viewer import steps, trace, viewer
 
 ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
 CONTACT = 8.0  # angstrom
@@ -63,7 +63,7 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
         *(METRICS[n].label if n in METRICS else SAID[n] for n in shown),
         "homologue learned from",
     )
-    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.relative) for t in targets]
+    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.homologue) for t in targets]
     page.table("targets", headings, rows, "Each target, worst first")
     values = evaluation.column("lddt_ca")
     values = values[np.isfinite(values)]

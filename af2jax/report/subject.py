@@ -12,7 +12,7 @@ from af2jax.errors import InputError
 from af2jax.finetune import run
 from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training
-from af2jax.heads import SCOPE, Head
+from af2jax.heads import Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import description_in
 from af2jax.pretrained.tree import flatten
@@ -29,7 +29,7 @@ class Subject:
         path: where it was loaded from.
         params: with new heads under "task_heads".
         heads: the new ones.
-        labels: how the column is read of each head whose labels a table can hold.
+        labels: how the column is read of each head that is judged.
         training: that made it; None: the parameters are of no run.
         recycles: passes before the last.
         validated: recycles with which the run was validated, or the preset's number.
@@ -106,14 +106,11 @@ def trained_on(path: str | Path) -> list[Item]:
 
 
 def labels_of(heads: Mapping[str, Head], training: Training | None) -> dict[str, Label]:
-    """How the column is read of each head that a table can hold labels of, and that the training taught."""
+    """How the column is read of each head that is judged, and that the training taught: not of pairs, nor of several
+    numbers."""
     taught = None if training is None else training.losses
-    heads = {
-        name: head
-        for name, head in heads.items()
-        if head.kind != "pair" and head.outputs < 2 and (taught is None or name in taught)
-    }
-    return {n: Label(h.kind == "residue", h.classes, tuple(h.names)) for n, h in heads.items()}
+    heads = {name: head for name, head in heads.items() if head.judged and (taught is None or name in taught)}
+    return {name: head.column for name, head in heads.items()}
 
 
 def _items(path: Path) -> Path | None:
@@ -127,8 +124,3 @@ def _named(path: Path) -> str:
         return preset(canonical(path.name)).name
     except InputError:
         return PRESET
-
-
-def network_of(params: dict) -> dict:
-    """The parameters without those of new heads."""
-    return {name: tree for name, tree in params.items() if name != SCOPE}

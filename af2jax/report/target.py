@@ -7,8 +7,8 @@ import numpy as np
 from af2jax.audit.columns import parts
 from af2jax.audit.look import Seen
 from af2jax.audit.target import Target, contradictions, most_at_odds, noise, outliers
+from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
-from af2jax.report.page import Caption, Page
 
 
 def write(page: Page, targets: Sequence[Target], seen: Sequence[Seen]) -> None:

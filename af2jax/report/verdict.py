@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2jax.metrics.judgement import BETTER, EQUAL, NOTHING, TOO_FEW, UNCLEAR, WORSE, Judgement, judge
-from af2jax.metrics.statistics import Interval, Paired, fewest, paired
+from af2jax.metrics.statistics import ALPHA, Interval, Paired, fewest, paired
 
 GOOD = 70.0  # lDDT-CA, from which AlphaFold calls a backbone mostly right
 NO_FOLD = 30.0  # lDDT-CA, a mark of our own: below it no two structures are seen to be alike
@@ -71,22 +71,22 @@ TRANSFERS = (
     (
         lambda t: True,
         OPEN,
-        "The data cannot tell whether the model transfers. {found}: the families do not agree (p = {p:.2g}). {more}",
+        "The data cannot tell whether the model transfers. {found}; {why}. {more}",
     ),
 )
 
 COMPARED = (
     (NOTHING, OPEN, "{after} and {before} share no target with a {label}{where}."),
     (EQUAL, OPEN, "No difference between {after} and {before}{where}: {words}; not one target differs."),
-    (BETTER, YES, "{after} is better than {before}{where}. {words}; {counts}."),
-    (WORSE, NO, "{after} is worse than {before}{where}. {words}; {counts}."),
+    (BETTER, YES, "{after} is better than {before}{where}. {words}; {counts}, {p}."),
+    (WORSE, NO, "{after} is worse than {before}{where}. {words}; {counts}, {p}."),
     (
         TOO_FEW,
         OPEN,
-        "The data cannot tell {after} from {before}{where}. {words}; {counts}. {families} families are too few to "
+        "The data cannot tell {after} from {before}{where}. {words}; {counts}, {p}. {families} families are too few to "
         "judge by: with {tests} comparisons no test of theirs can be significant. {more}",
     ),
-    (UNCLEAR, OPEN, "The data cannot tell {after} from {before}{where}. {words}; {counts}. {more}"),
+    (UNCLEAR, OPEN, "The data cannot tell {after} from {before}{where}. {words}; {counts}, {why}. {more}"),
 )
 
 BEATS = (
@@ -95,7 +95,7 @@ BEATS = (
     (BETTER, YES, "It is better than {before}. {words}."),
     (WORSE, NO, "It is worse than {before}. {words}."),
     (TOO_FEW, OPEN, "The data cannot tell. {words}, but {families} families are too few to judge by. {more}"),
-    (UNCLEAR, OPEN, "The data cannot tell. {words}, p = {p:.2g}. {more}"),
+    (UNCLEAR, OPEN, "The data cannot tell. {words}, {why}. {more}"),
 )
 
 
@@ -111,7 +111,7 @@ def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
         "found": f"Its mean lDDT-CA is {shown(interval)} over {interval.count} targets{kinds}",
         "good": GOOD,
         "families": interval.families,
-        "p": judged.p,
+        "why": _why(found, judged),
         "more": _more(found, judged),
     }
     transfer = Transfer(interval, judged)
@@ -143,14 +143,23 @@ def _looked_up(table: tuple, found: Paired, judged: Judgement, higher: bool, **w
     words |= {
         "words": f"{words['label']} {found.after:.3g} against {found.before:.3g}, a difference of "
         f"{shown(difference, '+')} over {difference.count} targets",
-        "counts": f"better on {better}, worse on {worse}, p = {judged.p:.2g} after Holm's correction",
+        "counts": f"better on {better}, worse on {worse}",
+        "p": f"p = {judged.p:.2g} after Holm's correction",
         "families": difference.families,
         "tests": judged.tests,
-        "p": judged.p,
+        "why": _why(found, judged),
         "more": _more(found, judged),
     }
     answer, text = next((answer, text) for kind, answer, text in table if kind == judged.answer)
     return Verdict(answer, text.format(**words))
+
+
+def _why(found: Paired, judged: Judgement) -> str:
+    """What keeps a difference of enough families from being decided."""
+    if judged.p >= ALPHA:
+        return f"p = {judged.p:.2g} (below {ALPHA:g} would decide)"
+    missing = "ranks and mean disagree" if found.difference.clear else "the interval holds no difference"
+    return f"p = {judged.p:.2g}, but {missing}"
 
 
 def _more(found: Paired, judged: Judgement) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.config import PRESETS
 from af2jax.files import file_name
 from af2jax.protein.files import Protein
 from af2jax.results.prediction import Prediction
@@ -17,9 +18,12 @@ MAX_PAE = 31.75  # angstrom, the largest that the head can say
 
 def _colabfold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | None, arrays: bool) -> Files:
     """The files of one prediction under ColabFold's names; the PAE file of a job is that of rank 1."""
-    number, kind = re.fullmatch(r"model_(\d)(.*)|.*", prediction.preset).groups()
+    known = (preset for preset in PRESETS if f"{prediction.preset}_".startswith(f"{preset}_"))
+    base = max(known, key=len, default=prediction.preset)  # what follows is the name of a run
+    number, kind = re.fullmatch(r"model_(\d)(.*)|.*", base).groups()
     version = "_v1" if kind and kind != "_ptm" and not re.search(r"_v\d$", kind) else ""
-    model = f"alphafold2{kind}{version}_model_{number}" if number else prediction.preset
+    model = f"alphafold2{kind}{version}_model_{number}" if number else base
+    model = file_name(model + prediction.preset.removeprefix(base))
     job, tag = file_name(prediction.protein.name), f"rank_{rank:03d}_{model}_seed_{seed:03d}"
     name = lambda kind: f"{job}_{kind}_{tag}"
     files = _structures(name("unrelaxed"), prediction.protein) | _kept(name, prediction)
@@ -56,7 +60,7 @@ NAMINGS = {"colabfold": _colabfold, "alphafold": _alphafold}
 
 def _pred(prediction: Prediction, seed: int) -> str:
     """AlphaFold's name of one prediction of a job."""
-    return f"{prediction.preset}_pred_{seed}"
+    return f"{file_name(prediction.preset)}_pred_{seed}"
 
 
 def _structures(stem: str, protein: Protein) -> Files:

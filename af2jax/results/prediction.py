@@ -24,7 +24,7 @@ class Prediction:
         ptm: 0 to 1, or None.
         iptm: 0 to 1 for several chains, or None.
         protein: the atoms.
-        preset: the network's name.
+        preset: the network's name; where runs of one preset predict together, with that of the run.
         changes: of the CA-CA distances in each pass, angstrom; its length is the number of passes.
         distances: float [N_res N_res], expected between CB atoms by the distogram, angstrom, or None.
         contacts: float [N_res N_res], probability that CB atoms are nearer than 8 angstrom, or None.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from absl import logging
 
 from af2jax.files import file_name
-from af2jax.heads import Answer, combine
+from af2jax.heads import Answer, together
 from af2jax.results.naming import Files
 from af2jax.results.prediction import Prediction
 
@@ -18,11 +18,7 @@ def answers(predictions: Sequence[Prediction]) -> dict[str, Answer]:
     Raises:
         InputError: heads of one name are different ones.
     """
-    by_head: dict[str, list[Answer]] = {}
-    for prediction in predictions:
-        for name, answer in prediction.heads.items():
-            by_head.setdefault(name, []).append(answer)
-    return {name: combine(found) for name, found in by_head.items()}
+    return together([prediction.heads for prediction in predictions])
 
 
 def tables(predictions: Sequence[Prediction], naming: str) -> Files:

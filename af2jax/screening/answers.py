@@ -4,19 +4,24 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import tee
 from pathlib import Path
+from typing import NamedTuple
 
+import jax
 from absl import logging
 
 from af2jax.data.pipeline import features
 from af2jax.data.queries import Job, content, read_queries
 from af2jax.errors import InputError
 from af2jax.finetune.run import load, taught
-from af2jax.heads import Answer, TrainedOn, summary
+from af2jax.heads import Answer, TrainedOn, agree, summary, together
 from af2jax.model.alphafold import AlphaFold
 from af2jax.schema import Features
 from af2jax.screening.program import ask
 
+NONE = "has no tuned heads to ask; give a run that trained some, or its exported folder"
+Sources = str | os.PathLike | Sequence[str | os.PathLike]
 Queries = str | os.PathLike | Sequence[str] | Mapping[str, str]
 
 
@@ -39,16 +44,16 @@ class Answers:
     """What `answer` found.
 
     Attributes:
-        source: the run or the folder that was asked.
-        preset: of its network.
-        num_recycle: passes before the last.
+        source: the run or the folder that was asked; of several all, joined by ", ".
+        preset: of its network; likewise.
+        num_recycle: passes before the last; None: the networks differ in it.
         queries: in the order in which they were given.
         problems: (name, reason) of queries that could not be answered.
     """
 
     source: str
     preset: str
-    num_recycle: int
+    num_recycle: int | None
     queries: tuple[Asked, ...]
     problems: tuple[tuple[str, str], ...] = ()
 
@@ -71,12 +76,27 @@ class Answers:
         return facts | {"queries": found, "problems": dict(self.problems)}
 
 
+class Member(NamedTuple):
+    """A network with a seed, one of those whose answers are averaged."""
+
+    model: AlphaFold
+    params: dict
+    taught: TrainedOn | None  # None: not known
+    num_recycle: int
+    seed: int  # of the draw of the MSA
+
+    def features(self, query, **options) -> Features:
+        """What its network reads of a query (`af2jax.features`)."""
+        return features(query, config=self.model.config, seed=self.seed, cycles=self.num_recycle + 1, **options)
+
+
 def answer(
-    source: str | os.PathLike,
+    source: Sources,
     queries: Queries,
     *,
     num_recycle: int | None = None,
     seed: int = 0,
+    num_seeds: int = 1,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Answers:
     """What the tuned heads of a run answer of many sequences; no structures are made.
@@ -84,52 +104,70 @@ def answer(
     The answers are those of `af2jax.predict` with the same features, within rounding.
 
     Args:
-        source: a run directory, or a folder that `af2jax.export` wrote.
+        source: a run directory, or a folder that `af2jax.export` wrote; of several, and of several seeds, heads of one
+            name answer with their mean and its spread.
         queries: the path of a FASTA file, of a table with the columns id and sequence, of an alignment, or of a folder
             of such files; or sequences, by name or in a list (then called "1", "2" and so on). ":" joins chains.
         num_recycle: None: as the heads were trained, or the preset's.
-        seed: of the draw of the MSA.
+        seed: the first of the draw of the MSA.
+        num_seeds: so many seeds for each query and source.
         progress: called with the queries that are done and their number.
 
     Raises:
-        InputError: there are no heads, or no queries; two have one name; or as of `load`.
+        InputError: there are no heads, or no queries; two have one name; heads of one name are different ones; or as of
+            `load`.
         WeightsError: as of `load`.
     """
-    model, params = load(source)
-    if not model.heads:
-        raise InputError(f"{source} has no tuned heads to ask; give a run that trained some, or its exported folder")
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if not sources or num_seeds < 1:
+        raise InputError("there is nothing to ask; give one run or more, and num_seeds of 1 or more")
+    loaded = {str(place): (*load(place), taught(place)) for place in sources}
+    asked = members(loaded, num_recycle, range(seed, seed + num_seeds))
     jobs, problems = _jobs(queries)
-    num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
-
-    def make(job: Job) -> Features:
-        return features(
-            job.query, model.config, seed, num_recycle + 1, msa=job.msa or None, templates=job.templates or None
-        )
-
-    known, found = taught(source), {}
-    for job, sequence, one in answered(model, params, known, jobs, make, num_recycle):
+    own = lambda job: {"msa": job.msa or None, "templates": job.templates or None}
+    found: dict[str, Asked] = {}
+    for job, sequence, one in answered(asked, jobs, lambda job, member: member.features(job.query, **own(job))):
         if isinstance(one, InputError):
             problems.append((job.name, str(one)))
         else:
             found[job.name] = Asked(job.name, sequence, one)
         progress(len(found) + len(problems), len(jobs))
     in_order = tuple(found[job.name] for job in jobs if job.name in found)
-    return Answers(str(source), model.config.name, num_recycle, in_order, tuple(problems))
+    presets = dict.fromkeys(member.model.config.name for member in asked)
+    recycles = {member.num_recycle for member in asked}
+    each = recycles.pop() if len(recycles) == 1 else None
+    return Answers(", ".join(loaded), ", ".join(presets), each, in_order, tuple(problems))
+
+
+def members(
+    loaded: Mapping[str, tuple[AlphaFold, dict, TrainedOn | None]], num_recycle: int | None, seeds: Iterable[int]
+) -> list[Member]:
+    """Those that are asked: each (network, parameters, what taught its heads), by its source, with each seed.
+
+    Raises:
+        InputError: one has no heads, or heads of one name are different ones.
+    """
+    for source, (model, _, _) in loaded.items():
+        if not model.heads:
+            raise InputError(f"{source} {NONE}")
+    agree({source: dict(model.heads) for source, (model, _, _) in loaded.items()})
+    seeds, found = list(seeds), []
+    for model, params, known in loaded.values():
+        params = jax.device_put(params)  # once for all seeds
+        recycles = model.config.num_recycle if num_recycle is None else num_recycle
+        found += [Member(model, params, known, recycles, seed) for seed in seeds]
+    return found
 
 
 def answered(
-    model: AlphaFold,
-    params: dict,
-    known: TrainedOn | None,
-    jobs: Iterable[Job],
-    make: Callable[[Job], Features],
-    num_recycle: int,
+    asked: Sequence[Member], jobs: Iterable[Job], make: Callable[[Job, Member], Features]
 ) -> Iterator[tuple[Job, str, dict[str, Answer] | InputError]]:
     """(the query, its sequence, what each head answers, or why not), the shortest first.
 
+    Each query is asked of all networks before the next, so that an answer is whole when it is there.
+
     Args:
-        known: what taught the heads; None: not known.
-        make: the features of a query.
+        make: the features of a query, as a network reads them.
     """
     sequences: dict[str, str] = {}
     refused: list[tuple[Job, str, InputError]] = []
@@ -141,21 +179,37 @@ def answered(
         except InputError as error:
             refused.append((job, "", error))
 
-    def inputs() -> Iterator[tuple[Job, Features]]:
+    def inputs() -> Iterator[tuple[Job, list[Features]]]:
         for job in sorted(readable, key=lambda job: len(sequences[job.name])):
             try:
-                yield job, make(job)
+                yield job, [make(job, member) for member in asked]
             except InputError as error:
                 refused.append((job, sequences[job.name], error))
 
+    def stream(place: int, queries: Iterator[tuple[Job, list[Features]]]):
+        member = asked[place]
+        return ask(member.model, member.params, ((job, own[place]) for job, own in queries), member.num_recycle)
+
+    streams = [stream(place, queries) for place, queries in enumerate(tee(inputs(), len(asked)))]
     with _said_once():
-        for job, one in ask(model, params, inputs(), num_recycle):
-            sequence = sequences[job.name]
-            if known is not None and not isinstance(one, InputError):
-                near = known.nearest(sequence)
-                one = {name: replace(answer, near=near) for name, answer in one.items()}
-            yield job, sequence, one
+        for found in zip(*streams, strict=True):
+            job, sequence = found[0][0], sequences[found[0][0].name]
+            yield job, sequence, _together(asked, [answers for _, answers in found], sequence)
     yield from refused
+
+
+def _together(
+    asked: Sequence[Member], several: Sequence[dict[str, Answer] | InputError], sequence: str
+) -> dict[str, Answer] | InputError:
+    """The answers of all networks to one query as one, with how near it is to what taught each; or the first error."""
+    told, near = [], {}
+    for member, answers in zip(asked, several, strict=True):
+        if isinstance(answers, InputError):
+            return answers
+        if id(member.taught) not in near:
+            near[id(member.taught)] = member.taught and member.taught.nearest(sequence)
+        told.append({name: replace(one, near=near[id(member.taught)]) for name, one in answers.items()})
+    return together(told)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from af2jax.cli import batch
-from af2jax.cli.locks import locked
 from af2jax.cli.main import main
 from af2jax.data.queries import read_queries
 from af2jax.errors import InputError
@@ -127,54 +126,6 @@ def test_parts_are_all_and_none_twice():
     for wrong in ("0/3", "4/3", "1", "1/0", "a/b", "1/3/4", "-1/2", "1/2 "):
         with pytest.raises(InputError, match=f"--shard {wrong}: write i/n"):
             batch.shard(items, wrong)
-
-
-def test_a_lock_is_held_by_one_and_goes_with_its_process(tmp_path):
-    path = tmp_path / "new" / ".a.lock"
-    with locked(path) as one, locked(path) as other:
-        assert one and not other
-    assert not list(path.parent.iterdir())
-    code = (
-        "import sys, pathlib; from af2jax.cli.locks import locked\n"
-        "with locked(pathlib.Path(sys.argv[1])) as ours: print(ours, flush=True); input()"
-    )
-    command, pipe = [sys.executable, "-c", code, str(path)], subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdout.readline() == "True\n"
-        with locked(path) as ours:
-            assert not ours
-        process.kill()
-    with locked(path) as ours:
-        assert ours
-    assert not list(path.parent.iterdir())
-
-
-def test_a_lock_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
-    import fcntl
-
-    path, whole, count = tmp_path / ".a.lock", fcntl.flock, []
-
-    def flock(file, how):
-        count.append(file)
-        if len(count) == 1:
-            path.unlink()  # by the process that held it
-        whole(file, how)
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with locked(path) as ours:
-        assert ours and path.exists() and len(count) == 2
-
-
-def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog):
-    import fcntl
-
-    def flock(file, how):
-        raise OSError(38, "Function not implemented")
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with locked(tmp_path / ".a.lock") as ours:
-        assert ours
-    assert "no locks on this file system (Function not implemented); use --shard" in caplog.text
 
 
 def test_what_killed_processes_left_is_removed(tmp_path):

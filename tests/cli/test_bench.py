@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from af2jax.cli import bench, deepmind, measure, memory, programs
+from af2jax.cli import bench
 from af2jax.cli.main import main
-from af2jax.cli.measure import GIB, Cost, Machine, Work, count
-from af2jax.cli.programs import How, Sizes
 from af2jax.errors import InputError
+from af2jax.profile import deepmind, measure, memory, programs
+from af2jax.profile.measure import GIB, Cost, Machine, Work, count
+from af2jax.profile.programs import How, Sizes
 from tests.plots.captions import caption
 
 DEVICE = Machine("a device", "cpu", 2 * GIB, 1e9, 1e9, 1e9)

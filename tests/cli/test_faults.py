@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from af2jax import inference
-from af2jax.cli import memory, networks
+from af2jax.cli import networks
 from af2jax.cli import predict as command
 from af2jax.cli.main import main
 from af2jax.cli.progress import Progress, words
@@ -16,6 +16,7 @@ from af2jax.data.pipeline import features
 from af2jax.errors import InputError
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
+from af2jax.profile import memory
 from af2jax.relax import Relaxed
 from tests import support
 

@@ -295,12 +295,12 @@ def test_what_is_said_stands_in_scores_and_page(write, weights, tmp_path, capsys
 def test_odd_parameter_files_are_left_out_and_counted(tmp_path, caplog):
     for name in ("params_model_1.npz", "params_mine.npz", "params_model_1 (1).npz", "readme.txt"):
         (tmp_path / name).write_bytes(b"")
-    assert networks.presets(Network(params=tmp_path)) == ["model_1"]
+    assert networks.presets(Network(params=(tmp_path,)), tmp_path) == ["model_1"]
     assert (
         f"--params {tmp_path}: left out 2 files of no known preset: params_mine.npz, params_model_1 (1)" in caplog.text
     )
     (tmp_path / "params_model_1.npz").unlink()
-    fails(lambda: networks.presets(Network(params=tmp_path)), "holds no params_*.npz of a known preset")
+    fails(lambda: networks.presets(Network(params=(tmp_path,)), tmp_path), "holds no params_*.npz of a known preset")
 
 
 # Faults of the machine

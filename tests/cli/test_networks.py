@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from af2jax.cli.networks import Networks
+from af2jax.cli.networks import Member, Networks
 from af2jax.cli.options import Network, Sampling
 from af2jax.finetune import run
 from af2jax.pretrained import checkpoint
@@ -13,7 +13,7 @@ from af2jax.pretrained.export import EXPORTED, _save, is_exported
 
 
 def calibrated(params, name="model_1_ptm") -> bool:
-    return Networks(Network(params=params), Sampling()).calibrated(name)
+    return Networks(Network(), Sampling()).calibrated(Member(name, params, name))
 
 
 @pytest.fixture
@@ -25,6 +25,9 @@ def published(tmp_path):
 
 def test_parameters(published, tmp_path):
     assert calibrated(published) and calibrated(published / "params_model_1_ptm.npz")
+    other = (tmp_path / "params_model_1_ptm.npz").rename(tmp_path / "mine.npz")  # of whose making no name tells
+    assert not calibrated(other)
+    other.rename(tmp_path / "params_model_1_ptm.npz")
     assert not calibrated(None) and not calibrated(Path("mini"), "mini")
     (tmp_path / "tuned").mkdir()
     _save(tmp_path / "tuned" / "params_model_1_ptm.npz", {"a": np.zeros(1, np.float32)}, EXPORTED)

@@ -8,7 +8,7 @@ import pytest
 
 from af2jax.cli import batch
 from af2jax.cli.main import main
-from af2jax.cli.networks import Networks, presets
+from af2jax.cli.networks import Networks, members
 from af2jax.cli.options import Network, Sampling
 from af2jax.config import preset
 from af2jax.data.parse import parse_a3m
@@ -255,7 +255,7 @@ def test_bad_options_are_one_line_and_2(fold, query, tmp_path, capsys, flags, me
 
 
 def test_which_presets():
-    chosen = lambda **options: presets(Network(random_weights=True, **options))
+    chosen = lambda **options: [m.name for m in members(Network(random_weights=True, **options))]
     five = [f"model_{i}_ptm" for i in range(1, 6)]
     assert chosen() == ["tiny"] and chosen(model="alphafold2_ptm") == five
     assert chosen(model="alphafold2_ptm", num_models=2) == five[:2]
@@ -270,14 +270,27 @@ def test_which_presets():
 def test_presets_of_a_folder(tmp_path):
     for name in ("params_model_3_ptm.npz", "params_model_1.npz", "params_model_1_ptm.npz"):
         (tmp_path / name).touch()
-    assert presets(Network(params=tmp_path)) == ["model_1", "model_1_ptm", "model_3_ptm"]
-    assert presets(Network(params=tmp_path, model_order="3,1")) == ["model_3_ptm", "model_1", "model_1_ptm"]
-    assert presets(Network(params=tmp_path / "params_model_1.npz")) == ["model_1"]
+    chosen = lambda *places, **options: [m.name for m in members(Network(params=places, **options))]
+    assert chosen(tmp_path) == ["model_1", "model_1_ptm", "model_3_ptm"]
+    assert chosen(tmp_path, model_order="3,1") == ["model_3_ptm", "model_1", "model_1_ptm"]
+    assert chosen(tmp_path / "params_model_1.npz") == ["model_1"]
+
+
+def test_names_of_several_places(tmp_path):
+    for place in ("a", "b/a", "c"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "params_model_1.npz").touch()
+    (tmp_path / "c" / "params_model_2.npz").touch()
+    chosen = lambda *places: [m.name for m in members(Network(params=tuple(tmp_path / place for place in places)))]
+    assert chosen("a", "c") == ["model_1_a", "model_1_c", "model_2"]
+    assert chosen("a", "b/a") == ["model_1_1", "model_1_2"]
+    with pytest.raises(InputError, match="a is named twice; name each place once"):
+        chosen("a", "c", "b/../a")
 
 
 def test_rows_of_the_msa_include_those_of_templates(weights):
-    networks = Networks(Network(params=weights), Sampling(max_msa="16:32"))
-    data = networks["tiny"][0].config.data
+    network = Network(params=(weights,))
+    data = Networks(network, Sampling(max_msa="16:32"))[members(network)[0]][0].config.data
     assert (data.clusters, data.extra, data.max_templates) == (12, 32, 4)
     assert Sampling(max_msa="512:5120").sizes(0) == {"clusters": 512, "extra": 5120}
     assert Sampling(max_msa="4:8").sizes(4) == {"clusters": 1, "extra": 8} and Sampling().sizes(4) == {}

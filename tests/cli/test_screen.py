@@ -10,6 +10,7 @@ import pytest
 import af2jax
 from af2jax.cli import screen
 from af2jax.cli.main import main
+from af2jax.heads import summary
 from tests.screening import runs
 
 pytestmark = pytest.mark.medium("trains and asks small networks")
@@ -34,7 +35,7 @@ def ask(place, tmp_path):
     return ask
 
 
-def table(folder, name=screen.TABLE):
+def table(folder, name=summary.TABLE):
     with open(folder / name, newline="") as file:
         return list(csv.DictReader(file))
 
@@ -50,14 +51,67 @@ def test_a_table(ask, place, tmp_path, capsys):
     assert len(found) == len(expected.rows) == 4 * 5 + 1
     for row in expected.rows:
         one = found[row["query"], row["head"], str(row["output"])]
+        row["table"] = "answers_residues.csv" if row["kind"] == "residue" else ""
         for name, value in row.items():
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             assert one[name] == shown, (row["query"], row["head"], name)
-    ss = [row for row in table(out, screen.RESIDUES) if (row["query"], row["head"]) == ("c", "ss")]
+    ss = [row for row in table(out, summary.RESIDUES) if (row["query"], row["head"]) == ("c", "ss")]
     assert "".join(row["letter"] for row in ss) == "MKTAYIAKGSVKEL" and ss[-1]["residue"] == "14"
     assert [row["class"] for row in ss] == expected["c"].heads["ss"].best.tolist()
     top = expected["c"].heads["ss"].values.max(-1)
     np.testing.assert_allclose([float(row["probability"]) for row in ss], top, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """Another run of the same heads."""
+    return runs.make(tmp_path_factory.mktemp("other"), num_recycle=0, seed=1)
+
+
+def test_several_runs(ask, place, other, tmp_path, capsys):
+    assert ask("--params", other, "--num-seeds", 2) == 0
+    assert "by 2 networks with 2 seeds each" in capsys.readouterr().out
+    expected = af2jax.answer([place, other], SEQUENCES, num_seeds=2)
+    found = {(row["query"], row["head"], row["output"]): row for row in table(tmp_path / "out")}
+    for row in expected.rows:
+        one = found[row["query"], row["head"], str(row["output"])]
+        shown = [f"{x:.6g}" if isinstance(x, float) else str(x) for x in (row["value"], row["spread"])]
+        assert [one["value"], one["spread"]] == shown and (one["head"] == "tm") <= (float(one["spread"] or 0) > 0)
+    ss = [r for r in table(tmp_path / "out", summary.RESIDUES) if (r["query"], r["head"]) == ("b", "ss")]
+    answer = expected["b"].heads["ss"]
+    spread = np.take_along_axis(answer.spread, answer.values.argmax(-1)[:, None], -1)[:, 0]
+    np.testing.assert_allclose([float(row["spread"]) for row in ss], spread, rtol=1e-4)
+
+
+@pytest.mark.parametrize("naming", ["colabfold", "alphafold"])
+def test_structures_by_several_runs(place, other, tmp_path, naming, capsys):
+    (tmp_path / "q.fasta").write_text(f">b\n{SEQUENCES['b']}\n")
+    flags = ["--params", place, "--params", other, "--no-plots", "--quiet", "--naming", naming]
+    assert main([str(a) for a in ("predict", tmp_path / "q.fasta", "--out", tmp_path / "out", *flags)]) == 0
+    said = capsys.readouterr().out
+    assert "presets: tiny_1, tiny_2" in said and " ± " in said  # both runs are called "run"
+    pattern = "*_scores_*_tiny_?_seed_000.json" if naming == "colabfold" else "b/heads_tiny_?_pred_0.json"
+    heads = [json.loads(file.read_text()) for file in (tmp_path / "out").glob(pattern)]
+    values = [one.get("heads", one)["tm"]["values"][0] for one in heads]
+    (row,) = [row for row in table(tmp_path / "out") if row["head"] == "tm"]
+    assert len(values) == 2 and float(row["value"]) == pytest.approx(np.mean(values), rel=1e-5)
+    assert float(row["spread"]) == pytest.approx(np.std(values, ddof=1), rel=1e-4)
+    pages = [file.read_text() for file in (tmp_path / "out").rglob("*.html")]
+    assert len(pages) == 2 and any("tiny_2" in page and "Mean of 2 answers" in page for page in pages)
+
+
+def test_runs_whose_heads_differ(ask, place, tmp_path, capsys):
+    (tmp_path / "odd").mkdir()
+    odd = runs.make(tmp_path / "odd", heads={"tm": af2jax.Head("chain", outputs=1, unit="K")})
+    for flags in (["--params", odd], ["--params", place]):
+        assert ask(*flags) == 2
+    assert (
+        main([str(a) for a in ("predict", tmp_path / "new.fasta", "--params", place, "--params", odd, "--out", "o")])
+        == 2
+    )
+    first, twice, whole = capsys.readouterr().err.splitlines()
+    assert 'head "tm" is not the same in' in first and 'head "tm" is not the same in' in whole
+    assert "is named twice; name each place once" in twice and not (tmp_path / "out").exists()
 
 
 def test_what_was_answered_is_not_asked_again(ask, tmp_path, capsys, monkeypatch):
@@ -88,6 +142,7 @@ def test_shards_make_one_table(ask, tmp_path):
         file.unlink()
     assert ask("--shard", "1/2") == 0 and {row["query"] for row in table(tmp_path / "out")} == {"a", "c"}
     assert ask("--shard", "2/2") == 0 and {json.dumps(row) for row in table(tmp_path / "out")} == whole
+    assert list(dict.fromkeys(row["query"] for row in table(tmp_path / "out"))) == list("abcd")  # as they were given
     with screen.locked(tmp_path / "out" / ".answers.1-of-2.jsonl.lock"):
         assert ask("--shard", "1/2") == 2
 
@@ -131,7 +186,7 @@ def test_bad_tables(ask, tmp_path, capsys, text, message):
     "flags, message",
     [
         (["--amber"], "makes no structures, so that --amber has no meaning"),
-        (["--num-seeds", 2], "--num-seeds has no meaning"),
+        (["--use-dropout"], "--use-dropout has no meaning"),
         (["--no-plots"], "--plots has no meaning"),
         (["--db", "x.fasta"], "searches nothing: run af2jax search first"),
     ],

@@ -39,6 +39,19 @@ def pair(tmp_path_factory):
     return example(path, labels=labels)
 
 
+def test_labels_of_pairs_are_cut_and_padded_on_both_axes(pair):
+    features, targets = pair
+    several, whole = np.arange(200.0).reshape(10, 10, 2), np.arange(3.0)
+    targets = targets.replace(labels={"pair": np.arange(100).reshape(10, 10), "several": several, "whole": whole})
+    _, part = crop.cut(features, targets, np.array([3, 4, 8]))
+    assert part.labels["pair"].tolist() == [[33, 34, 38], [43, 44, 48], [83, 84, 88]]
+    assert part.labels["several"].tolist() == several[[3, 4, 8]][:, [3, 4, 8]].tolist()
+    grown = crop.pad_targets(part, 5, 1)
+    assert grown.labels["pair"].shape == (5, 5) and grown.labels["several"].shape == (5, 5, 2)
+    assert grown.labels["pair"][:3, :3].tolist() == part.labels["pair"].tolist() and not grown.labels["pair"][3:].any()
+    assert part.labels["whole"].tolist() == whole.tolist() and part.labels["pair"].shape == (3, 3)
+
+
 def test_every_field_with_residues_is_cut(pair):
     """The axes that had 10 residues have 4, and hold residues 3 to 6."""
     cut = crop.cut(*pair, np.arange(3, 7))

@@ -85,13 +85,76 @@ class TestLabels:
             ("1", CLASS, r"'1' is none of the classes \(soluble, membrane\)"),
             ("nothing.npy", NUMBERS, "nothing.npy cannot be read"),
             ("one.cif.npy", NUMBERS, "cannot be read"),
-            ("objects.npy", NUMBERS, "objects.npy is no list of numbers"),
+            ("objects.npy", NUMBERS, "objects.npy is no array of numbers"),
         ],
     )
     def test_bad_cells(self, items, text, what, message):
         with pytest.raises(InputError, match=message) as caught:
             cell(items["one"], text, what)
         assert "\n" not in str(caught.value) and items["one"].where in str(caught.value)
+
+    def test_pairs_are_in_a_file(self, items):
+        item, what = items["one"], Label(False, 2, ("no", "yes"), pair=True)
+        folder, place = item.folder, np.flatnonzero(read(item).observed)
+        matrix = np.arange(400).reshape(20, 20) % 3 - 1
+        np.save(folder / "pairs.npy", matrix)
+        np.testing.assert_array_equal(cell(item, "pairs.npy", what), matrix)
+        text = np.array(["?", "no", "yes"])[matrix + 1]
+        np.savetxt(folder / "pairs.csv", text, "%s", ",")
+        np.testing.assert_array_equal(cell(item, "pairs.csv", what), matrix)
+        np.savetxt(folder / "counted.csv", np.array(["-", "0", "1"])[matrix + 1], "%s", "\t")
+        np.testing.assert_array_equal(cell(item, "counted.csv", what), matrix)
+        np.save(folder / "observed.npy", matrix[:16, :16])
+        found = cell(item, "observed.npy", what)
+        np.testing.assert_array_equal(found[np.ix_(place, place)], matrix[:16, :16])
+        assert (np.delete(found, place, 0) == -1).all() and (np.delete(found, place, 1) == -1).all()
+        np.savetxt(folder / "numbers.csv", matrix / 4, "%.2f", " ")
+        found = cell(item, "numbers.csv", Label(False, pair=True))
+        assert found.dtype == np.float32 and found.tolist() == (matrix / 4).tolist()
+        assert cell(item, "NA", what).shape == (20, 20) and (cell(item, "NA", what) == -1).all()
+
+    def test_several_numbers(self, items):
+        item, two = items["one"], lambda **kind: Label(**{"residue": False, "outputs": 2} | kind)
+        assert cell(item, "1.5; -2", two()).tolist() == [1.5, -2] and np.isnan(cell(item, "", two())).tolist() == [1, 1]
+        assert cell(item, "1.5 nan", two())[0] == 1.5
+        values = np.arange(40.0).reshape(20, 2)
+        np.savetxt(item.folder / "two.csv", values, "%g", ";")
+        assert cell(item, "two.csv", two(residue=True)).tolist() == values.tolist()
+        cube = np.arange(800.0).reshape(20, 20, 2)
+        np.save(item.folder / "cube.npy", cube)
+        assert cell(item, "cube.npy", two(pair=True)).tolist() == cube.tolist()
+
+    @pytest.mark.parametrize(
+        "content, what, message",
+        [
+            (None, Label(False, 2, pair=True), "of pairs are in a file: give the path of a .npy or .csv, not '0101'"),
+            (None, Label(True, outputs=2), "labels of several numbers for each residue are in a file"),
+            (np.zeros((3, 3)), Label(False, pair=True), r"3 x 3 values for 20 residues \(16 observed\); give 20 x 20"),
+            (np.zeros((20, 16)), Label(False, pair=True), r"20 x 16 values for 20 residues .*; give 20 x 20"),
+            (np.zeros(20), Label(False, pair=True), r"20 values for 20 residues .*; give 20 x 20"),
+            (np.zeros((20, 3)), Label(True, outputs=2), r"20 x 3 values for 20 residues .*; give 20 x 2"),
+            (np.full((20, 20), 2), Label(False, 2, pair=True), r"'2' is none of the classes \(0 to 1\)"),
+            (np.full((20, 20), 0.5), Label(False, 2, pair=True), r"'0.5' is none of the classes"),
+            (np.full((20, 20), np.inf), Label(False, pair=True), "'inf' is no number"),
+            ("1,2\n3\n", Label(False, pair=True), r"line 2: 1 cells, where the first line has 2; give a matrix"),
+            ("a,b\n" * 20, Label(True, outputs=2), "'a' is no number"),
+            ("no\n1\n" * 10, Label(True, 2, ("no", "yes")), r"'1' is none of the classes \(no, yes\)"),
+            ("no\nx\n" * 10, Label(True, 2, ("no", "yes")), "'x' is no class; known classes: no, yes"),
+        ],
+    )
+    def test_bad_matrices(self, items, content, what, message):
+        item, name = items["one"], "0101"
+        if isinstance(content, str):
+            name = "bad.csv"
+            (item.folder / name).write_text(content)
+        elif content is not None:
+            name = "bad.npy"
+            np.save(item.folder / name, content)
+        with pytest.raises(InputError, match=message) as caught:
+            cell(item, name, what)
+        assert "\n" not in str(caught.value) and items["one"].where in str(caught.value)
+        with pytest.raises(InputError, match="3 values for 2 outputs; give one for each"):
+            cell(item, "1 2 3", Label(False, outputs=2))
 
     def test_in_the_example(self, items):
         labels = {"ss": LETTERS, "tm": Label(False), "kind": CLASS}

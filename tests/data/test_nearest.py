@@ -1,4 +1,4 @@
-"""The nearest chain: relatives are found behind mutations, gaps and overhangs, and residues land where they pair."""
+"""The nearest chain: homologues are found behind mutations, gaps and overhangs, and residues land where they pair."""
 
 import csv
 from collections import Counter
@@ -21,24 +21,24 @@ def mutated(every: int) -> str:
     return "".join(other(letter) if i % every == 1 else letter for i, letter in enumerate(QUERY))
 
 
-def test_a_relative_is_nearer_than_strangers():
-    found = nearest(QUERY, {**STRANGERS, "relative": mutated(3)})
-    assert found.id == "relative" and found.identity == pytest.approx(2 / 3)
+def test_a_homologue_is_nearer_than_strangers():
+    found = nearest(QUERY, {**STRANGERS, "homologue": mutated(3)})
+    assert found.id == "homologue" and found.identity == pytest.approx(2 / 3)
     np.testing.assert_array_equal(found.pairs, np.stack([np.arange(60)] * 2, axis=1))
 
 
-def test_the_nearer_of_two_relatives():
-    relatives = {"far": mutated(2), "near": mutated(6), "farther": mutated(3)}
-    assert nearest(QUERY, relatives).id == "near"
+def test_the_nearer_of_two_homologues():
+    homologues = {"far": mutated(2), "near": mutated(6), "farther": mutated(3)}
+    assert nearest(QUERY, homologues).id == "near"
     assert nearest(QUERY, {"first": mutated(6), "second": mutated(6)}).id == "first"
 
 
 def test_gaps_and_overhangs_move_the_pairs():
     """The other lacks 30 to 34, and begins 7 residues before the query."""
     other = "GSHMGSG" + QUERY[:30] + QUERY[35:]
-    found = nearest(QUERY, {**STRANGERS, "relative": other})
+    found = nearest(QUERY, {**STRANGERS, "homologue": other})
     place = np.delete(np.arange(60), slice(30, 35))
-    assert found.id == "relative" and found.identity == 1
+    assert found.id == "homologue" and found.identity == 1
     np.testing.assert_array_equal(found.pairs, np.stack([place, np.arange(7, 62)], axis=1))
 
 
@@ -60,7 +60,7 @@ def test_transfer():
     assert not mask.any() and not nothing.any()
 
 
-def test_real_relatives_are_found(shared):
+def test_real_homologues_are_found(shared):
     """Of chains that MMseqs2 puts in clusters of 30 % identity; the others of the set are strangers."""
     rows = list(csv.DictReader((shared / "data/chains.tsv").open(), delimiter="\t"))
     cluster = {row["id"]: row["cluster30"] for row in rows}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from af2jax.config import preset
+from af2jax.data import splits
 from af2jax.data.dataset import read_dataset
 from af2jax.data.items import Label
 from af2jax.data.preflight import check
@@ -104,15 +105,38 @@ def test_the_same_protein_stays_in_the_later_split(look):
     assert report.notes == ("the split valid is empty: nothing tells how the training goes on other proteins",)
 
 
-def test_relatives_in_other_splits_are_told_of(look):
+def test_homologues_in_other_splits_are_told_of(look):
     rows = changed()
     family = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKR"
-    relative = family.replace("R", "K").replace("E", "D")
+    homologue = family.replace("R", "K").replace("E", "D")
     rows[3] |= {"sequence": family, "ss": ""}
-    rows[4] |= {"sequence": relative, "ss": ""}
+    rows[4] |= {"sequence": homologue, "ss": ""}
     report = look(rows, {"tm": LABELS["tm"]})
     assert not report.problems and len(report.notes) == 1
-    assert report.notes[0].startswith("1 of 2 items outside train have relatives in it (30 % identity or more)")
+    assert report.notes[0].startswith("1 of 2 items outside train have homologues in it (30 % identity or more)")
+
+
+def test_a_table_that_brings_its_own_clusters_is_not_searched(look, monkeypatch):
+    search = []
+    monkeypatch.setattr(splits, "clusters", lambda sequences: search.append(1) or np.arange(len(sequences)))
+    names = dict(zip(SEQUENCES, "aaabb", strict=True))  # three is valid, five test; the others are trained on
+    rows = [row | {"cluster": names[row["id"]]} for row in changed()]
+    report = look(rows)
+    assert not search and report.notes == (
+        'homologues are as the column "cluster" has them, 2 clusters; none were searched for',
+        '2 of 2 items outside train have homologues in it (the same "cluster"): what is measured on them says little '
+        "about new proteins",
+    )
+    look([row | {"cluster": row["cluster"] if row["id"] != "two" else ""} for row in rows])
+    assert len(search) == 1  # one item without
+    look(rows, {"cluster": Label(False, 2, ("a", "b"))})
+    assert len(search) == 2  # there it is a label, and says nothing of homologues
+
+
+def test_clusters_without_splits_are_kept_together(look):
+    rows = [row | {"split": "", "cluster": "abcab"[i]} for i, row in enumerate(changed())]
+    parts = [item.split for item in look(rows).items]
+    assert parts[0] == parts[3] and parts[1] == parts[4] and set(parts) == {"train", "valid", "test"}
 
 
 def test_an_unknown_label(look):
@@ -154,7 +178,7 @@ def test_a_set_without_splits_is_split(look):
     assert [item.split for item in look(rows).items] == [item.split for item in report.items]
     assert len({tuple(item.split for item in look(rows, seed=seed).items) for seed in range(5)}) > 1
     with pytest.raises(
-        InputError, match=r"2 items cannot be split: they are 2 group\(s\) of relatives; say in a column"
+        InputError, match=r"2 items cannot be split: they are 2 group\(s\) of homologues; say in a column"
     ):
         look(rows[:2])
 
@@ -164,9 +188,11 @@ class TestHash:
         rows = [row | {"msa": "one.a3m" if row["id"] == "one" else "", "templates": ""} for row in changed()]
         rows[0]["templates"], rows[0]["noise"] = "t.cif:A", "noise.npy"
         rows = [{"noise": "", **row} for row in rows]
+        rows[1]["noise"] = "noise.csv"
         (look.folder / "one.a3m").write_text(f">q\n{SEQUENCES['one']}\n")
         save(look.folder, cif(peptide(SEQUENCES["one"]), {1: SEQUENCES["one"]}), "t.cif")
         np.save(look.folder / "noise.npy", np.zeros(20))
+        (look.folder / "noise.csv").write_text("0\n" * 20)
         labels, seen = {"tm": LABELS["tm"]}, []
         note = lambda: seen.append(look(rows, labels).hash)
         note()
@@ -179,6 +205,8 @@ class TestHash:
             save(look.folder, cif(atoms, {1: SEQUENCES["one"]}), name)
             note()
         np.save(look.folder / "noise.npy", np.ones(20))
+        note()
+        (look.folder / "noise.csv").write_text("1\n" * 20)
         note()
         for name, cell in [("tm", "51"), ("split", "train"), ("id", "six")]:
             rows[4] = rows[4] | {name: cell}

@@ -1,4 +1,4 @@
-"""Relatives are found, and never parted by a split; one more item moves few of the others."""
+"""Homologues are found, and never parted by a split; one more item moves few of the others."""
 
 import csv
 from collections import Counter
@@ -29,7 +29,7 @@ def same(groups: np.ndarray) -> set[tuple[int, int]]:
 
 
 class TestClusters:
-    def test_relatives_and_strangers(self):
+    def test_homologues_and_strangers(self):
         rng = np.random.default_rng(0)
         a, b, c = (protein(rng, num) for num in (120, 150, 90))
         sequences = [
@@ -53,7 +53,7 @@ class TestClusters:
         assert np.mean([x == y for x, y in zip(a, b, strict=True)]) < 0.3
         assert len(set(clusters([a, b]))) == 2 and len(set(clusters([a, b], identity=0.2))) == 1
 
-    def test_relatives_of_relatives(self):
+    def test_homologues_of_homologues(self):
         rng = np.random.default_rng(1)
         a, b = protein(rng, 100), protein(rng, 100)
         assert len(set(clusters([a, b]))) == 2 and len(set(clusters([a, b, a + b]))) == 1
@@ -71,7 +71,7 @@ class TestClusters:
     @pytest.mark.parametrize("num, changes", [(286, 1), (56, 10), (12, 2)])
     def test_variants_of_one_protein(self, num, changes, monkeypatch):
         aligned = []
-        monkeypatch.setattr(splits, "_relatives", lambda sequences, chosen, *_: aligned.extend(chosen) or ())
+        monkeypatch.setattr(splits, "_homologues", lambda sequences, chosen, *_: aligned.extend(chosen) or ())
         rng = np.random.default_rng(3)
         wild = protein(rng, num)
         variants = []
@@ -94,10 +94,10 @@ class TestClusters:
 class TestSplit:
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.integers(0, 12), min_size=3, max_size=60), st.integers(0, 5))
-    def test_relatives_stay_together_and_every_part_is_there(self, groups, seed):
+    def test_homologues_stay_together_and_every_part_is_there(self, groups, seed):
         sequences = [f"protein {i}" for i in range(len(groups))]
         if len(set(groups)) < 3:
-            with pytest.raises(InputError, match=r'group\(s\) of relatives; say in a column "split"'):
+            with pytest.raises(InputError, match=r'group\(s\) of homologues; say in a column "split"'):
                 split(sequences, np.array(groups), seed)
             return
         parts = split(sequences, np.array(groups), seed)

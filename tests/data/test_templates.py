@@ -189,7 +189,7 @@ def test_examples_for_training_have_templates(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Four entries: the query, a relative, one released late, one without a date."""
+    """Four entries: the query, a homologue, one released late, one without a date."""
     (tmp_path / "cifs").mkdir()
     for name, text in {
         "1abc.cif": entry(),

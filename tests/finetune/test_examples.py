@@ -12,7 +12,7 @@ from af2jax.data import synthetic
 from af2jax.finetune import Training
 from af2jax.finetune.examples import Examples
 from af2jax.finetune.rules import ALONE
-from af2jax.finetune.step import Setup, TrainState
+from af2jax.finetune.state import Setup, TrainState
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.recycle import forward
 from af2jax.nn.runtime import Runtime

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -205,6 +206,37 @@ def test_patience(tmp_path):
     assert int(state.step) == 4 and said[-1] == "stopped early: 2 validations without a better loss"
     again = loop.fit(training, tmp_path / "a", resume=True)
     assert int(again.step) == 4
+    fewer = loop.fit(dataclasses.replace(training, steps=19), tmp_path / "a", resume=True)
+    assert int(fewer.step) == 4
+
+
+def test_more_steps_wake_patience(tmp_path, monkeypatch):
+    training = dataclasses.replace(TRAINING, learning_rate=1e-30, weight_decay=0.0, patience=2, steps=20, ema=None)
+    loop.fit(training, tmp_path / "a")
+    more, said = dataclasses.replace(training, steps=30), []
+    with monkeypatch.context() as patch:  # killed before its next checkpoint: the plan is known, and was not begun
+        patch.setattr(loop, "_steps", lambda *rest: sys.exit())
+        with pytest.raises(SystemExit):
+            loop.fit(more, tmp_path / "a", resume=True)
+    state = loop.fit(more, tmp_path / "a", resume=True, say=said.append)
+    assert said[:2] == [
+        "goes on from step 4",
+        "it had stopped early; with more steps it goes on, and its patience (2) starts anew",
+    ]
+    assert int(state.step) == 8 and said[-1] == "stopped early: 2 validations without a better loss"
+    assert int(loop.fit(more, tmp_path / "a", resume=True).step) == 8
+
+
+def test_weights_are_loaded_once_where_a_bias_is_held(tmp_path, monkeypatch):
+    loads, said, network = [], [], prepare.network
+    monkeypatch.setattr(prepare, "network", lambda training: (loads.append(1), network(training))[1])
+    path = "pair/kernel"
+    monkeypatch.setattr(Given, "magnified", True)
+    monkeypatch.setattr(loop, "ALONE", path)
+    training = dataclasses.replace(TRAINING, rules=((".*", "train"),), steps=1, warmup=0)
+    state = loop.fit(training, tmp_path / "a", say=said.append)
+    assert len(loads) == 1 and loop.HELD in said
+    assert path in flatten(prepare.prepare(training).state.trained) and path not in flatten(state.trained)
 
 
 class TestRuns:

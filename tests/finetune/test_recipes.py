@@ -12,15 +12,16 @@ import pytest
 
 import af2jax
 from af2jax import finetune
-from af2jax.cli import measure
 from af2jax.config import preset
 from af2jax.errors import InputError
 from af2jax.finetune import step as steps
 from af2jax.finetune.rules import split
+from af2jax.finetune.state import Setup
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import deepmind
 from af2jax.pretrained.tree import flatten, split_stack
+from af2jax.profile import measure
 from tests import support
 from tests.finetune.test_rules import shapes
 from tests.finetune.toy import bits
@@ -201,7 +202,7 @@ def operations():
 
     def of(name, parts=()):
         model, params = AlphaFold(preset("model_1_ptm", parts)), shapes("model_1_ptm", parts)
-        setup = steps.Setup(model, optax.sgd(0.1), None, None, None, None)
+        setup = Setup(model, optax.sgd(0.1), None, None, None, None)
         loss = lambda *inputs: steps._loss(setup, *inputs[:3], 0, inputs[3])
         inputs = *map(shape, (*split(params, af2jax.label(params, af2jax.recipe(name))), one)), key
         found = {name: measure.count(jax.grad(loss, has_aux=True), *inputs).flops}

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from af2jax.finetune import watch
-from af2jax.finetune.step import Setup, TrainState
+from af2jax.finetune.state import Setup, TrainState
 from af2jax.heads import Head
 from af2jax.heads.calibration import calibrate
 from tests.finetune import toy

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.heads import Answer, Head, combine, read
+from af2jax.heads import Answer, Calibration, Head, Nearness, agree, combine, read, together
 from tests.finetune import toy
 
 RNG = np.random.default_rng(0)
@@ -41,6 +41,14 @@ def test_probabilities_and_numbers_without_padding(kind):
             assert [last["value_1"], last["value_2"]] == numbers.tolist()
 
 
+def test_probabilities_are_calibrated_where_the_head_is():
+    known, out = Calibration(2.0, 90, 9, (1.0, 0.9), (0.2, 0.1)), np.log(np.array([1.0, 4.0, 1.0]))
+    head = Head("chain", classes=3, calibration=known)
+    found = read({"c": head}, {"c": out}, FEATURES)["c"]
+    np.testing.assert_allclose(found.values, [0.25, 0.5, 0.25])
+    assert found.calibration == known and found.calibrated
+
+
 def test_unnamed_classes_have_numbers():
     assert read({"c": Head("chain", classes=2)}, {"c": raw("chain", 2)}, FEATURES)["c"].classes == ("0", "1")
 
@@ -72,6 +80,38 @@ class TestCombined:
         )
         assert str(found) == "h yes (0.700 ± 0.1414)"
         assert found.json()["best"] == "yes" and found.json()["classes"] == ["no", "yes"]
+
+    def test_it_is_as_trustworthy_as_the_worst(self):
+        near = lambda identity, longest: Nearness(str(identity), identity, 9, 5, longest)
+        fit = lambda error, refused="": Calibration(2.0, 90, 9, (1.0, 0.9), (0.3, error), refused)
+        of = lambda *known: [self.answers([0.5, 0.5], calibration=c, near=n, classes=("a", "b"))[0] for c, n in known]
+        found = combine(of((fit(0.1), near(0.9, 9)), (fit(0.2), near(0.4, 9)), (fit(0.05), near(0.8, 9))))
+        assert found.calibration == fit(0.2) and found.near == near(0.4, 9) and found.calibrated and found.count == 3
+        assert found.support.startswith(
+            "Mean of 3 answers; what follows is of the least trustworthy one. Probabilities"
+        )
+        assert combine(of((fit(0.1), near(0.4, 9)), (fit(0.0, "few"), near(0.9, 8)))).near == near(0.9, 8)
+        for worst in (None, fit(0.0, "few")):
+            found = combine(of((fit(0.1), None), (worst, near(0.9, 9))))
+            assert found.calibration == worst and not found.calibrated and found.near is None
+
+    def test_those_that_have_it_count(self):
+        a, b = self.answers([1.0], [3.0])
+        found = together([{"h": a, "g": a}, {"h": b}, {}])
+        assert found["h"].values == [2.0] and found["g"] is a and list(found) == ["h", "g"]
+
+    def test_heads_of_one_name_agree(self):
+        first, named = Head("chain", classes=2), Head("chain", classes=("0", "1"))
+        agree({"x": {"h": first}, "y": {"h": named, "other": Head("pair", classes=2)}})
+        for other, message in (
+            (Head("residue", classes=2), "kind: 'chain' and 'residue'"),
+            (Head("chain", classes=("a", "b")), r"classes: \('0', '1'\) and \('a', 'b'\)"),
+            (Head("chain", outputs=1), "classes: "),
+        ):
+            with pytest.raises(InputError, match=f'head "h" is not the same in x and y .{message}'):
+                agree({"x": {"h": first}, "y": {"h": other}})
+        with pytest.raises(InputError, match="unit: 'K' and 'C'"):
+            agree({unit: {"h": Head("chain", outputs=1, unit=unit)} for unit in "KC"})
 
     def test_what_does_not_go_together(self):
         for other, message in (

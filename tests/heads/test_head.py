@@ -265,6 +265,7 @@ class TestBadInput:
         bad('cannot read "singel"', lambda: Head("chain", classes=2, reads="singel"))
         for sizes in ({}, {"classes": 1}, {"classes": 3, "outputs": 1}, {"classes": -2}, {"outputs": -1}):
             bad(r"give either classes \(2 or more\) or outputs \(1 or more\)", lambda s=sizes: Head("chain", **s))
+        bad('classes have no unit; "K" belongs to a head with outputs', lambda: Head("chain", classes=2, unit="K"))
         bad('pool "max" is not known; give mean or attention', lambda: Head("chain", classes=2, pool="max"))
         bad("2 class_weights for 3 classes", lambda: Head("chain", classes=3, class_weights=(1.0, 2.0)))
         for weight in (-1.0, float("nan")):

@@ -69,7 +69,8 @@ def test_it_is_kept_in_a_file(tmp_path):
     taught = TrainedOn({"a": "MKTAY", "b c": "MK/TAY"})
     assert taught.save(tmp_path).name == FILE and load(tmp_path).sequences == taught.sequences
     assert load(tmp_path / "nowhere") is None
-    for text in ("", "id\tsequence\n", "id\tsequence\na\n", "id\tsequence\na\t\n", "name\tsequence\na\tMK\n"):
+    rows = ("", "a\n", "a\t\n", "a\tMK\nb\n", "a\tMK\na\tGG\n", "a\tMK\nb\tMK\t1\n")
+    for text in ("", *(f"id\tsequence\n{row}" for row in rows), "name\tsequence\na\tMK\n"):
         (tmp_path / FILE).write_text(text)
         with pytest.raises(WeightsError, match="damaged; restore it from a copy, or delete it"):
             load(tmp_path)

@@ -15,8 +15,7 @@ from af2jax.data.dataset import Item
 from af2jax.data.items import load
 from af2jax.data.transforms import padded
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import Training, eval_step, fit, loop, run
-from af2jax.heads.trained_on import TrainedOn
+from af2jax.finetune import Training, eval_step, fit, run
 from tests import support
 
 pytestmark = pytest.mark.medium("trains and asks small networks")
@@ -45,21 +44,20 @@ def example(sequence: str, seed: int = 0):
     return features, targets.replace(labels=labels)
 
 
-class Given:
-    """Examples from memory: a table cannot hold the labels of pairs."""
+TAUGHT = {"a": "MKTAYIAKQ:RQISFVK", "b": "GGWYW:YMKPRTEIV"}
 
-    hash, report, num_train, num_valid, magnified = "0" * 64, "id\n", 2, 0, False
-    taught = TrainedOn({"0": "MKTAYIAKQ/RQISFVK", "1": "GGWYW/YMKPRTEIV"})
 
-    def __init__(self, training, state, out, share):
-        self.steps = training.steps
-
-    def train(self, start):
-        for step in range(start, self.steps):
-            yield step, af2jax.stack([example("MKTAYIAKQ:RQISFVK", 2 * step), example("GGWYW:YMKPRTEIV", 2 * step + 1)])
-
-    def valid(self):
-        return iter(())
+def table(folder):
+    """A table of what is taught; labels of pairs are in files, one of numbers and one of text."""
+    rng, rows = np.random.default_rng(0), [["id", "sequence", "split", *HEADS]]
+    for i, (name, sequence) in enumerate(TAUGHT.items()):
+        num = len(sequence) - 1
+        pairs, file = rng.integers(0, 2, (num, num)), f"{name}.{('npy', 'csv')[i]}"
+        np.save(folder / file, pairs) if i == 0 else np.savetxt(folder / file, pairs, "%d", ",")
+        ss = "".join(rng.choice(list("HEC"), num))
+        rows.append([name, sequence, "train", f"{rng.normal():.3f}", ss, file, ("no", "yes")[i]])
+    with open(folder / "data.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +66,13 @@ def walked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("walk")
     np.savez(folder / "params_tiny.npz", **support.rule_flat(CONFIG))
     (folder / "new.fasta").write_text(f">q\n{NEW}\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Examples", Given)
-        return folder, fit(training(folder), folder / "run")
+    table(folder)
+    return folder, fit(training(folder), folder / "run")
 
 
 def training(folder, steps: int = 3) -> Training:
     return Training(
-        "none",
+        str(folder / "data.csv"),
         params=str(folder),
         preset="tiny",
         recipe="new_heads",
@@ -119,7 +116,7 @@ def ask(place) -> dict[str, np.ndarray]:
 def command(folder, params, out: str, *flags) -> dict[str, np.ndarray]:
     """The answers in the scores file of seed 0 that the command writes."""
     arguments = ["predict", folder / "new.fasta", "--params", params, "--out", folder / out, "--num-recycle", 0]
-    assert main([*map(str, arguments), "--no-plots", "--quiet", *flags]) == 0
+    assert main([*map(str, arguments), "--quiet", *flags]) == 0
     (file,) = (folder / out).glob("*_scores_*seed_000.json")
     return {name: np.array(answer["values"]) for name, answer in json.loads(file.read_text())["heads"].items()}
 
@@ -141,13 +138,28 @@ def test_in_python_and_by_the_command(walked, capsys):
         np.testing.assert_allclose([[float(row[c]) for c in columns] for row in table], mean, rtol=1e-6)
     assert (table[15]["chain_1"], table[15]["residue_1"], table[15]["letter_2"]) == ("A", "2", "K")
     assert not list((folder / "a").glob("q_tm*"))
+    with open(folder / "a" / "answers.csv") as file:
+        rows = {row["head"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == HEADS.keys() and {row["query"] for row in rows.values()} == {"q"}
+    assert {name: row["table"] for name, row in rows.items() if row["table"]} == {
+        "ss": "q_ss.csv",
+        "contact": "q_contact.csv",
+    }
+    tm = [one["tm"]["values"][0] for one in both]
+    assert float(rows["tm"]["value"]) == pytest.approx(np.mean(tm), rel=1e-5) and rows["tm"]["unit"] == "kcal/mol"
+    assert rows["binds"]["class"] in ("no", "yes") and rows["binds"]["nearest"] == "a" and rows["ss"]["length"] == "14"
+    assert 0 < float(rows["tm"]["identity"]) < 1 and rows["tm"]["length_in_range"] == "yes"
+    (page,) = (folder / "a").glob("q*.html")
+    text = page.read_text()
+    assert "What the tuned heads answer" in text and "kcal/mol" in text and "The nearest training sequence (a)" in text
+    assert "at each residue" in text and "for each pair of residues" in text  # captions of the track and the map
 
 
 def test_from_an_export(walked):
     folder, state = walked
     assert main(["export", str(folder / "run"), str(folder / "exported")]) == 0
     same(ask(str(folder / "exported")), expected(state))
-    same(command(folder, folder / "exported", "b"), expected(state))
+    same(command(folder, folder / "exported", "b", "--no-plots"), expected(state))
     model = state.setup.model
     recycles = training(folder).num_recycle
     af2jax.export(state.params, "tiny", folder / "again", heads=dict(model.heads), num_recycle=recycles)
@@ -155,10 +167,9 @@ def test_from_an_export(walked):
         assert (folder / "again" / name).read_bytes() == (folder / "exported" / name).read_bytes()
 
 
-def test_after_more_steps(walked, monkeypatch):
+def test_after_more_steps(walked):
     folder, state = walked
     before = expected(state)
-    monkeypatch.setattr(loop, "Examples", Given)
     more = fit(training(folder, 5), folder / "run", resume=True)
     wanted = expected(more)
     assert int(more.step) == 5 and not np.allclose(wanted["ss"], before["ss"], atol=1e-4)

@@ -8,6 +8,7 @@ import pytest
 
 from af2jax.constants.atoms import CA, CB, C, N, O
 from af2jax.errors import InputError
+from af2jax.metrics import chain_assignment
 from af2jax.metrics import dockq as room
 from af2jax.metrics.dockq import compare, dockq, same_residues
 from af2jax.protein.files import Protein
@@ -212,7 +213,7 @@ def test_the_search_equals_trying_all(seed):
     distinct = lambda way: len(kept := [a for a in way if a is not None]) == len(set(kept))
     ways = [way for way in product(*[[None, *allowed[i]] for i in range(true)]) if distinct(way)]
     highest = max(map(total, ways))
-    found, exact = room._assign(allowed, interfaces, score)
+    found, exact = chain_assignment.assign(allowed, interfaces, score)
     way = [found.get(i) for i in range(true)]
     assert exact and tuple(way) in ways
     np.testing.assert_allclose(total(way), highest, atol=1e-9)
@@ -222,7 +223,7 @@ def test_the_search_equals_trying_all(seed):
 
 def test_of_equal_sums_that_of_more_chains_is_taken():
     """Without interfaces all sums are 0; the first free chain for each would leave the last without one."""
-    found, exact = room._assign({0: [0, 1], 1: [0, 2], 2: [0, 2]}, [], None)
+    found, exact = chain_assignment.assign({0: [0, 1], 1: [0, 2], 2: [0, 2]}, [], lambda *_: 0.0)
     assert found[0] == 1 and {found[1], found[2]} == {0, 2} and exact
 
 
@@ -230,7 +231,7 @@ def test_a_search_broken_off_says_so(monkeypatch):
     true = strands([6] * 6, kinds=[0] * 6)
     model = shaken(replace(true, chain_index=np.array([2, 0, 3, 1, 5, 4])[true.chain_index]), 2.0)
     best = compare(model, true)
-    monkeypatch.setattr(room, "VISITS", 3)
+    monkeypatch.setattr(chain_assignment, "VISITS", 3)
     found = compare(model, true)
     assert best.exact and not found.exact and found.mean <= best.mean + 1e-9
     assert sorted(found.chains.values()) == list(range(6)) and found.mean > 0.8 * best.mean

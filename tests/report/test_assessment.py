@@ -142,7 +142,7 @@ def test_a_damaged_file(text, tmp_path):
 @pytest.mark.usefixtures("undrawn")
 def test_problems_and_homologues_are_told(tmp_path):
     found = made.evaluation()
-    seen = [dataclasses.replace(t, relative=i < 3) for i, t in enumerate(found.targets)]
+    seen = [dataclasses.replace(t, homologue=i < 3) for i, t in enumerate(found.targets)]
     found = dataclasses.replace(found, targets=seen, problems=[("x1", "its answer is not finite")])
     html, known, _ = written(found, tmp_path)
     titles = [warning["title"] for warning in known["warnings"]]

@@ -9,8 +9,8 @@ import pytest
 
 from af2jax.report import assessment
 from af2jax.report.explore import explore
+from tests.html.test_page import HOSTILE
 from tests.report import made, sets
-from tests.report.test_page import HOSTILE
 from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
 

@@ -156,8 +156,8 @@ def test_the_structure_is_drawn(evaluated):
     """The canvas has colours of both structures: AlphaFold's for the prediction, grey for the known one."""
     from PIL import Image
 
-    from af2jax.report.page import Page
-    from af2jax.report.viewer import viewer
+    from af2jax.html.page import Page
+    from af2jax.html.viewer import viewer
 
     out = evaluated[1]
     block = re.search(r'id="worst_structures">(.*?)</script>', (out / "index.html").read_text())[1]

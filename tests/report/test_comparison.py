@@ -163,7 +163,7 @@ def test_opposite_groups_are_not_pooled(tmp_path):
 def test_which_group():
     one = made.evaluation(5).targets
     rows = [("train", True), ("valid", True), ("test", False), ("", True), ("", False)]
-    a = [dataclasses.replace(t, split=split, relative=seen) for t, (split, seen) in zip(one, rows, strict=True)]
+    a = [dataclasses.replace(t, split=split, homologue=seen) for t, (split, seen) in zip(one, rows, strict=True)]
     found = differences.grouped([a, [dataclasses.replace(t, split="") for t in one]])
     assert {name: mask.tolist() for name, mask in found.items()} == {
         differences.LEARNED: [True, False, False, True, False],

@@ -1,4 +1,4 @@
-"""A data set through a network that knows the answers: which targets, whose relatives, and what becomes of failures."""
+"""A data set through a network that knows the answers: which targets, which homologues, and what of failures."""
 
 import csv
 import dataclasses
@@ -15,12 +15,13 @@ from af2jax.data import synthetic
 from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.finetune import Training
-from af2jax.heads import Head
+from af2jax.heads import Calibration, Head, summary
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
 from af2jax.report import assessment, evaluation, subject
 from af2jax.report.observe import Observed
 from af2jax.report.subject import Subject
+from tests.finetune import toy
 
 HEADS = {"ss": Head("residue", classes=3), "rg": Head("chain", outputs=1)}
 LABELS = {"ss": Label(True, 3, ("H", "E", "C")), "rg": Label(False)}
@@ -109,9 +110,9 @@ def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
     found = evaluation.evaluate(network(str(tmp_path), training), data)
     assert found.data["split"] == "valid" and [t.id for t in found.targets] == [names[-2]]
     learnt = {item.id for item in subject.trained_on(tmp_path)}
-    assert learnt == set(names[:-2]) and not found.targets[0].relative
+    assert learnt == set(names[:-2]) and not found.targets[0].homologue
     seen = evaluation.evaluate(network(str(tmp_path), training), data, "train")
-    assert all(t.relative for t in seen.targets)
+    assert all(t.homologue for t in seen.targets)
 
 
 def test_failures_are_told(knows, data, tmp_path):
@@ -152,9 +153,36 @@ def test_nothing_to_judge(monkeypatch, tmp_path, capsys):
     assert main(["evaluate", "runs/a", str(table), "--out", str(tmp_path / "e")]) == 4
     file = tmp_path / "e" / "answers.csv"
     assert f"has a known structure or a label; what the heads answer is in {file}" in capsys.readouterr().out
-    lines = list(csv.DictReader(file.read_text().splitlines()))
-    assert len(lines) == 5 + 3 + 2 and not (tmp_path / "e" / "index.html").exists()
-    ss = [(r["id"], r["residue"], r["class"]) for r in lines if r["head"] == "ss"]
-    assert ss[:4] == [("b", "1", "0"), ("b", "2", "1"), ("b", "3", "2"), ("a", "1", "0")]  # the shortest first
-    assert [r["value"] for r in lines if r["head"] == "rg"] == ["12.5", "12.5"]
-    assert float(lines[0]["probability"]) > 0.99
+    read = lambda name: list(csv.DictReader(file.with_name(name).read_text().splitlines()))
+    rows, residues = read(summary.TABLE), read(summary.RESIDUES)
+    assert len(rows) == 4 and not (tmp_path / "e" / "index.html").exists()
+    ss = [(r["query"], r["residue"], r["letter"], r["class"]) for r in residues if r["head"] == "ss"]
+    assert len(ss) == 8 and ss[:4] == [
+        ("b", "1", "G", "0"),
+        ("b", "2", "G", "1"),
+        ("b", "3", "W", "2"),
+        ("a", "1", "M", "0"),
+    ]
+    assert [(r["query"], r["value"]) for r in rows if r["head"] == "rg"] == [("b", "12.5"), ("a", "12.5")]
+    assert [r["table"] for r in rows if r["head"] == "ss"] == 2 * [summary.RESIDUES]
+    assert float(residues[0]["probability"]) > 0.99
+
+
+def test_what_is_judged_are_calibrated_probabilities():
+    said, labels = np.log(np.tile([1.0, 4.0, 1.0], (toy.N_RES, 1))), np.full(toy.N_RES, -1)
+    labels[:2] = 1, 0
+    targets = toy.example()[1].replace(labels={"ss": labels}, seq_mask=np.ones(toy.N_RES, bool))
+    calibration = Calibration(2.0, 90, 9, (1.0, 0.9), (0.2, 0.1))
+    for head, expected in (
+        (Head("residue", classes=3), [1 / 6, 4 / 6, 1 / 6]),
+        (Head("residue", classes=3, calibration=calibration), [0.25, 0.5, 0.25]),
+    ):
+        found = evaluation.answered(head, said, targets, "ss")
+        np.testing.assert_allclose(found.said, [expected, expected])
+        assert found.label.tolist() == [1, 0] and found.place.tolist() == [0, 1]
+
+
+def test_heads_that_are_not_judged_are_named(knows, data):
+    heads = HEADS | {"contact": Head("pair", classes=2), "two": Head("chain", outputs=2)}
+    some = dataclasses.replace(network(), heads=heads)
+    assert evaluation.evaluate(some, data).data["skipped"] == ["contact", "two"]

@@ -16,8 +16,8 @@ from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.finetune import config
 from af2jax.report.explore import explore, study
+from tests.html.test_page import HOSTILE, TAGS, Tags
 from tests.report import sets
-from tests.report.test_page import HOSTILE, TAGS, Tags
 
 pytestmark = pytest.mark.medium("makes whole reports")
 
@@ -157,7 +157,7 @@ def test_a_shuffled_label(found, name):
     assert out["unrelated label"].level == "serious" and f'"{name}"' in out["unrelated label"].title
 
 
-def test_labels_of_relatives_are_a_relation(found):
+def test_labels_of_homologues_are_a_relation(found):
     """A label that families share and composition does not tell."""
     rng, rows = np.random.default_rng(0), []
     for row in sets.clean()[: sets.NUM // 3]:
@@ -207,6 +207,12 @@ def test_what_cannot_be_read(found):
     assert out.rows[0].startswith("p09: ") and "no such file" in out.rows[0]
     with pytest.raises(InputError, match='no column is called "tn"'):
         found(rows, ("tn",))
+    rows = [row | {"map": f"{i}.csv", "two": f"{i};1.5"} for i, row in enumerate(rows)]
+    for name, message in (("map", "its cells name files"), ("two", "its cells hold several numbers")):
+        with pytest.raises(
+            InputError, match=f'target "{name}": {message}, which explore does not read; leave it out and'
+        ):
+            found(rows, ("tm", name))
 
 
 def test_the_report_and_its_proposal(tmp_path):
@@ -264,7 +270,7 @@ def test_hostile_names_do_nothing(tmp_path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_one_family_is_split_by_sequence(tmp_path):
-    """A scan of mutations, in which all are relatives."""
+    """A scan of mutations, in which all are homologues."""
     first = sets.clean()[0]["sequence"]
     rows = [{"id": f"m{i}", "sequence": first[:i] + "W" + first[i + 1 :], "score": str(i % 7 + 0.5)} for i in range(40)]
     out = {finding.kind for finding in explore(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}

@@ -7,7 +7,7 @@ from af2jax.heads import Answer, Calibration, Nearness
 from af2jax.heads.summary import COLUMNS, rows
 from af2jax.report import prediction as report
 from af2jax.results import ranked, save_job
-from tests.report.test_page import Tags
+from tests.html.test_page import Tags
 from tests.results.examples import prediction
 
 SIZE = 12

@@ -10,8 +10,8 @@ from af2jax.cli import batch
 from af2jax.report.index import save_index
 from af2jax.report.prediction import save_page
 from af2jax.results import save_job
+from tests.html.test_page import Tags
 from tests.report.made import HOSTILE
-from tests.report.test_page import Tags
 from tests.results.examples import prediction
 
 

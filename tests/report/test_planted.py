@@ -224,7 +224,7 @@ def test_the_same_peptide_in_two_splits(found, tmp_path):
         rows[i]["binder"] = rows[j]["binder"]
     out = found(rows, "binder")["leak"]
     planted.told(
-        out, "serious", "2 of 60 held-out proteins have relatives in another split (peptides", "prepared.csv moves"
+        out, "serious", "2 of 60 held-out proteins have homologues in another split (peptides", "prepared.csv moves"
     )
     assert out.rows == ("c003 (valid) and c000 (train)", "c009 (test) and c001 (train)")
 

@@ -8,11 +8,11 @@ from html import escape
 import numpy as np
 import pytest
 
-from af2jax.report import page as pages
+from af2jax.html import page as pages
 from af2jax.report import prediction as report
 from af2jax.results import ranked, save_job
+from tests.html.test_page import Tags
 from tests.report.made import HOSTILE
-from tests.report.test_page import Tags
 from tests.results.examples import prediction
 
 

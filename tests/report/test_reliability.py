@@ -40,7 +40,7 @@ def test_what_is_said_of_plddt(line, changes):
     assert first == line
     says = reliability.plddt_sentence(of)
     assert ("may be used to rank" in says) == (line == 2)
-    assert line == 0 or f"Spearman {of.rank.value:.3g} (" in says
+    assert line == 0 or f"Spearman {of.rank.value:.3g} (95 %: " in says
 
 
 def test_a_score_that_ranks_backwards_is_never_recommended():
@@ -164,7 +164,7 @@ def test_what_is_said_of_a_pair(table, line, difference):
 
 def test_worse_says_both_values():
     """ "absolute error: +0.503 against always saying the median" said neither that it is worse nor the two values."""
-    found = paired([2.2, 2.3, 2.2, 2.4, 2.1, 2.3], [1.7, 1.8, 1.6, 1.9, 1.7, 1.8])
+    found = paired([2.2, 2.3, 2.2, 2.4, 2.1, 2.3, 2.25], [1.7, 1.8, 1.6, 1.9, 1.7, 1.8, 1.75])
     (judged,) = judge([found], [False])
     told = verdict.beats(found, judged, "dg: absolute error", "always predicting the median, 4.3")
     assert told.text.startswith(

@@ -1,6 +1,7 @@
 """A perfect prediction has perfect scores, a moved one the same, a spoiled one worse; what is unknown is NaN."""
 
 import dataclasses
+from unittest import mock
 
 import jax
 import numpy as np
@@ -10,6 +11,8 @@ from af2jax import interop
 from af2jax.config import preset
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
+from af2jax.geometry.rigid import Rigid
+from af2jax.inference import Pass
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
 from af2jax.report import observe as observing
@@ -125,17 +128,21 @@ def test_what_is_not_known_is_nan(given):
     assert np.isnan(found.aligned[4]).all() and found.numbers["observed"] == part[: NUM - PAD, CA].sum()
 
 
-@pytest.mark.parametrize("what", ["plddt", "residues", "layers", "pae"])
+@pytest.mark.parametrize("what", ["plddt", "single", "atoms", "pae"])
 def test_what_is_not_finite_is_named(what, given, monkeypatch):
     features, targets = given
     spoiled = seen(targets)
-    said = {n: getattr(spoiled, n) for n in ("atom_mask", "rot", "torsions", "pae", "residues")}
-    said |= {"layers": spoiled.layers[0], "plddt": spoiled.plddt[0], "heads": {}}
-    said[what] = np.full_like(said[what], np.nan)
-    monkeypatch.setattr(observing, "_pass", lambda *_: (None, dict(said)))
-    monkeypatch.setattr(observing, "initial", lambda *_: None)
+    scores = {"plddt": spoiled.plddt[0], "pae": spoiled.pae, "single": spoiled.residues}
+    frames = Rigid(spoiled.rot[None], np.zeros((1, NUM, 3), np.float32))
+    structure = mock.Mock(frames=frames, torsions=spoiled.torsions[None], atom37_mask=spoiled.atom_mask)
+    layers = spoiled.layers[0]
+    if what == "atoms":
+        layers = np.full_like(layers, np.nan)
+    else:
+        scores[what] = np.full_like(scores[what], np.nan)
+    monkeypatch.setattr(observing, "_layers", lambda *_: layers)
+    monkeypatch.setattr(observing, "passes", lambda *_: iter([Pass(None, structure, scores, {}, 0.0)]))
 
     subject = Subject("a", "a", AlphaFold(preset("tiny")), {}, {}, {}, None, 0)
-    words = {"plddt": "pLDDT", "residues": "activations", "layers": "atoms", "pae": "PAE"}
-    with pytest.raises(InputError, match=f"p1: the network's {words[what]} are not finite"):
+    with pytest.raises(InputError, match=rf"p1: the network's answer is not finite \({what}\)"):
         observing.observe(subject, features, "p1")

@@ -34,10 +34,10 @@ def test_a_relation_is_shown_and_none_is_not():
     assert signal.of_proteins(SEQUENCES[:10], known[:10], ALONE[:10]) is None
 
 
-def test_relatives_share_a_label():
+def test_homologues_share_a_label():
     groups_, values = np.repeat(np.arange(20), 3), np.repeat(RNG.normal(size=20), 3)
     found = signal.of_proteins(SEQUENCES, values, groups_)
-    assert found.shown and found.by == "the mean of its relatives"
+    assert found.shown and found.by == "the mean of its homologues"
 
 
 def test_variants_of_one_length_are_told_by_their_letters():

@@ -40,6 +40,9 @@ def test_colabfold_names(tmp_path):
         "model_5_ptm": "alphafold2_ptm_model_5",
         "model_2_multimer": "alphafold2_multimer_v1_model_2",
         "model_2_multimer_v3": "alphafold2_multimer_v3_model_2",
+        "model_1_ptm_a": "alphafold2_ptm_model_1_a",  # of the run "a", beside others of its preset
+        "model_2_multimer_b": "alphafold2_multimer_v1_model_2_b",
+        "mini_c": "mini_c",
     }.items(),
 )
 def test_colabfold_models(preset, model, tmp_path):

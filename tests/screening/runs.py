@@ -29,8 +29,8 @@ def stirred(tree, seed: int = 0):
     return jax.tree.map(lambda x: x + jnp.asarray(0.3 * rng.normal(size=x.shape), x.dtype), tree)
 
 
-def make(folder, heads=HEADS, taught=TAUGHT, **changes):
-    """A run directory; "ss" is calibrated, "contact" was refused."""
+def make(folder, heads=HEADS, taught=TAUGHT, seed=0, calibration=CALIBRATION, **changes):
+    """A run directory; "ss" is calibrated, "contact" was refused; `seed` of what stirs its parameters."""
     np.savez(folder / "params_tiny.npz", **support.rule_flat(preset("tiny")))
     losses = dict.fromkeys(heads, 1.0) or {"distogram": 1.0}
     changes = {"data": "none", "params": str(folder), "preset": "tiny", "recipe": "heads", "losses": losses} | changes
@@ -39,9 +39,9 @@ def make(folder, heads=HEADS, taught=TAUGHT, **changes):
     run.start(out, training, resume=False)
     run.describe(out, training, prepared.params, "0" * 64, "id\n")
     taught.save(out)
-    state = prepared.state.replace(step=jnp.int32(3), trained=stirred(prepared.state.trained))
+    state = prepared.state.replace(step=jnp.int32(3), trained=stirred(prepared.state.trained, seed))
     refused = Calibration(1.0, 9, 1, (1.0, 1.0), (0.2, 0.2), "9 labelled places of 1 validation proteins")
-    calibration = {n: c for n, c in {"ss": CALIBRATION, "contact": refused}.items() if n in heads}
+    calibration = {n: c for n, c in {"ss": calibration, "contact": refused}.items() if c and n in heads}
     watch = {"best": 1.0, "best_step": 3, "stale": 0, "bad": 0}
     run.save(out, training, state, watch, Validation({"loss": 1.0}, calibration))
     return out

@@ -11,7 +11,7 @@ import af2jax
 from af2jax.data.transforms import padded
 from af2jax.errors import InputError
 from af2jax.finetune import run
-from af2jax.heads import Head
+from af2jax.heads import Head, TrainedOn
 from af2jax.heads.calibration import probabilities
 from af2jax.pretrained.export import export
 from af2jax.screening import program
@@ -154,6 +154,43 @@ def test_an_exported_folder_answers_the_same(place, network, answers, tmp_path):
     alone = af2jax.answer(tmp_path, {"same": SEQUENCES["same"]})
     assert alone["same"].heads["ss"].near is None and alone.rows[0]["nearest"] == ""
     assert "the sequences that taught the head are not known" in alone["same"].heads["ss"].support.lower()
+
+
+def test_several_runs_and_seeds_answer_with_mean_and_spread(place, network, tmp_path):
+    taught = TrainedOn({"near": SEQUENCES["other"]})
+    other = runs.make(tmp_path, num_recycle=0, seed=1, taught=taught, calibration=None)
+    queries = {name: SEQUENCES[name] for name in ("other", "complex")}
+    found = af2jax.answer([place, other], queries, seed=3, num_seeds=2)
+    alone = [af2jax.answer(one, queries, seed=seed) for one in (place, other) for seed in (3, 4)]
+    differ = [np.ptp([one[name].heads["tm"].values[0] for one in alone[:2]]) for name in queries]
+    assert max(differ) > 1e-6  # the seed of the MSA's draw reaches the network
+    assert found.source == f"{place}, {other}" and found.preset == "tiny" and found.num_recycle is None
+    for name in queries:
+        for head, answer in found[name].heads.items():
+            values = np.stack([one[name].heads[head].values for one in alone])
+            np.testing.assert_allclose(answer.values, values.mean(0), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(answer.spread, values.std(0, ddof=1), rtol=1e-3, atol=1e-6)
+        assert found[name].heads["tm"].count == 4 and found[name].heads["tm"].spread[0] > 1e-3
+    one = found["other"].heads["ss"]
+    assert not one.calibrated and one.near.id == alone[0]["other"].heads["ss"].near.id  # the worst of each
+    row = next(row for row in found.rows if (row["query"], row["head"]) == ("other", "tm"))
+    assert (
+        row["value"] == found["other"].heads["tm"].values[0] and row["spread"] == found["other"].heads["tm"].spread[0]
+    )
+
+
+def test_runs_that_do_not_go_together(place, tmp_path):
+    bare, odd = tmp_path / "bare", tmp_path / "odd"
+    for folder in (bare, odd):
+        folder.mkdir()
+    with pytest.raises(InputError, match=f"{bare}/run has no tuned heads to ask"):
+        af2jax.answer([place, runs.make(bare, heads={})], ["MKT"])
+    other = runs.make(odd, heads={"tm": Head("chain", outputs=1, unit="K")})
+    with pytest.raises(InputError, match=r'head "tm" is not the same in .* \(unit: .degrees Celsius. and .K.\)'):
+        af2jax.answer([place, other], ["MKT"])
+    for nothing in ({"source": []}, {"source": place, "num_seeds": 0}):
+        with pytest.raises(InputError, match="there is nothing to ask; give one run or more"):
+            af2jax.answer(queries=["MKT"], **nothing)
 
 
 def test_lists_and_files(place, answers, tmp_path):

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 
-from af2jax.report.page import Page
-from af2jax.report.viewer import SCRIPT, steps, trace, viewer
+from af2jax.html.page import Page
+from af2jax.html.viewer import SCRIPT, steps, trace, viewer
 from tests.report.made import HOSTILE
 
 POINTS = np.array([[1.04, 2, 3], [4, np.nan, 6], [7, 8, -9.26]])

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from af2jax.html import markup, page
+from af2jax.html.page import Caption, Page
 from af2jax.plots.render import blank, plain
-from af2jax.report import markup, page
-from af2jax.report.page import Caption, Page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&$a$"
 TAGS = set(

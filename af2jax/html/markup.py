@@ -5,43 +5,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 ROWS = 50  # named in a warning
 
-STYLE = """
-:root{--ink:#1a1a1a;--soft:#555;--line:#ccc;--serious:#D55E00;--caution:#E69F00;--note:#0072B2}
-*{box-sizing:border-box}
-body{margin:0 auto;padding:1rem;max-width:62rem;color:var(--ink);background:#fff;line-height:1.45;
-font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;overflow-wrap:anywhere}
-h1{font-size:1.5rem}
-h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}
-nav ul{columns:16rem;padding-left:1.2rem}
-a{color:#005a8e}
-.notes{color:var(--soft)}
-.box{overflow:auto;max-height:26rem;margin:.8rem 0}
-table{border-collapse:collapse;width:max-content;font-size:.85rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;font-weight:600;padding:.2rem 0}
-th,td{border-bottom:1px solid var(--line);padding:.2rem .6rem .2rem 0;text-align:left;vertical-align:top;
-overflow-wrap:break-word;max-width:22rem}
-thead th{position:sticky;top:0;background:#fff}
-td.n{text-align:right}
-figure{display:inline-block;vertical-align:top;width:29rem;max-width:100%;margin:1rem 1rem 1rem 0}
-figure img{max-width:100%;height:auto}
-figcaption{font-size:.85rem;max-width:40rem}
-figcaption p{margin:.3rem 0}
-.made{color:var(--soft)}
-.follows{font-weight:600}
-.warning{border-left:.4rem solid var(--note);padding:.3rem .8rem;margin:.8rem 0;background:#f6f6f6}
-.warning.serious{border-color:var(--serious)}
-.warning.caution{border-color:var(--caution)}
-.warning h3{margin:.2rem 0;font-size:1rem}
-.warning p{margin:.3rem 0}
-.level{text-transform:uppercase;font-size:.75rem;letter-spacing:.05em;color:var(--soft)}
-pre{overflow-x:auto;background:#f6f6f6;padding:.6rem;font-size:.8rem}
-canvas{max-width:100%;touch-action:none}
-select{max-width:100%}
-@media print{nav{display:none}}
-"""
+STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
 def heading(title: str, number: int) -> str:

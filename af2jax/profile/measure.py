@@ -218,7 +218,7 @@ def _machine(size: int = 2048, megabytes: int = 256, rounds: int = 5) -> Machine
     import jax
     import jax.numpy as jnp
 
-    from af2jax.cli.memory import _room
+    from af2jax.profile.memory import _room
 
     def best(function, x) -> tuple[float, float]:
         times = []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 
 from af2jax.files import file_name, whole
-from af2jax.report import markup
+from af2jax.html import markup
 
 if TYPE_CHECKING:
     from af2jax.plots.render import Figure

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from af2jax.cli.measure import Program, count, program
+from af2jax.profile.measure import Program, count, program
 
 
 class Sizes(NamedTuple):

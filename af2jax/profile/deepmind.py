@@ -1,8 +1,8 @@
 """DeepMind's own network beside ours, where its package and Haiku are installed: one pass, as it is shipped."""
 
-from af2jax.cli.measure import Program, program
-from af2jax.cli.programs import How, Sizes, dictionary, weights
 from af2jax.errors import InputError
+from af2jax.profile.measure import Program, program
+from af2jax.profile.programs import How, Sizes, dictionary, weights
 
 CHUNK = 4  # its `subbatch_size` as shipped
 

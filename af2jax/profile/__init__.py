@@ -1,0 +1,1 @@
+"""What a program costs: memory before it runs, time, work, and DeepMind's code beside it."""
