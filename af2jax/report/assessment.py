@@ -10,7 +10,7 @@ from af2jax.plots import assess
 from af2jax.report import answers, head_scores, strata, structures
 from af2jax.report.evaluation import Evaluation, metric, save
 from af2jax.report.strata import Strata
-from af2jax.report.verdict import Verdict, transfers
+from af2jax.report.verdict import Verdict
 
 
 def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
@@ -18,15 +18,13 @@ def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
     page = Page(f"Evaluation of {evaluation.subject['name']}", _notes(evaluation))
     page.number("subject", evaluation.subject)
     page.number("data", evaluation.data)
-    folds = np.isfinite(evaluation.column("lddt_ca")).any()
-    verdicts = {"structure": transfers(evaluation.column("lddt_ca"), evaluation.families)} if folds else {}
-    verdicts |= {name: head_scores.verdict(evaluation, name) for name in evaluation.classes}
+    verdicts = head_scores.verdicts(evaluation)
     page.section("Verdict")
     for name, verdict in verdicts.items():
         page.text(f"{name}: {verdict.text}" if len(verdicts) > 1 else verdict.text)
     page.number("verdicts", {name: {"answer": v.answer, "text": v.text} for name, v in verdicts.items()})
     _warnings(page, evaluation)
-    if folds:
+    if "structure" in verdicts:
         structures.part(page, evaluation, out)
     for name in evaluation.classes:
         answers.part(page, name, head_scores.study(evaluation, name), len(evaluation.targets))

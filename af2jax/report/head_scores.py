@@ -10,7 +10,7 @@ from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
 from af2jax.report.evaluation import Evaluation, metric
 from af2jax.report.reliability import chosen
-from af2jax.report.verdict import OPEN, Verdict, beats
+from af2jax.report.verdict import OPEN, Verdict, beats, transfers
 
 CURVES = 6  # classes with a curve of their own
 FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
@@ -101,6 +101,13 @@ SLOPES = (
     (lambda s: s.slope < -0.5, "extremes are pulled to the mean; it ranks better than it measures."),
     (lambda s: True, "extremes are kept."),
 )
+
+
+def verdicts(evaluation: Evaluation) -> dict[str, Verdict]:
+    """Of the structure, where any is known, and of each head by name."""
+    lddt = evaluation.column("lddt_ca")
+    found = {"structure": transfers(lddt, evaluation.families)} if np.isfinite(lddt).any() else {}
+    return found | {name: verdict(evaluation, name) for name in evaluation.classes}
 
 
 def verdict(evaluation: Evaluation, name: str) -> Verdict:
