@@ -41,30 +41,22 @@ class Compare:
 
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
-        from af2jax.report import comparison, entries
-        from af2jax.report.subject import open_subject
+        from af2jax.report import comparison
+        from af2jax.report.differences import compare
 
         if not self.runs:
             raise InputError("give at least one run, the baseline first")
         check_out(self.out)
         for dataset in filter(None, (self.data, self.general)):
             read_dataset(dataset)  # what is wrong with it is said before weights are loaded
+        how = {"activations": self.activations, "preset": self.preset, "keep": self.out}
         with bar("evaluating", self.quiet) as progress:
-            read = entries.read(self.runs, self.out, self.data, self.split, self.preset, self.num_recycle, progress)
-            found, lost = entries.shared(read)
-            recycles = found[0].evaluation.subject["recycles"]
-            frozen = open_subject(found[0].path, self.preset, recycles) if self.activations else None
-            baselines, notes = entries.simple(found, frozen, progress)
-            general = []
-            if self.general:
-                paths = [Path(entry.path) for entry in found]
-                read = entries.read(paths, self.out / "general", self.general, "all", self.preset, recycles, progress)
-                general, _ = entries.shared(read)
-        page, verdicts = comparison.write(found, baselines, general, lost, notes, self.out)
-        failed = {problem for entry in (*found, *general) for problem in entry.evaluation.problems}
+            found = compare(self.runs, self.data, self.split, self.general, self.num_recycle, **how, progress=progress)
+        page = comparison.render(found).save(self.out)
+        failed = {problem for entry in (*found.entries, *found.general) for problem in entry.evaluation.problems}
         for name, reason in sorted(failed):
             print(f"failed: {name}: {reason}", file=sys.stderr)
-        for verdict in verdicts:
+        for verdict in found.verdicts:
             print(verdict.text)
         print(page)
         return 3 if failed else 0

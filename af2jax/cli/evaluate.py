@@ -47,7 +47,7 @@ class Evaluate:
         read_dataset(self.dataset)  # what is wrong with it is said before weights are loaded
         subject = open_subject(self.run_or_params, self.preset, self.num_recycle)
         with bar("evaluating", self.quiet) as progress:
-            found = evaluate(subject, self.dataset, self.split, progress)
+            found = evaluate(subject, self.dataset, self.split, progress=progress)
         for name, reason in found.problems:
             print(f"failed: {name}: {reason}", file=sys.stderr)
         if not found.targets:

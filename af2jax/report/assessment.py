@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from af2jax.html.page import Caption, Page
-from af2jax.metrics.statistics import bootstrap, fewest
+from af2jax.metrics.statistics import fewest
 from af2jax.plots import assess
-from af2jax.report import answers, structures
-from af2jax.report.evaluation import Evaluation, metric, primary, save
-from af2jax.report.strata import strata
-from af2jax.report.verdict import Verdict, transfers
+from af2jax.report import answers, head_scores, strata, structures
+from af2jax.report.evaluation import Evaluation, metric, save
+from af2jax.report.strata import Strata
+from af2jax.report.verdict import Verdict
 
 
 def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
@@ -18,19 +18,17 @@ def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
     page = Page(f"Evaluation of {evaluation.subject['name']}", _notes(evaluation))
     page.number("subject", evaluation.subject)
     page.number("data", evaluation.data)
-    folds = np.isfinite(evaluation.column("lddt_ca")).any()
-    verdicts = {"structure": transfers(evaluation.column("lddt_ca"), evaluation.families)} if folds else {}
-    verdicts |= {name: answers.verdict(evaluation, name) for name in evaluation.classes}
+    verdicts = head_scores.verdicts(evaluation)
     page.section("Verdict")
     for name, verdict in verdicts.items():
         page.text(f"{name}: {verdict.text}" if len(verdicts) > 1 else verdict.text)
     page.number("verdicts", {name: {"answer": v.answer, "text": v.text} for name, v in verdicts.items()})
     _warnings(page, evaluation)
-    if folds:
+    if "structure" in verdicts:
         structures.part(page, evaluation, out)
     for name in evaluation.classes:
-        answers.part(page, evaluation, name)
-    _groups(page, evaluation)
+        answers.part(page, name, head_scores.study(evaluation, name), len(evaluation.targets))
+    _groups(page, strata.study(evaluation))
     save(evaluation, out)
     return page.save(out), list(verdicts.values())
 
@@ -83,39 +81,29 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
         page.warning("caution", f"Only {families} families", text)
 
 
-def _groups(page: Page, evaluation: Evaluation) -> None:
+def _groups(page: Page, found: Strata | None) -> None:
     """Each primary metric in each group."""
-    names = primary(evaluation)
-    found = strata(evaluation.targets, list(evaluation.classes))
-    if not names or not found:
+    if found is None:
         return
     page.section("Groups")
-    rows, shown = [], {}
-    for name in names:
-        for by, parts in found.items():
-            for group, mask in parts.items():
-                families = evaluation.families[mask]
-                interval = bootstrap(evaluation.column(name)[mask], families)
-                several = interval.families > 1  # one family has no interval
-                ends = interval[1:3] if several else (None, None)
-                rows.append((metric(name).label, by, group, interval.value, *ends, interval.count, interval.families))
-                if name == names[0] and interval.count and several:
-                    shown[f"{by}: {group}"] = interval[:3]
+    rows = []
+    for one in found.every:
+        of = one.interval
+        ends = of[1:3] if of.families > 1 else (None, None)
+        rows.append((metric(one.metric).label, one.by, one.part, of.value, *ends, of.count, of.families))
     page.table("groups", ("metric", "by", "group", "mean", "95 % from", "to", "targets", "families"), rows)
     page.text("Intervals of fewer than five families are too narrow.")
-    if not shown:
+    if found.worst is None:
         return
-    first = metric(names[0])
-    pick = min if first.higher else max
-    worst = pick(shown, key=lambda group: shown[group][0])
-    apart = abs(shown[worst][0] - float(np.nanmean(evaluation.column(names[0]))))
+    first, label = found.worst.metric, lambda one: f"{one.by}: {one.part}"
+    shown = {label(one): one.interval[:3] for one in found.every if one.metric == first and one.shown}
     page.figure(
         "groups",
-        assess.intervals(shown, first.label),
+        assess.intervals(shown, metric(first).label),
         Caption(
-            f"{first.label} by group.",
+            f"{metric(first).label} by group.",
             "Means with 95 % intervals, families drawn together; groups of one target or one family are left out.",
-            f"{worst} fares worst at {shown[worst][0]:.3g}, {apart:.3g} from the mean of all: look at its intervals "
-            "before using the model there.",
+            f"{label(found.worst)} fares worst at {found.worst.interval.value:.3g}, {found.apart:.3g} from the mean of "
+            "all: look at its intervals before using the model there.",
         ),
     )

@@ -4,17 +4,23 @@ Targets that a network has learned from, held-out ones and those that none was t
 gain on the one and a loss on the other would average to nothing: each group is judged by itself.
 """
 
+import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from af2jax.errors import InputError
+from af2jax.html.page import plain
 from af2jax.metrics.judgement import Judgement, judge
 from af2jax.metrics.statistics import Interval, Paired, bootstrap, paired
-from af2jax.report.entries import Entry
+from af2jax.report import entries as rows
+from af2jax.report.entries import Entry, Progress
 from af2jax.report.evaluation import Target, metric, primary
 from af2jax.report.scores import METRICS
+from af2jax.report.subject import open_subject
 from af2jax.report.verdict import NO, YES, Verdict, compared
 
 LEARNED, HELD_OUT, GENERAL = "learned from", "held out", "general"
@@ -30,6 +36,14 @@ class Pair:
     group: str  # of the targets; "" where all are of one
     found: Paired
     judged: Judgement
+
+    @property
+    def row(self) -> dict:
+        """As a table has it."""
+        of, names = self.found.difference, ("name", "group", "after", "before")
+        row = {name: getattr(self, name) for name in names}
+        row |= {"difference": of.value, "low": of.low, "high": of.high, "targets": of.count, "families": of.families}
+        return row | {"p": self.judged.p, "needed": self.judged.needed, "answer": self.judged.answer}
 
     @property
     def verdict(self) -> Verdict:
@@ -79,6 +93,19 @@ class Comparison:
     notes: tuple[str, ...]
 
     @property
+    def rows(self) -> list[dict]:
+        """A row for each pair that is judged: what of what, the difference with its interval, p, and the answer."""
+        every = ((kind, pair) for kind in ("pairs", "others", "forgotten") for pair in getattr(self, kind))
+        return [{"of": kind} | pair.row for kind, pair in every]
+
+    def json(self) -> str:
+        """Means, pairs and verdicts; null where a number is not known."""
+        means = [dataclasses.asdict(mean) | {"interval": mean.interval._asdict()} for mean in self.means]
+        verdicts = [{"answer": verdict.answer, "text": verdict.text} for verdict in self.verdicts]
+        known = {"verdicts": verdicts, "means": means, "pairs": self.rows, "lost": self.lost, "notes": self.notes}
+        return json.dumps(plain(known), allow_nan=False)
+
+    @property
     def verdicts(self) -> list[Verdict]:
         """Of the pairs, then what was forgotten."""
         return [*(pair.verdict for pair in self.pairs), *map(_forgot, self._kept)]
@@ -86,6 +113,50 @@ class Comparison:
     @property
     def _kept(self) -> list[Pair]:
         return [pair for pair in self.forgotten if pair.name == "lddt_ca"]
+
+
+def compare(
+    networks: Sequence[str | Path],
+    data: str | Path | None = None,
+    split: str = "",
+    general: str | Path | None = None,
+    num_recycle: int | None = None,
+    *,
+    activations: bool = False,
+    preset: str | None = None,
+    keep: Path | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Comparison:
+    """Networks target by target, all run in one way, beside simple baselines that learn from the same data.
+
+    Args:
+        networks: runs, checkpoints, parameters, or folders that `af2jax evaluate` wrote; the first is the baseline.
+        data: None: that of the first evaluation or run.
+        split: evaluate this one alone, or "all"; "": test, or else valid, or else all.
+        general: a data set that no run was tuned for, to see what was forgotten; all of it is folded.
+        num_recycle: recycles of every network; None: those of the first, as it was evaluated or validated.
+        activations: a further baseline, regression on the activations of the first's trunk.
+        preset: of parameters that are of no run.
+        keep: folder for the evaluations that are made on the way; None: they are not kept.
+        progress: called with the number of targets done and that of all.
+
+    Raises:
+        InputError, WeightsError: there is no network, something cannot be read, or no target is shared.
+    """
+    paths = [Path(network) for network in networks]
+    if not paths:
+        raise InputError("give at least one run, the baseline first")
+    inside = lambda name: keep and keep / name
+    make = lambda paths, *rest: rows.shared(rows.read(paths, *rest, progress))
+    found, lost = make(paths, keep, data and Path(data), split, preset, num_recycle)
+    recycles = found[0].evaluation.subject["recycles"]
+    frozen = open_subject(found[0].path, preset, recycles) if activations else None
+    baselines, notes = rows.simple(found, frozen, progress)
+    kept = []
+    if general:
+        places = [Path(entry.path) for entry in found]
+        kept, _ = make(places, inside("general"), Path(general), "all", preset, recycles)
+    return study(found, baselines, kept, lost, notes)
 
 
 def study(

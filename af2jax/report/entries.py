@@ -43,14 +43,15 @@ class Entry:
 
 def read(
     paths: Sequence[Path],
-    out: Path,
+    out: Path | None,
     dataset: Path | None,
     split: str,
     preset: str | None,
     recycles: int | None,
     progress: Progress,
 ) -> list[Entry]:
-    """An entry for each path, all run in one way: what `af2jax evaluate` wrote there, or else evaluated into `out`.
+    """An entry for each path, all run in one way: what `af2jax evaluate` wrote there, or else evaluated, and kept in
+    `out` where it is given.
 
     An evaluation that was made with other recycles is made again, from the parameters that it was of.
 
@@ -88,14 +89,14 @@ def read(
                 raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
             recycles = subject.recycles
             part = found.data["split"] if found and not split else split
-            found = evaluating.evaluate(subject, dataset or found.data["path"], part, progress)
+            found = evaluating.evaluate(subject, dataset or found.data["path"], part, progress=progress)
         if not found.targets:
             item, reason = found.problems[0]
             raise InputError(
                 f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
             )
         name = unique(name, [entry.name for entry in entries])
-        if again:
+        if again and out is not None:
             evaluating.save(found, out / "evaluations" / file_name(name))
         entries.append(Entry(name, found, source))
     return entries

@@ -29,10 +29,11 @@ from af2jax.heads import read as read_answers
 from af2jax.heads.calibration import probabilities
 from af2jax.html.page import plain
 from af2jax.metrics.classification import log_loss
+from af2jax.model.alphafold import AlphaFold
 from af2jax.report.docking import interfaces, matched, names
 from af2jax.report.observe import Observed, observe
 from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
-from af2jax.report.subject import Subject, splits_of, trained_on
+from af2jax.report.subject import Subject, splits_of, subject_of, trained_on
 from af2jax.schema import Features, Targets
 
 FORMAT, FILE = 2, "scores.json"
@@ -98,6 +99,19 @@ class Evaluation:
     unjudged: dict[str, dict[str, Answer]] = field(default_factory=dict)  # by target of which nothing is known
 
     @property
+    def rows(self) -> list[dict]:
+        """A row for each target: its id, split, family, and all its numbers by name."""
+        facts = ("id", "split", "family", "homologue")
+        return [{name: getattr(target, name) for name in facts} | target.numbers for target in self.targets]
+
+    def json(self) -> str:
+        """All of it but structures, as `scores.json` has it; null where a number is not known."""
+        names = ("subject", "data", "classes", "problems")
+        known = {"format": FORMAT} | {name: getattr(self, name) for name in names}
+        known["targets"] = [dataclasses.asdict(target) for target in self.targets]
+        return json.dumps(plain(known), allow_nan=False)
+
+    @property
     def judged(self) -> bool:
         """Whether anything is known of any target: a structure, or a label of a head."""
         return len(self.unjudged) < len(self.targets)
@@ -160,17 +174,27 @@ def choose(subject: Subject, dataset: str | Path, split: str = "") -> tuple[list
 
 
 def evaluate(
-    subject: Subject,
-    dataset: str | Path,
+    network: Subject | str | Path | tuple[AlphaFold, dict],
+    data: str | Path,
     split: str = "",
+    num_recycle: int | None = None,
+    *,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Evaluation:
     """Folds every item once and scores it; one that cannot be used, or whose answer is not finite, is a problem.
 
+    Args:
+        network: a run, parameters (a file or folder, or "mini"), (model, params), or what `open_subject` returns.
+        data: a table or a folder of structures.
+        split: evaluate this one alone, or "all"; "": test, or else valid, or else all.
+        num_recycle: recycles; None: as the run was validated, or the preset's number.
+        progress: called with the number of targets done and that of all.
+
     Raises:
-        InputError: as in `choose`.
+        InputError, WeightsError: as in `choose` and `open_subject`.
     """
-    chosen, split = choose(subject, dataset, split)
+    subject = network if isinstance(network, Subject) else subject_of(network, num_recycle)
+    chosen, split = choose(subject, data, split)
     labels = {name: what for name, what in subject.labels.items() if any(name in item.values for item in chosen)}
     lost = sorted(subject.labels.keys() - labels.keys())
     sequences, problems = {}, []
@@ -227,10 +251,10 @@ def evaluate(
                 heapq.heappop(worst)
     progress(len(left), len(left))
     skipped = sorted(name for name, head in subject.heads.items() if not head.judged)
-    data = {"path": str(dataset), "split": split, "without": lost, "skipped": skipped}
+    told = {"path": str(data), "split": split, "without": lost, "skipped": skipped}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
-    return Evaluation(facts(subject), data, classes, found, problems, pae, residues, best_last, unjudged)
+    return Evaluation(facts(subject), told, classes, found, problems, pae, residues, best_last, unjudged)
 
 
 def _alignment(item: Item) -> np.ndarray | None:
@@ -280,7 +304,7 @@ def facts(subject: Subject) -> dict:
     """What a report says of the network."""
     return {
         "name": subject.name,
-        "path": str(Path(subject.path).resolve()),
+        "path": str(Path(subject.path).resolve()) if Path(subject.path).exists() else subject.path,
         "preset": subject.model.config.name,
         "weights": subject.digest,
         "parameters": subject.size,
@@ -317,15 +341,7 @@ def _rows(name: str, features: Features, scores: Scores) -> list[tuple]:
 
 def save(evaluation: Evaluation, out: Path) -> None:
     """Writes `scores.json`, from which `load` makes the same, and `residues.csv`."""
-    known = {
-        "format": FORMAT,
-        "subject": evaluation.subject,
-        "data": evaluation.data,
-        "classes": evaluation.classes,
-        "problems": evaluation.problems,
-        "targets": [dataclasses.asdict(target) for target in evaluation.targets],
-    }
-    write(out / FILE, json.dumps(plain(known), allow_nan=False) + "\n")
+    write(out / FILE, evaluation.json() + "\n")
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("id", "residue", "letter", "lddt_ca", "lddt", "plddt", "error", "clashes"))

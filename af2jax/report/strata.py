@@ -1,14 +1,59 @@
 """Parts of a data set that may fare worse than others: by length, by homologues in training, by what its table says."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.report.evaluation import Target
+from af2jax.metrics.statistics import Interval, bootstrap
+from af2jax.report.evaluation import Evaluation, Target, metric, primary
 
 MOST = 12  # different words of a column that makes strata
 FEWEST = 2  # targets of one that is shown
 LEVELS = 5  # different numbers, above which a column measures and does not name
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """One metric over a part of the targets."""
+
+    metric: str
+    by: str  # what they are parted by
+    part: str
+    interval: Interval  # of the mean, families drawn together
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is an interval: one family has none."""
+        return bool(self.interval.count) and self.interval.families > 1
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Each primary metric in each part, those of the first metric first."""
+
+    every: tuple[Stratum, ...]
+    worst: Stratum | None  # of the first metric, where it has an interval
+    apart: float  # how far its mean is from that of all targets
+
+
+def study(evaluation: Evaluation) -> Strata | None:
+    """The primary metrics by part; None where there are no parts."""
+    names, found = primary(evaluation), strata(evaluation.targets, list(evaluation.classes))
+    if not names or not found:
+        return None
+    families = evaluation.families
+    every = tuple(
+        Stratum(name, by, part, bootstrap(evaluation.column(name)[mask], families[mask]))
+        for name in names
+        for by, parts in found.items()
+        for part, mask in parts.items()
+    )
+    pick = min if metric(names[0]).higher else max
+    first = [one for one in every if one.metric == names[0] and one.shown]
+    worst = pick(first, key=lambda one: one.interval.value, default=None)
+    mean = float(np.nanmean(evaluation.column(names[0]))) if first else np.nan
+    return Strata(every, worst, abs(worst.interval.value - mean) if worst else np.nan)
 
 
 def strata(targets: Sequence[Target], without: Sequence[str] = ()) -> dict[str, dict[str, np.ndarray]]:

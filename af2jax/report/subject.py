@@ -18,6 +18,7 @@ from af2jax.pretrained.load import description_in
 from af2jax.pretrained.tree import flatten
 
 PRESET = "model_1_ptm"
+IN_MEMORY = "(in memory)"  # in place of where parameters were loaded from
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Subject:
 
     Attributes:
         name: for tables.
-        path: where it was loaded from.
+        path: where it was loaded from, or `IN_MEMORY`.
         params: with new heads under "task_heads".
         heads: the new ones.
         labels: how the column is read of each head that is judged.
@@ -82,6 +83,22 @@ def open_subject(path: str | Path, name: str | None = None, recycles: int | None
     labels = labels_of(heads, training)
     recycles = usual if recycles is None else recycles
     return Subject(shown, str(path), model, params, heads, labels, training, recycles, usual)
+
+
+def subject_of(network, recycles: int | None = None) -> Subject:
+    """What `evaluate` and `compare` are given: a place as of `open_subject` ("mini" too), or (model, params).
+
+    Raises:
+        InputError, WeightsError: as in `open_subject`.
+    """
+    if not isinstance(network, tuple):
+        return open_subject(network, None, recycles)
+    model, params = network
+    if recycles is not None and recycles < 0:
+        raise InputError(f"num_recycle={recycles} must be 0 or more")
+    heads, usual = dict(model.heads), model.config.num_recycle
+    recycles, name = usual if recycles is None else recycles, model.config.name
+    return Subject(name, IN_MEMORY, model, params, heads, labels_of(heads, None), None, recycles, usual)
 
 
 def splits_of(path: str | Path) -> dict[str, str]:

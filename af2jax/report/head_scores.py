@@ -1,0 +1,206 @@
+"""How good the answers of a new head are over a data set: numbers first, then the sentences that they earn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from af2jax.metrics import classification
+from af2jax.metrics.classification import Curve, Regression, Reliability
+from af2jax.metrics.judgement import judge
+from af2jax.metrics.statistics import paired
+from af2jax.report.evaluation import Evaluation, metric
+from af2jax.report.reliability import chosen
+from af2jax.report.verdict import OPEN, Verdict, beats, transfers
+
+CURVES = 6  # classes with a curve of their own
+FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
+RANKS = 0.3  # Spearman's correlation, from which a head ranks at all
+HONEST = 0.1  # expected calibration error, above which a probability is no probability
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """What a head of classes is worth, over all labels that it was judged by."""
+
+    classes: list[str]
+    labels: int
+    targets: int  # that have labels
+    confusion: np.ndarray  # int [classes classes], true by predicted
+    scores: classification.Classes
+    roc: list[Curve]  # of each class against the others
+    recall: list[Curve]  # precision and recall
+    shown: list[int]  # classes with a curve, those of most labels first
+    calibration: Reliability
+    modest: float  # share right minus mean confidence
+
+    @property
+    def mistake(self) -> tuple[int, int]:
+        """The commonest: (true class, the class it is taken for); of equal classes where there is none."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        true, taken = np.unravel_index(wrong.argmax(), wrong.shape)
+        return int(true), int(taken)
+
+    @property
+    def worst(self) -> int:
+        """The class of the smallest area under ROC, of those shown."""
+        return min(self.shown, key=lambda i: self.roc[i].area)
+
+    @property
+    def rarest(self) -> int:
+        """The class of fewest labels, of those shown."""
+        return min(self.shown, key=lambda i: self.scores.count[i])
+
+
+@dataclass(frozen=True)
+class NumberScores:
+    """What a head of numbers is worth, over all labels that it was judged by."""
+
+    predicted: np.ndarray
+    label: np.ndarray
+    targets: int  # that have labels
+    scores: Regression
+    bias: float  # mean of predicted minus label
+    slope: float  # of predicted minus label over label
+
+    @property
+    def labels(self) -> int:
+        return len(self.label)
+
+
+MISTAKES = (
+    (lambda s: s.mistake[0] == s.mistake[1], "No label is missed: look for a leak before believing it."),
+    (
+        lambda s: True,
+        "The commonest mistake is {true} called {taken} ({number} of {all}): give it examples of both, or weigh the "
+        "class.",
+    ),
+)
+AREAS = (
+    (lambda s: s.scores.count[s.shown].min() < FEW, "with {fewest} labels of a class it may be chance."),
+    (lambda s: s.roc[s.worst].area < 0.6, "near chance; do not use this class."),
+    (lambda s: True, "above chance; set its threshold by what a false alarm costs."),
+)
+CALIBRATED = (
+    (lambda s: s.labels < LEAST, "{labels} labels are too few to judge it by."),
+    (lambda s: s.calibration.error > HONEST, "do not read it as a probability before it is calibrated."),
+    (lambda s: True, "it may be read as a probability."),
+)
+PARITY = (
+    (lambda s: not s.scores.r2 > 0, "no better than predicting the mean; do not use it."),
+    (lambda s: True, "better than predicting the mean."),
+)
+RANKED = (
+    (lambda s: np.isnan(s.scores.spearman), "the same answer for all"),
+    (lambda s: True, "Spearman {spearman:.3f}"),
+)
+SLOPES = (
+    (
+        lambda s: s.slope < -0.5 and not s.scores.spearman > RANKS,
+        "it keeps to the middle and does not rank.",
+    ),
+    (lambda s: s.slope < -0.5, "extremes are pulled to the mean; it ranks better than it measures."),
+    (lambda s: True, "extremes are kept."),
+)
+
+
+def verdicts(evaluation: Evaluation) -> dict[str, Verdict]:
+    """Of the structure, where any is known, and of each head by name."""
+    lddt = evaluation.column("lddt_ca")
+    found = {"structure": transfers(lddt, evaluation.families)} if np.isfinite(lddt).any() else {}
+    return found | {name: verdict(evaluation, name) for name in evaluation.classes}
+
+
+def verdict(evaluation: Evaluation, name: str) -> Verdict:
+    """Whether the head `name` beats always predicting the same: the majority class, or the median, of the labels."""
+    given = _given(evaluation, name)
+    if not given:
+        return Verdict(OPEN, f"The data cannot tell whether {name} was learned: no target has a label.")
+    label = np.concatenate([answers.label for answers in given])
+    if classes := evaluation.classes[name]:
+        constant, column = np.bincount(label.astype(int)).argmax(), f"{name}/accuracy"
+        baseline = f"always predicting {classes[constant]}"
+        guess = lambda labels: float((labels == constant).mean())
+    else:
+        constant, column = float(np.median(label)), f"{name}/error"  # what has the least absolute error
+        baseline = f"always predicting the median, {constant:.3g}"
+        guess = lambda labels: float(np.abs(labels - constant).mean())
+    labels = [t.answers[name].label if name in t.answers else np.zeros(0) for t in evaluation.targets]
+    other = np.array([guess(x) if len(x) else np.nan for x in labels])
+    found = paired(evaluation.column(column), other, evaluation.families)
+    (judged,) = judge([found], [metric(column).higher])
+    return beats(found, judged, metric(column).label, baseline)
+
+
+def study(evaluation: Evaluation, name: str) -> ClassScores | NumberScores | None:
+    """The scores of the head `name` over all targets; None where no target has a label."""
+    given = _given(evaluation, name)
+    if not given:
+        return None
+    said, label = (np.concatenate([getattr(answers, key) for answers in given]) for key in ("said", "label"))
+    if classes := evaluation.classes[name]:
+        return _classes(classes, len(given), said, label.astype(int))
+    return _numbers(len(given), said, label.astype(float))
+
+
+def _given(evaluation: Evaluation, name: str) -> list:
+    """The answers of the targets that have a label."""
+    return [t.answers[name] for t in evaluation.targets if name in t.answers and len(t.answers[name].label)]
+
+
+def _classes(classes: list[str], targets: int, said: np.ndarray, label: np.ndarray) -> ClassScores:
+    predicted, each = said.argmax(-1), range(len(classes))
+    table = classification.confusion(predicted, label, len(classes))
+    scores = classification.scores(table)
+    roc = [classification.roc(said[:, i], label == i) for i in each]
+    most = np.argsort(-scores.count, kind="stable")[:CURVES].tolist()
+    right = predicted == label
+    return ClassScores(
+        classes=classes,
+        labels=len(label),
+        targets=targets,
+        confusion=table,
+        scores=scores,
+        roc=roc,
+        recall=[classification.precision_recall(said[:, i], label == i) for i in each],
+        shown=[i for i in most if np.isfinite(roc[i].area)],
+        calibration=classification.reliability(said.max(-1), right),
+        modest=float(right.mean() - said.max(-1).mean()),
+    )
+
+
+def _numbers(targets: int, predicted: np.ndarray, label: np.ndarray) -> NumberScores:
+    rest = predicted - label
+    slope = float(np.polyfit(label, rest, 1)[0]) if np.ptp(label) > 0 and len(label) > 2 else np.nan
+    scores = classification.regression(predicted, label)
+    return NumberScores(predicted, label, targets, scores, float(rest.mean()), slope)
+
+
+def mistake_sentence(of: ClassScores) -> str:
+    """What is confused most."""
+    true, taken = of.mistake
+    numbers = {"number": of.confusion[true, taken], "all": of.confusion[true].sum()}
+    return chosen(MISTAKES, of, true=of.classes[true], taken=of.classes[taken], **numbers)
+
+
+def area_sentence(of: ClassScores) -> str:
+    """What the smallest area under a ROC curve means."""
+    follows = chosen(AREAS, of, fewest=of.scores.count[of.shown].min())
+    return f"The smallest area is {of.roc[of.worst].area:.3f} ({of.classes[of.worst]}): {follows}"
+
+
+def calibration_sentence(of: ClassScores) -> str:
+    """Whether a probability is one."""
+    side = "modest" if of.modest > 0 else "sure"
+    follows = chosen(CALIBRATED, of, labels=of.labels)
+    return f"Calibration error {of.calibration.error:.3f}, on average {abs(of.modest):.3f} too {side}: {follows}"
+
+
+def parity_sentence(of: NumberScores) -> str:
+    """Whether the numbers are better than their mean."""
+    ranked = chosen(RANKED, of, spearman=of.scores.spearman)
+    return f"R2 {of.scores.r2:.3f}, {ranked}, mean absolute error {of.scores.mae:.3g}: {chosen(PARITY, of)}"
+
+
+def residual_sentence(of: NumberScores) -> str:
+    """Whether extremes are kept."""
+    return f"On average {of.bias:+.3g}, slope {of.slope:+.2f}: {chosen(SLOPES, of)}"

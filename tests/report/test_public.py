@@ -1,0 +1,52 @@
+"""evaluate, compare and page of Python: numbers without a page, the same page as the commands make, one-line errors."""
+
+import json
+
+import numpy as np
+import pytest
+
+import af2jax
+from af2jax.errors import InputError
+from af2jax.report import evaluation as evaluating
+from tests.report import made
+
+
+def test_an_evaluation_as_rows_and_json(tmp_path):
+    found = made.evaluation()
+    rows, known = found.rows, json.loads(found.json())
+    assert [row["id"] for row in rows] == [target.id for target in found.targets]
+    assert rows[0]["lddt_ca"] == found.column("lddt_ca")[0] and rows[0]["family"] == found.targets[0].family
+    assert len(known["targets"]) == len(rows) and known["subject"]["preset"] == found.subject["preset"]
+    evaluating.save(found, tmp_path)
+    assert json.loads((tmp_path / evaluating.FILE).read_text()) == known
+
+
+def test_networks_compared_without_a_folder(tmp_path):
+    first, second = made.evaluation(), made.evaluation()
+    for name, found in (("a", first), ("b", second)):
+        evaluating.save(found, tmp_path / name)
+    compared = af2jax.compare([tmp_path / "a", tmp_path / "b"])
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}  # nothing is written beside
+    pairs = [row for row in compared.rows if row["of"] == "pairs" and (row["after"], row["before"]) == ("b", "a")]
+    assert pairs and all(row["difference"] == 0 and row["answer"] == "equal" for row in pairs)
+    known = json.loads(compared.json())
+    assert known["pairs"] and len(known["verdicts"]) == len(compared.verdicts)
+
+
+@pytest.mark.medium("draws a page")
+def test_a_page_of_each(tmp_path):
+    found = made.evaluation()
+    page = af2jax.page(found)
+    assert page.save(tmp_path / "judged") == tmp_path / "judged/index.html"
+    told = json.loads((tmp_path / "judged/report.json").read_text())["verdicts"]
+    assert [verdict["text"] for verdict in told.values()] == [verdict.text for verdict in page.verdicts]
+    evaluating.save(found, tmp_path / "a")
+    compared = af2jax.page(af2jax.compare([tmp_path / "a"]))
+    assert compared.save(tmp_path / "compared").exists() and compared.verdicts == compared.found.verdicts
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="give at least one run"):
+        af2jax.compare([])
+    with pytest.raises(InputError, match="not of a ndarray"):
+        af2jax.page(np.zeros(2))
