@@ -34,10 +34,8 @@ def page(found: Evaluation | Comparison) -> Made:
     """The page of an evaluation or a comparison, as the commands write it.
 
     Raises:
-        InputError: `found` is neither, or nothing of the evaluation could be judged.
+        InputError: nothing of the evaluation could be judged.
     """
-    if not isinstance(found, Evaluation | Comparison):
-        raise InputError(f"a page is made of what evaluate or compare returns, not of a {type(found).__name__}")
     if isinstance(found, Evaluation) and not found.judged:
         raise InputError("nothing to judge: no target has a known structure or a label; see Evaluation.unjudged")
     return Made(found)

@@ -73,7 +73,7 @@ def knows(monkeypatch, data):
 @pytest.mark.medium("compiles the small network")
 def test_a_network_that_knows(knows, data, tmp_path):
     told = []
-    found = evaluation.evaluate(network(), data, "all", lambda done, total: told.append((done, total)))
+    found = evaluation.evaluate(network(), data, "all", progress=lambda done, total: told.append((done, total)))
     assert told[0] == (0, 12) and told[-1] == (12, 12) and len(found.targets) == 12 and not found.problems
     np.testing.assert_allclose(found.column("lddt_ca"), 100)
     np.testing.assert_allclose(found.column("ss/accuracy"), 1)

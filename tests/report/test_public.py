@@ -1,8 +1,8 @@
 """evaluate, compare and page of Python: numbers without a page, the same page as the commands make, one-line errors."""
 
+import dataclasses
 import json
 
-import numpy as np
 import pytest
 
 import af2jax
@@ -38,7 +38,7 @@ def test_a_page_of_each(tmp_path):
     found = made.evaluation()
     page = af2jax.page(found)
     assert page.save(tmp_path / "judged") == tmp_path / "judged/index.html"
-    told = json.loads((tmp_path / "judged/report.json").read_text())["verdicts"]
+    told = json.loads((tmp_path / "judged/report.json").read_text())["numbers"]["verdicts"]
     assert [verdict["text"] for verdict in told.values()] == [verdict.text for verdict in page.verdicts]
     evaluating.save(found, tmp_path / "a")
     compared = af2jax.page(af2jax.compare([tmp_path / "a"]))
@@ -48,5 +48,7 @@ def test_a_page_of_each(tmp_path):
 def test_bad_input():
     with pytest.raises(InputError, match="give at least one run"):
         af2jax.compare([])
-    with pytest.raises(InputError, match="not of a ndarray"):
-        af2jax.page(np.zeros(2))
+    found = made.evaluation()
+    nothing = dataclasses.replace(found, unjudged={target.id: {} for target in found.targets})
+    with pytest.raises(InputError, match="nothing to judge: no target has a known structure or a label"):
+        af2jax.page(nothing)
