@@ -25,16 +25,17 @@ class Explore:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from af2jax.report.explore import explore
+        from af2jax.report.explore import explore, save
 
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, disable=self.quiet or not console.is_terminal) as bar:
             task = bar.add_task("reading")
             update = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
-            found = explore(self.dataset, self.out, self.target, update)
+            found = explore(self.dataset, self.target, progress=update)
+            page = save(found, self.out, update)
         if not self.quiet:
-            for finding in found:
+            for finding in found.findings:
                 print(f"{finding.level}: {finding.title}")
-            print(f"{len(found)} findings; read {self.out / 'index.html'}")
+            print(f"{len(found.findings)} findings; read {page}")
         return 0

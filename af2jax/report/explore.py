@@ -1,8 +1,9 @@
 """The data report: what a data set is, what is wrong with it, and a config that follows."""
 
+import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from af2jax.data.parse import printable
 from af2jax.errors import InputError, nearest
 from af2jax.files import write
 from af2jax.html import markup
-from af2jax.html.page import Page
+from af2jax.html.page import Page, plain
 from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, relations, target
 from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
 
@@ -32,10 +33,12 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Study:
+class Audit:
     """What was found of a data set.
 
     Attributes:
+        source: the table or folder.
+        named: columns to be learnt that were asked for; (): none were.
         every: all items.
         seen: those that can be used; what follows is of these.
         related: int [N_seen], equal for homologues.
@@ -46,6 +49,8 @@ class Study:
         findings: the worst first.
     """
 
+    source: str
+    named: tuple[str, ...]
     every: list[Seen]
     seen: list[Seen]
     related: np.ndarray
@@ -55,22 +60,37 @@ class Study:
     groups: list[Column]
     findings: list[Finding]
 
+    @property
+    def rows(self) -> list[dict]:
+        """A row for each finding, the worst first."""
+        return [asdict(finding) | {"level": finding.level} for finding in self.findings]
 
-def study(
-    dataset: str | os.PathLike, targets: Sequence[str] = (), progress: Progress = lambda what, done, total: None
-) -> Study:
-    """All that is known of a data set, before a page is made of it.
+    def json(self) -> str:
+        """The findings, and how many items and proteins there are."""
+        counts = {"items": len(self.every), "used": len(self.seen), "proteins": len(np.unique(self.related))}
+        known = {"source": self.source} | counts | {"targets": [one.name for one in self.targets]}
+        return json.dumps(plain(known | {"findings": self.rows}), allow_nan=False)
+
+
+def explore(
+    data: str | os.PathLike,
+    target: str | Sequence[str] = (),
+    *,
+    progress: Progress = lambda what, done, total: None,
+) -> Audit:
+    """What a data set is and what threatens a result, before anything is trained; `save` makes its page.
 
     Args:
-        dataset: a table or a folder (`af2jax.data.dataset`).
-        targets: columns to be learnt; (): all that look like labels.
+        data: a table or a folder (`af2jax.data.dataset`).
+        target: a column to be learnt, or several; (): all that look like labels.
         progress: is told what is done, how much of it, and how much there is.
 
     Raises:
         InputError: the data set cannot be read, a target is no column or is not read here, or no item can be used.
     """
+    targets = (target,) if isinstance(target, str) else tuple(target)
     repeated: dict[str, list[str]] = {}
-    items = read_dataset(dataset, repeated)
+    items = read_dataset(data, repeated)
     for name in targets:
         if name not in (known := labels(items)):
             shown = ", ".join(map(printable, known)) or "none"
@@ -105,29 +125,21 @@ def study(
         *relations.findings(values, learnt),
         *groups.findings(parted, learnt, seen),
     ]
-    return Study(every, seen, related, table, learnt, values, parted, ranked(found))
+    return Audit(str(data), targets, every, seen, related, table, learnt, values, parted, ranked(found))
 
 
-def explore(
-    dataset: str | os.PathLike,
-    out: str | os.PathLike,
-    targets: Sequence[str] = (),
-    progress: Progress = lambda what, done, total: None,
-) -> list[Finding]:
-    """Writes the data report to the folder `out`; returns what was found, the worst first. Arguments are as in `study`.
+def save(known: Audit, out: str | os.PathLike, progress: Progress = lambda what, done, total: None) -> Path:
+    """Writes the data report to the folder `out`; the path of its page.
 
     `out` has `index.html`, `report.json`, `plots/`, `tables/`, and what is proposed: `prepared.csv` and `config.toml`.
-
-    Raises:
-        InputError: as in `study`.
     """
-    out, known = Path(out), study(dataset, targets, progress)
+    out = Path(out)
     progress("drawing", 2, STAGES)
     shown = [one for one in known.targets if one.relation is None or one.relation.shown]
-    proposed = known.targets if targets else shown[:LEARNT]
+    proposed = known.targets if known.named else shown[:LEARNT]
     ready = advice.prepared(known.seen, known.columns, known.related, out)
     config = advice.config(known.seen, proposed, known.related, [one for one in known.targets if one not in proposed])
-    page = Page(f"What is in {printable(Path(dataset).name)}", _notes(known, targets))
+    page = Page(f"What is in {printable(Path(known.source).name)}", _notes(known))
     findings.write(page, known.findings)
     _summary(page, known)
     columns.write(page, known.columns, [one.column for one in known.targets], known.seen)
@@ -141,9 +153,9 @@ def explore(
     progress("writing", 3, STAGES)
     write(out / advice.PREPARED, ready)
     write(out / advice.CONFIG, config)
-    page.save(out)
+    path = page.save(out)
     progress("done", STAGES, STAGES)
-    return known.findings
+    return path
 
 
 def _unread(every: Sequence[Seen]) -> list[Finding]:
@@ -178,16 +190,16 @@ def _repeated(repeated: dict[str, list[str]], items: Sequence[Item]) -> list[Fin
     ]
 
 
-def _notes(known: Study, targets: Sequence[str]) -> list[str]:
+def _notes(known: Audit) -> list[str]:
     number, every = len(known.seen), len(known.every)
     notes = [f"{number} of {every} items are described; {every - number} cannot be used."]
-    if not targets and known.targets:
+    if not known.named and known.targets:
         names = ", ".join(printable(one.name) for one in known.targets)
         notes.append(f"No target was named, so all columns that look like labels count as such: {names}.")
     return notes
 
 
-def _summary(page: Page, known: Study) -> None:
+def _summary(page: Page, known: Audit) -> None:
     """The set beside the PDB at large."""
     page.section("This set and the PDB at large")
     seen = known.seen

@@ -3,7 +3,7 @@
 import pytest
 
 from af2jax.plots import render
-from af2jax.report.explore import study
+from af2jax.report.explore import explore
 from tests.report import sets
 
 PIXEL = bytes.fromhex("89504e470d0a1a0a") + b"no picture"
@@ -20,7 +20,7 @@ def found(tmp_path):
     """`found(rows, *targets)`: the findings of a table, by kind; the worst of a kind counts."""
 
     def found(rows, *targets):
-        out = study(sets.save(tmp_path, rows), targets).findings
+        out = explore(sets.save(tmp_path, rows), targets).findings
         return {finding.kind: finding for finding in reversed(out)}
 
     return found

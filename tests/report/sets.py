@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from af2jax.constants.residues import RESTYPES
+from af2jax.report.explore import explore
+from af2jax.report.explore import save as save_report
 from af2jax.report.reference import COMPOSITION
 
 NUM, HELD = 48, 10  # items; of them in valid and in test
@@ -51,3 +53,10 @@ def mutant(sequence: str, share: float, seed: int = 0) -> str:
     for i in rng.permutation(len(letters))[: int(share * len(letters))]:
         letters[i] = rng.choice([a for a in RESTYPES if a != letters[i]])
     return "".join(letters)
+
+
+def report(table, out, targets=(), progress=lambda what, done, total: None) -> list:
+    """What is found of a table whose report is written to the folder `out`."""
+    found = explore(table, targets, progress=progress)
+    save_report(found, out, progress)
+    return found.findings

@@ -8,7 +8,6 @@ import subprocess
 import pytest
 
 from af2jax.report import assessment
-from af2jax.report.explore import explore
 from tests.html.test_page import HOSTILE
 from tests.report import made, sets
 from tests.report.test_prediction import confident, shallow, written
@@ -65,7 +64,7 @@ def made_page(kind: str, folder):
     """A page of that command, with names everywhere that would run a script."""
     if kind == "explore":
         rows = [row | {"id": f"{row['id']}{HOSTILE}", "kind": row["kind"] + HOSTILE} for row in sets.clean()]
-        explore(sets.save(folder, rows), folder / "out", ("tm", "kind"))
+        sets.report(sets.save(folder, rows), folder / "out", ("tm", "kind"))
         return folder / "out" / "index.html"
     if kind == "evaluate":
         found = made.hostile(made.evaluation())

@@ -15,7 +15,7 @@ from af2jax.data.dataset import read_dataset
 from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.finetune import config
-from af2jax.report.explore import explore, study
+from af2jax.report.explore import explore
 from tests.html.test_page import HOSTILE, TAGS, Tags
 from tests.report import sets
 
@@ -29,7 +29,7 @@ def found(tmp_path):
     """`found(rows)`: findings of a table by kind."""
 
     def found(rows, targets=("tm", "kind")):
-        out = study(sets.save(tmp_path, rows), targets).findings
+        out = explore(sets.save(tmp_path, rows), targets).findings
         return {finding.kind: finding for finding in reversed(out)}
 
     return found
@@ -222,7 +222,7 @@ def test_the_report_and_its_proposal(tmp_path):
     rows[40]["sequence"] = sets.mutant(rows[3]["sequence"], 0.5)
     rows[40]["buried"] = ""
     out, told = tmp_path / "deep" / "out", []
-    explore(sets.save(tmp_path, rows), out, TARGETS, lambda what, done, total: told.append((done, total)))
+    sets.report(sets.save(tmp_path, rows), out, TARGETS, lambda what, done, total: told.append((done, total)))
     assert told[sets.NUM - 1] == (sets.NUM, sets.NUM) and told[-1] == (4, 4)
     training = config.read(out / "config.toml")
     assert set(training.heads) == set(TARGETS) and training.heads["kind"].names == ("membrane", "soluble")
@@ -273,7 +273,7 @@ def test_one_family_is_split_by_sequence(tmp_path):
     """A scan of mutations, in which all are homologues."""
     first = sets.clean()[0]["sequence"]
     rows = [{"id": f"m{i}", "sequence": first[:i] + "W" + first[i + 1 :], "score": str(i % 7 + 0.5)} for i in range(40)]
-    out = {finding.kind for finding in explore(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
+    out = {finding.kind for finding in sets.report(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
     assert {"one family", "no split"} <= out and "leak" not in out
     parts = [item.split for item in read_dataset(tmp_path / "out" / "prepared.csv")]
     assert parts.count("test") == parts.count("valid") == 4 and "" not in parts
@@ -284,7 +284,7 @@ def test_one_family_is_split_by_sequence(tmp_path):
 def test_a_training_from_the_proposal(tmp_path):
     from af2jax.finetune import fit
 
-    explore(sets.save(tmp_path, sets.clean()), tmp_path / "out", ("tm", "kind"))
+    sets.report(sets.save(tmp_path, sets.clean()), tmp_path / "out", ("tm", "kind"))
     training = config.read(tmp_path / "out" / "config.toml")
     small = ["preset=tiny", "steps=2", "warmup=0", "validate_every=2", "save_every=2", "crop=32"]
     state = fit(training.replace(small), tmp_path / "run")
@@ -297,7 +297,7 @@ def test_real_chains(tmp_path, shared):
     items = read_dataset(shared / "data" / "chains.tsv")[:60]
     heads = ["id", "file", "split"]
     rows = [dict(zip(heads, (item.id, str(item.file), ""), strict=True)) for item in items]
-    out = explore(sets.save(tmp_path, rows), tmp_path / "out")
+    out = sets.report(sets.save(tmp_path, rows), tmp_path / "out")
     assert not [finding for finding in out if finding.level == "serious"]
     known = json.loads((tmp_path / "out" / "report.json").read_text())
     assert 0.2 < known["numbers"]["secondary"]["helix"] < 0.5

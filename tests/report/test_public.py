@@ -8,7 +8,7 @@ import pytest
 import af2jax
 from af2jax.errors import InputError
 from af2jax.report import evaluation as evaluating
-from tests.report import made
+from tests.report import made, sets
 
 
 def test_an_evaluation_as_rows_and_json(tmp_path):
@@ -43,6 +43,16 @@ def test_a_page_of_each(tmp_path):
     evaluating.save(found, tmp_path / "a")
     compared = af2jax.page(af2jax.compare([tmp_path / "a"]))
     assert compared.save(tmp_path / "compared").exists() and compared.verdicts == compared.found.verdicts
+
+
+@pytest.mark.medium("draws a page")
+def test_an_audit(tmp_path):
+    found = af2jax.explore(sets.save(tmp_path, sets.clean()), "tm")
+    known = json.loads(found.json())
+    assert known["items"] == known["used"] == sets.NUM and known["targets"] == ["tm"]
+    assert [row["kind"] for row in found.rows] == [one.kind for one in found.findings]
+    assert not (tmp_path / "out").exists()
+    assert af2jax.page(found).save(tmp_path / "out").exists() and (tmp_path / "out" / "prepared.csv").exists()
 
 
 def test_bad_input():

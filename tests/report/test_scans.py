@@ -8,7 +8,7 @@ from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
 from af2jax.data.items import Label, read
 from af2jax.errors import InputError
-from af2jax.report.explore import explore, study
+from af2jax.report.explore import explore
 from tests.data import molecules
 from tests.report import planted, sets
 
@@ -80,13 +80,13 @@ def test_the_split_that_is_proposed_for_a_scan_is_what_the_page_says(tmp_path, d
         pairs = [(rows[i]["mutant"], rows[i + 40]["mutant"], rows[i + 96]["mutant"]) for i in range(0, 300, 2)]
         rows += [{"mutant": f"{a}:{b}", "sequence": planted.WILD, "score": "1"} for a, b, _ in pairs]
         rows += [{"mutant": f"{a}:{b}:{c}", "sequence": planted.WILD, "score": "2"} for a, b, c in pairs]
-    found = {one.kind: one for one in explore(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
+    found = {one.kind: one for one in sets.report(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
     way = "by number of mutations" if doubles else "by position"
     assert f"prepared.csv has one {way}" in found["no split"].advice
     assert f"prepared.csv is split {way}" in found["one family"].advice
     items = read_dataset(tmp_path / "out" / "prepared.csv")
     assert "positions in several splits" not in {
-        one.kind: one for one in study(tmp_path / "out" / "prepared.csv").findings
+        one.kind: one for one in explore(tmp_path / "out" / "prepared.csv").findings
     }
     parts = {part: [item for item in items if item.split == part] for part in ("train", "valid", "test")}
     assert all(len(own) > 0.05 * len(items) for own in parts.values())
