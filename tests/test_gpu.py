@@ -47,6 +47,7 @@ def test_a_fault_of_one_implementation_shows(monkeypatch):
     assert found["sdpa, float32: dbias"] == 1 and found["sdpa, float32: values"] < 2e-6
 
 
+@pytest.mark.slow("compiles the small network as make gpu does")
 def test_parity():
     found = on_gpu.parity("tiny", SMALL)
     assert max(of(found, "float32: ").values()) == 0  # the same device, the same program
@@ -61,7 +62,8 @@ def test_training_step():
     assert found["float32: loss"] == found["float32: loss of the CPU"] > 0
 
 
-@pytest.mark.parametrize("kind", ["pass", pytest.param("step", marks=pytest.mark.slow("compiles a training step"))])
+@pytest.mark.slow("compiles a pass and a training step as make gpu does")
+@pytest.mark.parametrize("kind", ["pass", "step"])
 def test_memory(kind):
     found = on_gpu.memory(kind, How("tiny", chunk=4), SMALL, rounds=1)
     assert found["finite"] == 1 and found["GiB planned"] > 0 and found["seconds"] > 0

@@ -118,14 +118,8 @@ def test_a_pass_needs_what_predict_plans_for():
     assert program.inputs[0] is params and work.flops > 1e6 and work.bytes > 1e6
 
 
-@pytest.mark.medium("traces training steps of the full-size network")
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        "full",
-        *(pytest.param(r, marks=pytest.mark.slow("traces one more training step")) for r in ("last_blocks", "lora")),
-    ],
-)
+@pytest.mark.slow("traces training steps of the full-size network")
+@pytest.mark.parametrize("recipe", ["full", "last_blocks", "lora"])
 def test_a_step_computes_blocks_again(recipe):
     program = programs.training_step(How("tiny"), SIZES, recipe)
     passed = programs.one_pass(How("tiny"), SIZES).work().flops

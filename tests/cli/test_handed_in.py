@@ -345,7 +345,7 @@ def small_disk(tmp_path):
     subprocess.run([shutil.which("umount"), "-l", place], check=True)
 
 
-@pytest.mark.medium("compiles a small network in a process of its own")
+@pytest.mark.slow("compiles a small network in a process of its own")
 def test_a_full_disk_leaves_what_is_done_whole(write, weights, small_disk, capsys):
     query = write("q.fasta", "".join(f">q{n}\n{SEQUENCE[:n]}\n" for n in range(8, 18)))
     fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights), "--quiet", "--save-all"]

@@ -167,6 +167,7 @@ def test_from_an_export(walked):
         assert (folder / "again" / name).read_bytes() == (folder / "exported" / name).read_bytes()
 
 
+@pytest.mark.slow("trains on, and asks three times more")
 def test_after_more_steps(walked):
     folder, state = walked
     before = expected(state)

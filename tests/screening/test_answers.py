@@ -66,7 +66,10 @@ def test_answers_are_those_of_predict(network, answers):
     assert answers["long"].heads["contact"].values.shape == (16, 16, 2)
 
 
-@pytest.mark.parametrize("num_recycle, side_by_side", [(0, 1), (2, 3)])
+@pytest.mark.parametrize(
+    "num_recycle, side_by_side",
+    [(0, 1), pytest.param(2, 3, marks=pytest.mark.slow("compiles a program of three queries at once"))],
+)
 def test_side_by_side_and_alone(network, num_recycle, side_by_side):
     model, params = network
     plain = {name: af2jax.features(s, model.config, seed=0, cycles=num_recycle + 1) for name, s in SEQUENCES.items()}
@@ -81,6 +84,7 @@ def test_side_by_side_and_alone(network, num_recycle, side_by_side):
         )
 
 
+@pytest.mark.slow("compiles a loop of passes")
 def test_an_early_stop_is_that_of_predict(network):
     model, params = network
     features = inputs(model, SEQUENCES["other"], 4)
