@@ -14,7 +14,7 @@ from af2jax.data.preflight import check
 from af2jax.errors import InputError
 from tests.data import tables
 from tests.data.molecules import change, cif, peptide, save
-from tests.data.tables import changed
+from tests.data.tables import SEQUENCES, changed
 from tests.data.test_preflight import CONFIG, LABELS
 
 
@@ -83,6 +83,27 @@ def test_a_negative_zero_of_a_file_is_zero(tmp_path):
     items = read_dataset(tmp_path)
     assert not np.signbit(read(items[0]).positions[0, 1, 0])
     same(items, read_dataset(pack(items, tmp_path / "pack.npz")), {}, CONFIG)
+
+
+def test_a_scan_keeps_its_mutations(tmp_path):
+    """And so is split as its table is; a structure is packed as that of the variant."""
+    tables.structures(tmp_path)
+    wild, bare = SEQUENCES["three"], SEQUENCES["four"]
+    rows = [{"file": "three.cif", "sequence": wild * (i % 2), "mutant": f"{wild[i]}{i + 1}G"} for i in (0, 1, 4, 5)]
+    rows += [{"file": "", "sequence": bare, "mutant": f"{letter}{i}W"} for i, letter in enumerate(bare, 1)]
+    rows = [row | {"tm": str(i)} for i, row in enumerate(rows) if row["mutant"][0] != row["mutant"][-1]]
+    items = read_dataset(tables.table(tmp_path, rows))
+    packed = read_dataset(pack(items, tmp_path / "pack.npz"))
+    labels = {"tm": LABELS["tm"]}
+    same(items, packed, labels, CONFIG)
+    assert [(x.mutations, x.wild) for x in packed] == [(x.mutations, x.wild) for x in items] and items[4].wild == bare
+    parts = lambda report: [item.split for item in report.items]
+    report = check(items, labels, CONFIG)
+    assert parts(report) == parts(check(packed, labels, CONFIG)) and set(parts(report)) == {"train", "valid", "test"}
+    same(packed, read_dataset(pack(packed, tmp_path / "again.npz")), labels, CONFIG)
+    odd = read_dataset(tables.table(tmp_path, [*rows, {"file": "", "sequence": bare, "mutant": "A1W", "tm": "0"}]))
+    with pytest.raises(InputError, match="mutant A1W: residue 1 of the sequence is T, not A"):
+        pack(odd, tmp_path / "pack.npz")
 
 
 @pytest.mark.parametrize("change", [{"templates": ("x.cif:A",)}, {"placed": "0:0"}, {"values": {"tm": "x.npy"}}])

@@ -139,6 +139,18 @@ def test_clusters_without_splits_are_kept_together(look):
     assert parts[0] == parts[3] and parts[1] == parts[4] and set(parts) == {"train", "valid", "test"}
 
 
+def test_clusters_of_a_scan_come_before_its_positions(look):
+    wild = SEQUENCES["one"]
+    rows = [{"id": f"{x}{i}G", "mutant": f"{x}{i}G", "sequence": wild, "tm": str(i)} for i, x in enumerate(wild, 1)]
+    doubled = [row | {"id": f"W{row['id']}", "mutant": row["mutant"][:-1] + "W"} for row in rows]
+    labels, rows = {"tm": LABELS["tm"]}, [row | {"cluster": row["mutant"][-1]} for row in [*rows, *doubled]]
+    rows[0]["cluster"] = rows[1]["cluster"] = "other"
+    parts = {item.id: item.split for item in look(rows, labels).items}
+    assert len({(row["cluster"], parts[row["id"]]) for row in rows}) == 3
+    parts = {item.id: item.split for item in look([row | {"cluster": ""} for row in rows], labels).items}
+    assert len({(row["mutant"][1:-1], parts[row["id"]]) for row in rows}) == len(wild)
+
+
 def test_an_unknown_label(look):
     with pytest.raises(
         InputError, match=r'no column is called "kinds"; did you mean "kind"\? \(columns for labels: ss, tm, kind\)'

@@ -151,14 +151,14 @@ UNRELATED = [protein(np.random.default_rng(i), 60) for i in range(20)]
 
 
 class TestPeptides:
-    def test_the_peptide_decides_who_is_a_relative(self):
+    def test_the_peptide_decides_who_is_a_homologue(self):
         rng = np.random.default_rng(0)
         peptides = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 9)) for _ in range(12)]
         peptides += [peptides[0], peptides[1][:-1] + "W", peptides[2][:-4] + "WWWW"]
         sets = [f"{MHC[i % 2 :]}/{peptide}" for i, peptide in enumerate(peptides)]
         found = splits.clusters(sets)
         assert found[12] == found[0] and found[13] == found[1] and len(set(found.tolist())) == 13
-        assert splits.peptides(sets) == peptides
+        assert splits.peptides(sets) == peptides and "peptides" in splits.meaning(sets)
         alleles = [f"{MHC[:i]}A{MHC[i + 1 :]}/{peptide}" for i, peptide in enumerate(peptides)]
         assert splits.peptides(alleles) == peptides
         turned = ["/".join(one.split("/")[::-1]) for one in sets]
@@ -181,7 +181,7 @@ class TestPeptides:
         ],
     )
     def test_other_complexes_are_compared_as_before(self, sets):
-        assert splits.peptides(sets) is None
+        assert splits.peptides(sets) is None and "30 % identity" in splits.meaning(sets)
 
 
 class TestScans:
