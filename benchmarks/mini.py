@@ -36,13 +36,13 @@ def prepare(res: int, remat: bool, kept: bool) -> None:
     compilation.persist()  # two sides have one program
     import af2jax
     from af2jax.finetune import sharding
-    from af2jax.finetune.rules import WITHOUT_ALIGNMENTS
+    from af2jax.finetune.rules import ALONE
     from tests.losses import examples
 
     d = examples.whole(res, num_seq=1, num_extra=1, num_templ=1)
     batch = af2jax.stack([(af2jax.interop.features(d), af2jax.interop.targets(d))] * BATCH)
     model, params = af2jax.load(NAME, "mini", runtime=af2jax.Runtime(remat=remat))
-    labels, optimizer = af2jax.label(params, WITHOUT_ALIGNMENTS), af2jax.finetune.adamw(1e-3, 10**6)
+    labels, optimizer = af2jax.label(params, [(ALONE, "freeze"), (".*", "train")]), af2jax.finetune.adamw(1e-3, 10**6)
     state = af2jax.finetune.init(model, params, labels, optimizer, losses=LOSSES, ema=0.998, dropout=False, norms=True)
     _here.update(state=sharding.replicate(state, sharding.mesh()), batch=batch, key=jax.random.key(0))
     steps(1)

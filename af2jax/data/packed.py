@@ -15,6 +15,7 @@ import numpy as np
 
 from af2jax.data.dataset import Item
 from af2jax.data.items import read
+from af2jax.data.label_file import is_label_file
 from af2jax.data.mutants import Mutation
 from af2jax.data.parse import printable
 from af2jax.data.structure import Chain
@@ -31,7 +32,7 @@ def pack(items: Sequence[Item], out: str | os.PathLike) -> Path:
 
     Raises:
         InputError: a structure cannot be read, or states more than thousandths of an angstrom; a mutant does not fit
-            its wild type; an item has templates, residues that are placed by hand, or labels in a .npy file, which a
+            its wild type; an item has templates, residues that are placed by hand, or labels in a file, which a
             pack does not hold.
     """
     out = Path(out).resolve()
@@ -40,8 +41,8 @@ def pack(items: Sequence[Item], out: str | os.PathLike) -> Path:
     rows, chains = [], []
     for item in items:
         other = item.templates or item.aligned_templates or item.placed
-        if other or any(cell.endswith(".npy") for cell in item.values.values()):
-            raise InputError(f"{item.where}: templates, placed residues and labels in .npy files cannot be packed")
+        if other or any(map(is_label_file, item.values.values())):
+            raise InputError(f"{item.where}: templates, placed residues and labels in files cannot be packed")
         known = read(item) if item.file is not None or item.known or item.fault else None
         scan = {"wild": item.wild, "mutations": list(item.mutations)} if item.mutations or item.wild else {}
         rows.append(

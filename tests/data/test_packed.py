@@ -106,11 +106,13 @@ def test_a_scan_keeps_its_mutations(tmp_path):
         pack(odd, tmp_path / "pack.npz")
 
 
-@pytest.mark.parametrize("change", [{"templates": ("x.cif:A",)}, {"placed": "0:0"}, {"values": {"tm": "x.npy"}}])
+@pytest.mark.parametrize(
+    "change", [{"templates": ("x.cif:A",)}, {"placed": "0:0"}, {"values": {"tm": "x.npy"}}, {"values": {"tm": "x.csv"}}]
+)
 def test_what_a_pack_does_not_hold_is_refused(table, tmp_path, change):
     items = read_dataset(table)
     items[1] = dataclasses.replace(items[1], **change)
-    with pytest.raises(InputError, match=r"line 3: templates, placed residues and labels in .npy files cannot be"):
+    with pytest.raises(InputError, match=r"line 3: templates, placed residues and labels in files cannot be"):
         pack(items, tmp_path / "pack.npz")
 
 
