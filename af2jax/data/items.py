@@ -94,7 +94,8 @@ def _mutated(known: Chain, item: Item) -> Chain:
         kept = KEPT[:-1] if "G" in (mutation.wild, mutation.new) else KEPT
         aatype[i] = encode(mutation.new)[0]
         mask[i] &= np.isin(np.arange(mask.shape[1]), kept)
-    return replace(known, aatype=aatype, atom_mask=mask, positions=known.positions * mask[..., None])
+    positions = np.where(mask[..., None], known.positions, np.float32(0))
+    return replace(known, aatype=aatype, atom_mask=mask, positions=positions)
 
 
 def load(

@@ -91,7 +91,7 @@ def test_a_scan_keeps_its_mutations(tmp_path):
     wild, bare = SEQUENCES["three"], SEQUENCES["four"]
     rows = [{"file": "three.cif", "sequence": wild * (i % 2), "mutant": f"{wild[i]}{i + 1}G"} for i in (0, 1, 4, 5)]
     rows += [{"file": "", "sequence": bare, "mutant": f"{letter}{i}W"} for i, letter in enumerate(bare, 1)]
-    rows = [row | {"tm": str(i)} for i, row in enumerate(rows) if row["mutant"][0] != row["mutant"][-1]]
+    rows = [row | {"id": f"m{i}", "tm": str(i)} for i, row in enumerate(rows) if row["mutant"][0] != row["mutant"][-1]]
     items = read_dataset(tables.table(tmp_path, rows))
     packed = read_dataset(pack(items, tmp_path / "pack.npz"))
     labels = {"tm": LABELS["tm"]}
@@ -101,7 +101,9 @@ def test_a_scan_keeps_its_mutations(tmp_path):
     report = check(items, labels, CONFIG)
     assert parts(report) == parts(check(packed, labels, CONFIG)) and set(parts(report)) == {"train", "valid", "test"}
     same(packed, read_dataset(pack(packed, tmp_path / "again.npz")), labels, CONFIG)
-    odd = read_dataset(tables.table(tmp_path, [*rows, {"file": "", "sequence": bare, "mutant": "A1W", "tm": "0"}]))
+    odd = read_dataset(
+        tables.table(tmp_path, [*rows, {"id": "odd", "file": "", "sequence": bare, "mutant": "A1W", "tm": "0"}])
+    )
     with pytest.raises(InputError, match="mutant A1W: residue 1 of the sequence is T, not A"):
         pack(odd, tmp_path / "pack.npz")
 
