@@ -26,14 +26,14 @@ check: $(STAMP)  ## format, lint, and the tests of seconds: under three minutes 
 	$(BIN)/ruff check .
 	$(QUICK) $(BIN)/python -m pytest -m "not slow and not medium" $(SPREAD)
 
-test: $(STAMP)  ## every room, the laws, one full-size pass and its gradient: under a quarter of an hour
+test: $(STAMP)  ## every room, the laws, one full-size pass and its gradient: about a quarter of an hour
 	$(QUICK) $(BIN)/python -m pytest $(TEST)
 
 test-rest: $(STAMP) colabfold  ## DeepMind's code live, ColabFold, browsers, notebooks, experiments; two processes, 24 GiB
 	$(QUICK) $(BIN)/python -m pytest -m "slow and not optimised" $(TWO)
 	$(BIN)/python -m pytest -m optimised $(TWO)
 
-test-all: test test-rest  ## all of it: under 50 minutes
+test-all: test test-rest  ## all of it: about an hour on two cores
 
 costs: $(STAMP)  ## what each test of make test costs, the costliest first
 	rm -rf build/costs

@@ -79,6 +79,7 @@ def folded(network, chain: dict, num_recycle: int):
     return lddt[mask], found.plddt[mask]
 
 
+@pytest.mark.optimised
 @pytest.mark.slow("folds real chains")
 class TestOnRealChains:
     @pytest.fixture(scope="class")
@@ -118,6 +119,7 @@ def examples(config, chains: list[dict]):
     return stack(found)
 
 
+@pytest.mark.optimised
 @pytest.mark.slow("trains on real chains")
 class TestFineTuning:
     """The new head learns secondary structure from few real chains, in the ways that people use."""

@@ -14,7 +14,7 @@ from af2jax.data import synthetic
 from tests.report.test_browser import BROWSER, FRAME, browse
 from tests.report.test_browser import said as console
 
-pytestmark = pytest.mark.slow("trains, evaluates and compares by the commands")
+pytestmark = [pytest.mark.slow("trains, evaluates and compares by the commands"), pytest.mark.optimised]
 CONFIG = """
 data = "data/synthetic.csv"
 preset = "tiny"
