@@ -96,9 +96,10 @@ def passes(
 
 
 def check_finite(name: str, arrays: Mapping[str, np.ndarray | float]) -> None:
-    """
+    """Passes if all that the network answered for the query `name` is finite.
+
     Raises:
-        InputError: one of the `arrays` that the network answered for the query `name` is not finite.
+        InputError: one of the `arrays` is not; the message names it.
     """
     for what, values in arrays.items():
         if not np.isfinite(values).all():

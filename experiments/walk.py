@@ -15,6 +15,7 @@ from af2jax.finetune import Training, fit
 from af2jax.pretrained.load import located
 from af2jax.report import comparison, entries
 from af2jax.report import evaluation as evaluating
+from af2jax.report.differences import study
 from af2jax.report.entries import Entry
 from af2jax.report.subject import Subject, open_subject
 from af2jax.report.verdict import Verdict
@@ -101,8 +102,9 @@ def compare(
     kept = []
     if general:
         kept, _ = entries.shared([judged(name, given, general, "all", "general") for name, given in ways.items()])
-    _, verdicts = comparison.write(found, baselines, kept, lost, notes, out)
-    return found, baselines, verdicts
+    compared = study(found, baselines, kept, lost, notes)
+    comparison.render(compared).save(out)
+    return found, baselines, compared.verdicts
 
 
 def summary(

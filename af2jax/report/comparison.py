@@ -1,7 +1,6 @@
 """The page of `af2jax compare`: did tuning help, is a network needed at all, what did it cost, what was forgotten?"""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -9,10 +8,9 @@ from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import ALPHA
 from af2jax.plots import assess, panels
 from af2jax.report import history
-from af2jax.report.differences import Comparison, Mean, Pair, has, study
+from af2jax.report.differences import Comparison, Mean, Pair, has
 from af2jax.report.entries import Entry
 from af2jax.report.evaluation import metric, primary
-from af2jax.report.verdict import Verdict
 
 HEADINGS = (
     "metric", "targets of", "entry", "against", "its mean", "mean against", "difference", "95 % from", "to",
@@ -30,23 +28,6 @@ HOW = (
     "families at which an effect of this size is found with a power of 80 % at this correction. Of the baselines the "
     "best on these targets is taken, which favours it."
 )
-
-
-def write(
-    entries: Sequence[Entry],
-    baselines: Sequence[Entry],
-    general: Sequence[Entry],
-    lost: Sequence[str],
-    notes: Sequence[str],
-    out: Path,
-) -> tuple[Path, list[Verdict]]:
-    """Compares (`differences.study`) and writes the page and its files; (the path of the page, the verdicts).
-
-    Raises:
-        InputError: the entries were not run in the same way.
-    """
-    found = study(entries, baselines, general, lost, notes)
-    return render(found).save(out), found.verdicts
 
 
 def render(found: Comparison) -> Page:

@@ -16,8 +16,7 @@ from af2jax.errors import InputError
 from af2jax.html.page import plain
 from af2jax.metrics.judgement import Judgement, judge
 from af2jax.metrics.statistics import Interval, Paired, bootstrap, paired
-from af2jax.report import entries as rows
-from af2jax.report.entries import Entry, Progress
+from af2jax.report.entries import Entry, Progress, read, shared, simple
 from af2jax.report.evaluation import Target, metric, primary
 from af2jax.report.scores import METRICS
 from af2jax.report.subject import open_subject
@@ -146,17 +145,15 @@ def compare(
     paths = [Path(network) for network in networks]
     if not paths:
         raise InputError("give at least one run, the baseline first")
-    inside = lambda name: keep and keep / name
-    make = lambda paths, *rest: rows.shared(rows.read(paths, *rest, progress))
-    found, lost = make(paths, keep, data and Path(data), split, preset, num_recycle)
+    found, lost = shared(read(paths, keep, data and Path(data), split, preset, num_recycle, progress))
     recycles = found[0].evaluation.subject["recycles"]
     frozen = open_subject(found[0].path, preset, recycles) if activations else None
-    baselines, notes = rows.simple(found, frozen, progress)
-    kept = []
+    baselines, notes = simple(found, frozen, progress)
+    remembered = []
     if general:
-        places = [Path(entry.path) for entry in found]
-        kept, _ = make(places, inside("general"), Path(general), "all", preset, recycles)
-    return study(found, baselines, kept, lost, notes)
+        places, out = [Path(entry.path) for entry in found], keep and keep / "general"
+        remembered, _ = shared(read(places, out, Path(general), "all", preset, recycles, progress))
+    return study(found, baselines, remembered, lost, notes)
 
 
 def study(

@@ -208,6 +208,7 @@ def evaluate(
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
     unjudged: dict[str, dict[str, Answer]] = {}
+    known = taught(subject.path) if subject.heads else None
     for done, item in enumerate(left):
         progress(done, len(left))
         make_room()
@@ -239,7 +240,7 @@ def evaluate(
         )
         found.append(target)
         if not np.isfinite(numbers["lddt_ca"]) and not any(len(given.label) for given in answers.values()):
-            near = known.nearest(sequences[item.id]) if subject.heads and (known := taught(subject.path)) else None
+            near = known.nearest(sequences[item.id]) if known else None
             read = read_answers(subject.heads, seen.heads, features)
             unjudged[item.id] = {name: dataclasses.replace(answer, near=near) for name, answer in read.items()}
         pae += scores.pae

@@ -68,8 +68,7 @@ def open_subject(path: str | Path, name: str | None = None, recycles: int | None
         InputError, WeightsError: as of `finetune.run.load`; `recycles` is negative.
     """
     path = Path(path)
-    if recycles is not None and recycles < 0:
-        raise InputError(f"num_recycle={recycles} must be 0 or more")
+    _check(recycles)
     shown = printable(path.resolve().name)
     if run.is_run(path):
         training = run.training_of(path)
@@ -86,7 +85,7 @@ def open_subject(path: str | Path, name: str | None = None, recycles: int | None
 
 
 def subject_of(network, recycles: int | None = None) -> Subject:
-    """What `evaluate` and `compare` are given: a place as of `open_subject` ("mini" too), or (model, params).
+    """What `evaluate` is given: a place as of `open_subject` ("mini" too), or (model, params).
 
     Raises:
         InputError, WeightsError: as in `open_subject`.
@@ -94,11 +93,15 @@ def subject_of(network, recycles: int | None = None) -> Subject:
     if not isinstance(network, tuple):
         return open_subject(network, None, recycles)
     model, params = network
-    if recycles is not None and recycles < 0:
-        raise InputError(f"num_recycle={recycles} must be 0 or more")
+    _check(recycles)
     heads, usual = dict(model.heads), model.config.num_recycle
     recycles, name = usual if recycles is None else recycles, model.config.name
     return Subject(name, IN_MEMORY, model, params, heads, labels_of(heads, None), None, recycles, usual)
+
+
+def _check(recycles: int | None) -> None:
+    if recycles is not None and recycles < 0:
+        raise InputError(f"num_recycle={recycles} must be 0 or more")
 
 
 def splits_of(path: str | Path) -> dict[str, str]:

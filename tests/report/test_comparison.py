@@ -18,7 +18,8 @@ def entry(name: str, **changes) -> Entry:
 
 
 def written(found, out, baselines=(), general=(), lost=(), notes=()):
-    page, verdicts = comparison.write(list(found), list(baselines), list(general), list(lost), list(notes), out)
+    compared = differences.study(list(found), list(baselines), list(general), list(lost), list(notes))
+    page, verdicts = comparison.render(compared).save(out), compared.verdicts
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
 
