@@ -25,13 +25,15 @@ class Shift:
         split: which.
         what: the class of which there is more or less; "": numbers.
         trained, held: its share, or the median, in the training and in the split.
-        p: of Fisher's exact test (classes of items) or Mann and Whitney's (shares by protein; numbers), corrected.
+        test: Fisher's exact test (classes of items) or Mann and Whitney's (shares by protein; numbers).
+        p: of the test, corrected.
     """
 
     split: str
     what: str
     trained: float
     held: float
+    test: str
     p: float
 
 
@@ -51,14 +53,17 @@ def _classes(target: Target, seen: Sequence[Seen]) -> dict[str, set[str]]:
     }
 
 
-def shifts(target: Target, seen: Sequence[Seen]) -> list[Shift]:
-    """For each held-out split in which labels are distributed otherwise than in training, the clearest difference."""
+def shifts(target: Target, seen: Sequence[Seen], groups: np.ndarray) -> list[Shift]:
+    """For each held-out split in which labels are distributed otherwise than in training, the clearest difference.
+
+    Homologues (`groups`, int [N]) count as one example, by their mean: else one large family decides the test.
+    """
     from scipy.stats import fisher_exact, mannwhitneyu
 
     split = np.array([one.item.split for one in seen])
     columns = {kind: target.shares(kind) for kind in target.classes} or {"": target.means}
     one_each = bool(target.classes) and not target.residue
-    units = _units(seen)
+    units = _units(seen, groups)
     found = []
     for part in [name for name in SPLITS if name != "train"]:
         tests = []
@@ -68,24 +73,26 @@ def shifts(target: Target, seen: Sequence[Seen]) -> list[Shift]:
                 continue
             if one_each and len(np.unique(units)) == len(units):
                 table = [[int(x.sum()), int(len(x) - x.sum())] for x in (train, held)]
-                p = float(fisher_exact(table).pvalue)
+                test, p = "Fisher's exact test", float(fisher_exact(table).pvalue)
             else:
-                p = float(mannwhitneyu(train, held).pvalue)
+                test, p = "Mann and Whitney's test", float(mannwhitneyu(train, held).pvalue)
             middle = np.mean if what else np.median
             effect = abs(middle(train) - middle(held)) / (SHARES if what else SPREADS * max(_spread(train), 1e-300))
             if effect >= 1:
                 tests.append(
-                    Shift(part, what, float(middle(train)), float(middle(held)), min(p * len(columns) * 2, 1.0))
+                    Shift(part, what, float(middle(train)), float(middle(held)), test, min(p * len(columns) * 2, 1.0))
                 )
         if tests and (best := min(tests, key=lambda one: one.p)).p < P:
             found.append(best)
     return found
 
 
-def _units(seen: Sequence[Seen]) -> np.ndarray:
-    """int [N], equal for what is no independent example: variants of a scan that change the same residues."""
+def _units(seen: Sequence[Seen], groups: np.ndarray) -> np.ndarray:
+    """int [N], equal for what is no independent example: homologues; where all are, variants of a scan that change the
+    same residues, or equal sequences."""
     changed = scan.positions(seen)
-    keys = range(len(seen)) if changed is None else map(tuple, changed)
+    one_family = len(np.unique(groups)) == 1
+    keys = map(tuple, changed) if changed is not None else [one.sequence for one in seen] if one_family else groups
     number: dict = {}
     return np.array([number.setdefault(key, len(number)) for key in keys], int)
 
@@ -97,7 +104,7 @@ def _means(values: np.ndarray, units: np.ndarray, chosen: np.ndarray) -> np.ndar
     return np.bincount(index, values[chosen]) / np.bincount(index) if len(index) else np.zeros(0)
 
 
-def findings(target: Target, seen: Sequence[Seen]) -> list[Finding]:
+def findings(target: Target, seen: Sequence[Seen], groups: np.ndarray) -> list[Finding]:
     """Classes that a held-out split lacks, and labels that are distributed otherwise between splits."""
     name, found = printable(target.name), []
     lacking: dict[str, list[str]] = {}
@@ -114,7 +121,7 @@ def findings(target: Target, seen: Sequence[Seen]) -> list[Finding]:
                 "Split again so that each class is in each part, or state which classes a result is about.",
             )
         )
-    for one in shifts(target, seen):
+    for one in shifts(target, seen, groups):
         share = f"{one.trained:.0%} of train and {one.held:.0%} of {one.split} are {printable(one.what)}"
         middle = f"the median is {one.trained:.3g} in train and {one.held:.3g} in {one.split}"
         found.append(
@@ -123,7 +130,7 @@ def findings(target: Target, seen: Sequence[Seen]) -> list[Finding]:
                 55,
                 f'"{name}" is distributed otherwise in {one.split}: {share if one.what else middle} (p = {one.p:.1g})',
                 "A model that learnt the shares or the mean of the training is wrong there, and a difference between "
-                "models may be one between splits.",
+                f"models may be one between splits. ({one.test}, corrected by Bonferroni; homologues count as one.)",
                 "Split again at random by cluster, or say what a result on such a split is about.",
             )
         )

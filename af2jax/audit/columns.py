@@ -15,6 +15,7 @@ from af2jax.audit.spellings import spellings
 from af2jax.constants.residues import RESTYPES
 from af2jax.data.items import MISSING
 from af2jax.data.parse import printable
+from af2jax.words import counted
 
 WORDS = ("-", "--", "unknown", "missing", "undefined", "not available", "nd", "n.d.", "n/d", "#n/a", "inf", "-inf")
 MOSTLY = 0.9  # of the cells, that make a column of a type
@@ -179,16 +180,19 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
     where = lambda rows: tuple(f"{seen[i].item.where} ({seen[i].item.id})" for i in rows)
     for column in columns:
         name, learnt = printable(column.name), column in targets
+        unused = tuple(seen[i].item.id for i in column.odd) if learnt else ()
         raw = [one.item.values.get(column.name, "").strip() for one in seen]
         if column.sentinels:
-            marked = ", ".join(f"{printable(mark)} ({count} times)" for mark, count in column.sentinels.items())
+            marked = ", ".join(
+                f"{printable(mark)} ({counted(count, 'time')})" for mark, count in column.sentinels.items()
+            )
             found.append(
                 Finding(
                     "sentinel",
                     85 if learnt else 20 if about(column.name) else 45,
                     f'"{name}" has values that seem to mean "missing": {marked}',
                     "They are no measurements, or lie far outside all others. A training would learn them as labels.",
-                    f"Empty these {sum(column.sentinels.values())} cells; prepared.csv has them empty.",
+                    f"Empty {counted(sum(column.sentinels.values()), 'cell')}; prepared.csv has them empty.",
                     where(i for i, cell in enumerate(raw) if cell in column.sentinels),
                 )
             )
@@ -203,19 +207,20 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
                 )
             )
         if column.odd and column.kind == "number":
-            found.append(_no_numbers(column, name, learnt, where))
+            found.append(_no_numbers(column, name, learnt, where, unused))
         elif column.odd and column.kind in LABELS:
             found.append(
                 Finding(
                     "odd cell",
                     75 if learnt else 40,
-                    f'"{name}" is of type {column.kind}, but {len(column.odd)} cells are not',
+                    f'"{name}" is of type {column.kind}, but {counted(len(column.odd), "cell is", "cells are")} not',
                     "Items with such a label are left out of a training.",
                     "Correct these cells, or empty them.",
                     tuple(
                         f"{row}: {printable(column.cells[i][:40])}"
                         for row, i in zip(where(column.odd), column.odd, strict=True)
                     ),
+                    unused,
                 )
             )
         if column.kind == "class" and (same := spellings(counts := column.counts)):
@@ -231,7 +236,7 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
                 )
             )
         if learnt and column.unknown > SOME:
-            threat = 80 if column.unknown > HALF else 35
+            threat = 80 if column.unknown > HALF else 40
             found.append(
                 Finding(
                     "missing",
@@ -246,14 +251,14 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
     return found
 
 
-def _no_numbers(column: Column, name: str, learnt: bool, where: Callable) -> Finding:
+def _no_numbers(column: Column, name: str, learnt: bool, where: Callable, unused: tuple[str, ...]) -> Finding:
     """Cells of a column of numbers that are none."""
     odd = written.oddities(column.cells)
     known, count = sum(map(bool, column.cells)), len(column.odd)
     first = printable(odd[0].examples[0][:40])
     what = "text" if odd[0].kind == "text" else f"{odd[0].kind}?"
     rows = [
-        f"{one.kind}: {len(one.rows)} cells, such as {', '.join(printable(x[:40]) for x in one.examples)}"
+        f"{one.kind}: {counted(len(one.rows), 'cell')}, such as {', '.join(printable(x[:40]) for x in one.examples)}"
         for one in odd
     ]
     cells = zip(where(column.odd), column.odd, strict=True)
@@ -265,4 +270,5 @@ def _no_numbers(column: Column, name: str, learnt: bool, where: Callable) -> Fin
         "thousands have separators, measurable ones where bounds are given.",
         "; ".join(f"{one.kind}: {one.cure}" for one in odd) + ".",
         (*rows, *(f"{row}: {printable(column.cells[i][:40])}" for row, i in cells)),
+        unused,
     )

@@ -17,6 +17,7 @@ class Finding:
         text: why it matters here.
         advice: what to do.
         rows: what is behind it.
+        unused: ids of the items that a training leaves out because of it.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Finding:
     text: str
     advice: str
     rows: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def level(self) -> str:

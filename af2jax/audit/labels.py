@@ -30,7 +30,8 @@ class Labels:
 def before(seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]) -> list[Finding]:
     """What a training should be warned of, the worst first: cautions and worse of its labels, mutants and alignments;
     arguments are as in `study`, with at least one target."""
-    found = study(seen, groups, targets).findings
+    learnt = columns.choose(columns.describe(seen), targets)
+    found = _study(learnt, learnt, seen, groups, targets).findings
     items = [one.item for one in seen]
     return [
         one for one in ranked([*found, *scan.findings(items, seen), *placing.findings(items)]) if one.threat >= CAUTION
@@ -45,9 +46,15 @@ def study(seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]) ->
         targets: columns to be learnt; (): all that look like labels.
     """
     table = columns.describe(seen)
-    chosen = columns.choose(table, targets)
+    return _study(table, columns.choose(table, targets), seen, groups, targets)
+
+
+def _study(
+    table: list[Column], chosen: list[Column], seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]
+) -> Labels:
+    """What is wrong with the columns of a table, of which those `chosen` are learnt."""
     learnt = [target.study(column, seen, groups) for column in chosen]
     found = columns.findings(table, chosen, seen)
     for one in learnt:
-        found += target.findings(one, seen, one.name in targets) + balance.findings(one, seen)
+        found += target.findings(one, seen, one.name in targets) + balance.findings(one, seen, groups)
     return Labels(table, learnt, ranked(found))

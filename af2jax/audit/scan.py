@@ -10,6 +10,7 @@ from af2jax.data import mutants, splits
 from af2jax.data.dataset import Item
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 SHARED = "positions in several splits"
 MOSTLY, SOME = 0.5, 0.1  # of the items, that make a set a scan; of those held out, that make a finding
@@ -72,13 +73,15 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
         Finding(
             "mutants that do not fit",
             75,
-            f"{rows} of {count} mutants name another residue than the sequence has, at {len(wrong)} positions{hint}",
+            f"{rows} of {count} mutants name another residue than the sequence has, at "
+            f"{counted(len(wrong), 'position')}{hint}",
             "Either the position or the letter is wrong, or the sequence is of another construct.",
             "Correct the positions, or give the sequence that they are counted in; these rows are left out.",
             tuple(
-                f"{text} ({len(same)} rows, {same[0].where} first){beside(text)}"
+                f"{text} ({counted(len(same), 'row')}, {same[0].where} first){beside(text)}"
                 for text, same in sorted(wrong.items(), key=lambda pair: -len(pair[1]))
             ),
+            tuple(dict.fromkeys(item.id for same in wrong.values() for item in same)),
         )
     ]
 

@@ -12,6 +12,7 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import Seen
 from af2jax.data.items import MISSING
 from af2jax.data.parse import printable
+from af2jax.words import counted
 
 FEW, IMBALANCE = 5, 5  # examples of a class; times that the largest class is larger than another
 APART = 1.0  # standard deviations of all but outliers, by which repeats contradict each other
@@ -61,6 +62,11 @@ class Target:
         """float [N_item] the number of each item, of residues their mean; NaN where unknown."""
         mean = lambda value: np.nanmean(value) if np.isfinite(value).any() else np.nan
         return np.array([mean(value) for value in self.values]) if self.residue else np.asarray(self.values)
+
+    @property
+    def scale(self) -> str:
+        """What correlations of labels are of."""
+        return "Pearson's, of one-hot classes" if self.classes else "Pearson's, of ranks"
 
     def kinds(self, row: int) -> set[str]:
         """The classes that occur in an item."""
@@ -168,7 +174,8 @@ def findings(target: Target, seen: Sequence[Seen], named: bool) -> list[Finding]
             Finding(
                 "contradicting labels",
                 75,
-                f'{len(wrong)} proteins have several labels "{name}" that contradict each other',
+                f'{counted(len(wrong), "protein has", "proteins have")} several labels "{name}" that '
+                "contradict each other",
                 "One sequence cannot have two answers: the training is told both, and a test counts one as wrong.",
                 "Find out which is right, give their mean, or leave them out; conditions that differ need a column.",
                 tuple(wrong),
@@ -178,12 +185,12 @@ def findings(target: Target, seen: Sequence[Seen], named: bool) -> list[Finding]
         found += _classes(target, seen, name)
     unread = len(target.column.odd) > 0.05 * sum(map(bool, target.column.cells))  # and these may be the large ones
     if len(far := outliers(target)) and not unread:
+        these = counted(len(far), f'value of "{name}" lies', f'values of "{name}" lie')
         found.append(
             Finding(
                 "outliers",
                 60 if len(far) < 0.02 * len(target.values) else 45,
-                f'{len(far)} values of "{name}" lie more than {cells.OUTLIER:.0f} robust standard deviations from the '
-                "median",
+                f"{these} more than {cells.OUTLIER:.0f} robust standard deviations from the median",
                 "The squared error of a few such values outweighs all others. (Robust: interquartile range / 1.349.)",
                 "Check units and typing errors; else learn the logarithm or the rank.",
                 tuple(f"{seen[i].item.id}: {target.values[i]:g}" for i in far),
@@ -198,7 +205,8 @@ def findings(target: Target, seen: Sequence[Seen], named: bool) -> list[Finding]
                 "noise",
                 60,
                 f'repeats of one protein differ by {share:.0%} of the variance of "{name}"',
-                f"Measured on {number} items: no model can reach an R² above {1 - share:.2f}.",
+                f"Measured on {number} items, pooled within repeats, of the population variance without outliers: no "
+                f"model can reach an R² above {1 - share:.2f}.",
                 "Average repeats, and compare models with that limit and not with 1.",
             )
         )
@@ -239,8 +247,8 @@ def _explained(target: Target, name: str) -> list[Finding]:
             f"{what} explains the label",
             75 if what == "length" else 60,
             f'{what} alone predicts "{name}" (cross-validated correlation {score:.2f})',
-            "This decides what may be concluded: a network that scores as well may have learnt nothing but "
-            + ("to count residues." if what == "length" else "which residues are frequent."),
+            f"({target.scale}.) This decides what may be concluded: a network that scores as well may have learnt "
+            "nothing but " + ("to count residues." if what == "length" else "which residues are frequent."),
             f"Compare every model with one that knows the {what} alone, and claim only what goes beyond it; "
             + ("test within narrow lengths." if what == "length" else "test on proteins of like composition."),
         )
@@ -254,7 +262,8 @@ def _relation(target: Target, name: str, named: bool) -> list[Finding]:
         return []
     number = f"{relation.examples} examples, correlation {relation.score:.2f}, p = {relation.p:.2f}"
     power = (
-        f"The test: {relation.by}, cross-validated with homologues in one fold, beside the same with labels exchanged. "
+        f"The test: {relation.by}, cross-validated with homologues in one fold, beside the same with labels exchanged "
+        f"(permutation test; correlation: {target.scale}). "
         f"In four of five sets of this size it finds a true correlation of {relation.findable:.2f} or more."
     )
     cure = "Check on known proteins that labels belong to their rows before you train."
@@ -283,13 +292,14 @@ def _at_odds(target: Target, seen: Sequence[Seen], name: str) -> list[Finding]:
     rows = [i for i in most_at_odds(target) if target.odds[i] > ODD]
     if not rows:
         return []
+    these = counted(len(rows), f'label "{name}" is', f'labels "{name}" are')
     return [
         Finding(
             "labels at odds",
             35,
-            f'{len(rows)} labels "{name}" are far from what those of other proteins say',
+            f"{these} far from what those of other proteins say",
             f"More than {ODD:.0f} robust standard deviations from the cross-validated prediction of a simple model, "
-            f"which correlates with the label by {target.relation.score:.2f}.",
+            f"which correlates with the label by {target.relation.score:.2f} ({target.scale}).",
             "Look at these first: exchanged rows, a sign, a unit, or a protein that is special.",
             tuple(f"{seen[i].item.where} ({seen[i].item.id}): {printable(target.column.cells[i][:30])}" for i in rows),
         )
@@ -308,7 +318,7 @@ def _classes(target: Target, seen: Sequence[Seen], name: str) -> list[Finding]:
             Finding(
                 "a rare class",
                 75 if counts[kind] < 3 else 60,
-                f'class {printable(kind)} of "{name}" has {counts[kind]} {what} of {sum(counts.values())}',
+                f'class {printable(kind)} of "{name}" has {counts[kind]} of {sum(counts.values())} {what}',
                 "So few cannot be learnt, and cannot be in training, validation and test at once.",
                 "Join it with another class, measure more, or leave it out; accuracy will not show that it fails.",
                 tuple(f"{seen[i].item.where} ({seen[i].item.id})" for i in rows),
@@ -332,6 +342,7 @@ def _classes(target: Target, seen: Sequence[Seen], name: str) -> list[Finding]:
             kind for i, cell in enumerate(target.column.cells) if split[i] == "train" for kind in _set(target, cell)
         }
         for kind in (kind for kind in target.classes if kind not in trained):
+            ids = tuple(seen[i].item.id for i in behind(kind))
             found.append(
                 Finding(
                     "a class outside training",
@@ -339,7 +350,8 @@ def _classes(target: Target, seen: Sequence[Seen], name: str) -> list[Finding]:
                     f'class {printable(kind)} of "{name}" is not in the split train',
                     "It can never be predicted; af2jax finetune leaves these items out.",
                     "Split again so that each class is in each part, or leave the class out.",
-                    tuple(seen[i].item.id for i in behind(kind)),
+                    ids,
+                    ids,
                 )
             )
     return found

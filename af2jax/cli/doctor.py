@@ -10,6 +10,8 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from af2jax.words import counted
+
 OPTIONAL = {  # distribution: (what for, how to get it)
     "openmm": ("relaxation", "pip install openmm pdbfixer"),
     "pdbfixer": ("relaxation", "pip install openmm pdbfixer"),
@@ -83,7 +85,8 @@ def optional() -> Iterator[Line]:
 def host() -> Iterator[Line]:
     """The machine."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield "ok", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {total / 1e9:.1f} GB of memory"
+    cores = counted(os.cpu_count() or 1, "core")
+    yield "ok", f"{platform.system()} {platform.machine()}, {cores}, {total / 1e9:.1f} GB of memory"
     yield "ok", f"XLA_FLAGS: {os.environ.get('XLA_FLAGS') or 'none'}"
 
 

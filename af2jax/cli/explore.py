@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tyro.conf import Positional, UseAppendAction
 
+from af2jax.words import counted
+
 
 @dataclass
 class Explore:
@@ -37,5 +39,5 @@ class Explore:
         if not self.quiet:
             for finding in found.findings:
                 print(f"{finding.level}: {finding.title}")
-            print(f"{len(found.findings)} findings; read {page}")
+            print(f"{counted(len(found.findings), 'finding')}; read {page}")
         return 0

@@ -21,7 +21,7 @@ from af2jax.cli.inspect import Inspect
 from af2jax.cli.predict import Predict
 from af2jax.cli.relax import Relax
 from af2jax.cli.search import Search
-from af2jax.cli.warnings import show_warnings
+from af2jax.cli.warnings import show_warnings, shown
 from af2jax.compilation import persist
 from af2jax.errors import InputError, machine
 
@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS, args=arguments, prog="af2jax", description="AlphaFold 2 in JAX, for fine-tuning."
     )
+    shown.clear()
     show_warnings()
     try:
         if isinstance(command, COMPILING):

@@ -12,6 +12,7 @@ from absl import logging
 from af2jax.cli.options import Network, Sampling
 from af2jax.errors import InputError
 from af2jax.files import file_name
+from af2jax.words import counted
 
 RANDOM = "random weights: this is not a prediction"
 OWN = "weights trained from random ones, not AlphaFold's"
@@ -98,7 +99,9 @@ def _known(found: set[str], folder: Path) -> list[str]:
         except InputError:
             odd.append(f"params_{stem}.npz")
     if odd:
-        logging.warning("--params %s: left out %d files of no known preset: %s", folder, len(odd), ", ".join(odd[:5]))
+        logging.warning(
+            "--params %s: left out %s of no known preset: %s", folder, counted(len(odd), "file"), ", ".join(odd[:5])
+        )
     if not names:
         raise InputError(f"--params {folder} holds no params_*.npz of a known preset; rename them as DeepMind does")
     return list(names)

@@ -20,11 +20,12 @@ from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
 from af2jax.cli.screen import collect, screen
 from af2jax.cli.warnings import show_warnings
-from af2jax.constants.residues import RESTYPES
+from af2jax.constants.residues import ONE_TO_THREE, RESTYPES
 from af2jax.data.queries import Job, content, query_files, read_queries
 from af2jax.errors import InputError, WeightsError, machine
 from af2jax.files import path_and_chain, tidy
 from af2jax.profile.memory import is_out_of_memory
+from af2jax.words import counted
 
 SKIPPED = "done before, skipped"
 LISTED = 5  # letters that a remark names
@@ -216,28 +217,37 @@ class Predict:
         if odd := [f"{letter}{place}" for place, letter in enumerate(sequence, 1) if letter not in RESTYPES]:
             some = ", ".join(odd[:LISTED]) + (f" and {len(odd) - LISTED} more" if len(odd) > LISTED else "")
             chain = "; the chain is relaxed in the parts between" if self.results.relaxed(1) else ""
-            found.append(f"{len(odd)} residues of unknown type have no atoms ({some}){chain}")
+            these = counted(len(odd), "residue of unknown type has", "residues of unknown type have")
+            found.append(f"{these} no atoms ({some}){chain}")
         if len(sequence) >= 10 and set(sequence) <= set("ACGTUN") and len(set(sequence)) > 2:
             found.append("A, C, G, T, U and N alone: this reads as a nucleic acid, and is folded as a protein")
+        threes = {sequence[i : i + 3] for i in range(0, len(sequence), 3)}
+        if len(sequence) >= 9 and threes <= set(ONE_TO_THREE.values()):
+            found.append("this reads as names of three letters, and each letter is folded as a residue")
         for remark in found:
             logging.warning("%s", remark)
         return tuple(found)
 
     def warn_of_complexes(self, jobs: list[Job], names: list[str]) -> None:
-        """Says where the records of a file are folded one by one by a network that was trained for complexes."""
+        """Says where the records of a file are folded one by one by a network that was trained for complexes, or have
+        headers of programs that fold the records of a file together."""
         from af2jax.config import preset
+        from af2jax.data.inputs import header
 
-        of_complexes = [name for name in names if preset(name).relpos == "chain"]
-        files = Counter(job.source.rpartition(", line ")[0] for job in jobs if job.header and ":" not in str(job.query))
-        for file, count in files.items():
-            if count > 1 and of_complexes:
+        of_complexes = next((f" by {name}" for name in names if preset(name).relpos == "chain"), "")
+        alone = [job for job in jobs if job.header and ":" not in str(job.query)]
+        where = lambda job: job.source.rpartition(", line ")[0]
+        together = {where(job) for job in alone if header(job.header)[0] != job.header}
+        for file, count in Counter(map(where, alone)).items():
+            if count > 1 and (of_complexes or file in together):
                 show_warnings()
                 logging.warning(
-                    "%s: its %d records are folded one by one by %s; if they are the chains of one complex, give "
+                    "%s: its %d records are folded one by one%s; if they are the chains of one complex%s, give "
                     "--one-complex",
                     file,
                     count,
-                    of_complexes[0],
+                    of_complexes,
+                    ", as they are for Chai and Boltz" if file in together else "",
                 )
 
     def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...], calibrated: bool) -> str:
@@ -270,7 +280,7 @@ class Predict:
         ptm += "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
         remark = "".join(f" ({note})" for note in notes)
         said = "".join(f"; {answer}" for answer in heads.values())
-        return f"{len(best.plddt)} residues, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
+        return f"{counted(len(best.plddt), 'residue')}, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
 
 
 def check_rank(rank: str, names: list[str]) -> None:

@@ -21,6 +21,7 @@ from af2jax.cli.progress import Progress, cost
 from af2jax.data.queries import Job, content, read_queries
 from af2jax.errors import InputError
 from af2jax.files import tidy, write
+from af2jax.words import counted
 
 KEPT = "answers{}.jsonl"  # "" or ".3-of-40"
 ALLOWED = ("num_recycle", "random_seed", "num_seeds", "max_msa")  # of the options of sampling
@@ -46,7 +47,7 @@ def screen(command) -> int:
         raise InputError(unread[0][1])
     chosen = device(command.network.device)
     heads = dict.fromkeys(name for member in asked for name, _ in member.model.heads)
-    runs = "" if len(asked) == 1 else f" by {len(loaded)} networks with {len(seeds)} seeds each"
+    runs = "" if len(asked) == 1 else f" by {counted(len(loaded), 'network')} with {counted(len(seeds), 'seed')} each"
     print(f"device: {chosen.device_kind} ({chosen.platform}); heads: {', '.join(heads)}{runs}", flush=True)
     tidy(command.out)
     kept = command.out / KEPT.format(f".{command.shard.replace('/', '-of-')}" if command.shard else "")
@@ -137,7 +138,8 @@ def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Pat
     if count:
         minutes = (time.monotonic() - start) / 60
         print(
-            f"{count} queries in {60 * minutes:.1f} s, {count / minutes:.0f} a minute: {command.out / summary.TABLE}",
+            f"{counted(count, 'query')} in {60 * minutes:.1f} s, {count / minutes:.0f} a minute: "
+            f"{command.out / summary.TABLE}",
             flush=True,
         )
 

@@ -11,6 +11,7 @@ from af2jax.cli.alignments import SearchOptions, alignment_for, search_bar, temp
 from af2jax.cli.batch import note_failures
 from af2jax.data.queries import Job, read_queries
 from af2jax.errors import InputError, machine
+from af2jax.words import counted
 
 
 @dataclass
@@ -64,10 +65,10 @@ class Search:
             raise InputError(f"{job.query} is an alignment already; give a FASTA file, or --seqres to find templates")
         with search_bar(job.name, self.quiet) as progress:
             alignment = alignment_for(job, self.sources, self.out, progress)
-            said = f"{_count(alignment, '>')} rows"
+            said = counted(_count(alignment, ">"), "row")
             if self.seqres:
                 hits = template_hits_for(job, alignment, self.seqres, self.sources, self.out, progress)
-                said += f", {_count(hits, '#=GS ')} template hits"
+                said += f", {counted(_count(hits, '#=GS '), 'template hit')}"
         return said
 
 

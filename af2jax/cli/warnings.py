@@ -2,13 +2,15 @@
 
 import logging
 
+shown: set[tuple[str, str]] = set()  # what each warning was about, and its words
+
 
 def show_warnings(about: str = "") -> None:
-    """From now on each warning is shown once, as "WARNING: about: ..."."""
-    shown: set[str] = set()
+    """From now on warnings are shown as "WARNING: about: ...", each of a subject once in a process."""
 
     def first_time(record: logging.LogRecord) -> bool:
-        return not (record.getMessage() in shown or shown.add(record.getMessage()))
+        said = about, record.getMessage()
+        return not (said in shown or shown.add(said))
 
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"%(levelname)s: {about}{about and ': '}%(message)s"))

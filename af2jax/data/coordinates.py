@@ -21,6 +21,7 @@ from absl import logging
 from af2jax.data.monomer import FORCE_FIELDS
 from af2jax.data.parse import printable, read_bytes
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 NUMBER = re.compile(r" *[-+]?(\d+\.?\d*|\.\d+) *")
 OLD = re.compile(r"\d[A-Z0-9]{3} *\d+ *")  # the identifier and the number of the line
@@ -113,9 +114,9 @@ def _separate_doubles(structure: gemmi.Structure, lines: list[str], source: str)
                     residue.add_atom(atom)
     if doubled:
         logging.warning(
-            "%s: %d residues have an atom twice without alternate locations; the one of higher occupancy is read",
+            "%s: %s an atom twice without alternate locations; the one of higher occupancy is read",
             source,
-            doubled,
+            counted(doubled, "residue has", "residues have"),
         )
 
 

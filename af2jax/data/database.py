@@ -11,6 +11,7 @@ from absl import logging
 from af2jax.data.formats import DAMAGED, PACKERS
 from af2jax.data.parse import printable, quote
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 Progress = Callable[[str, int, float], None]
 """Is told the name of a database, how many sequences are read, and what part of the file that is (0 to 1)."""
@@ -21,6 +22,7 @@ _HEADER = re.compile(rb"^>[^\n]*", re.MULTILINE)
 _NAMELESS = re.compile(rb"^>\s*$", re.MULTILINE)
 _LEGAL = bytes(c for c in range(256) if chr(c).isascii() and (chr(c).isalpha() or chr(c).isspace())) + b"*"
 _LONGEST = 100_000  # residues that HMMER compares
+_OTHERS = "record that is no protein", "records that are no proteins"
 _EMPTY = "is empty: a database is FASTA, with a header and a sequence for each record"
 
 
@@ -53,14 +55,13 @@ def blocks(path: str | os.PathLike, progress: Progress | None = None) -> Iterato
         if stream.fault:
             reason = " ".join(str(stream.fault).split())
             raise InputError(
-                f"{source} cannot be read to its end ({reason}), only {count} sequences; copy or download it again"
+                f"{source} cannot be read to its end ({reason}), only {counted(count, 'sequence')}; "
+                "copy or download it again"
             )
         if stream.skipped:
-            logging.warning(
-                "%s: skipped %d records that are no proteins, %s first", source, stream.skipped, quote(stream.first)
-            )
+            logging.warning("%s: skipped %s, %s first", source, counted(stream.skipped, *_OTHERS), quote(stream.first))
             if not count:
-                raise InputError(f"{source} has no protein: it is skipped whole, {stream.skipped} records")
+                raise InputError(f"{source} has no protein: it is skipped whole, {counted(stream.skipped, 'record')}")
     if not count:
         raise InputError(f"{source} {_EMPTY}")
     if not len(last):

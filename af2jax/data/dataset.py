@@ -19,6 +19,7 @@ from af2jax.data import formats, mutants, tables
 from af2jax.data.parse import bare, odd_letter, printable, read_text
 from af2jax.data.structure import protein_chains
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 STRUCTURES = (".cif", ".mmcif", ".pdb", ".ent")
 SPLITS = ("train", "valid", "test")
@@ -116,7 +117,11 @@ def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None 
     twice = {name: same for name, same in places.items() if len(same) > 1}
     if repeated is None and twice:
         name, (first, second, *_) = next(iter(twice.items()))
-        more = f"; {len(twice) - 1} more ids stand twice: {_few(list(twice)[1:])}" if len(twice) > 1 else ""
+        more = (
+            f"; {counted(len(twice) - 1, 'more id stands', 'more ids stand')} twice: {_few(list(twice)[1:])}"
+            if len(twice) > 1
+            else ""
+        )
         raise InputError(
             f'{second.where}: a second item is called "{name}" (the first: {first.where}); rename it{more}'
         )
@@ -161,7 +166,7 @@ def _folder(path: Path) -> Iterator[Item]:
 def _table(path: Path, strict: bool) -> Iterator[Item]:
     source, stem, names = printable(str(path)), path.name.split(".")[0], {}
     rows = list(_rows(path))
-    scan = mutants.column([cells for _, cells in rows])
+    scan, found = mutants.column([cells for _, cells in rows]), []
     for line, cells in rows:
         names = names or _names(list(cells))
         if not {"file", "sequence"} & set(names.values()):
@@ -171,7 +176,9 @@ def _table(path: Path, strict: bool) -> Iterator[Item]:
                     f'{source} has mutants ("{printable(scan)}") and no wild type; add a column "sequence" with its '
                     'sequence in each row, or "file" with its structure'
                 )
-            raise InputError(f'{source} needs a column "file" (structures) or "sequence"; it has {had}')
+            raise InputError(
+                f'{source} needs a column "file" (structures) or "sequence" (chains joined by ":"); it has {had}'
+            )
         cells = {names[name]: cell.strip() for name, cell in cells.items()}
         where, default = f"{source}, line {line}", f"{stem}_{line}"
         try:
@@ -180,17 +187,32 @@ def _table(path: Path, strict: bool) -> Iterator[Item]:
             if strict:
                 raise
             item = Item(printable(cells.get("id", "") or default), where, path.parent, fault=str(error))
-        yield _variant(item, cells[scan]) if scan and not item.fault else item
+        found.append((item, _variant(item, cells[scan]) if scan and not item.fault else item))
+    yield from _trusted(found)
+
+
+def _trusted(found: list[tuple[Item, Item]]) -> Iterator[Item]:
+    """The items of pairs (row, item). Where most mutants of one sequence do not fit it the others do by chance: numbers
+    are shifted, or it is another protein. So these do not fit either."""
+    every = Counter(row.sequence for row, variant in found if variant.mutations)
+    unfit = Counter(row.sequence for row, variant in found if variant.mutations and variant.fault)
+    for row, variant in found:
+        wrong, of = unfit[row.sequence], every[row.sequence]
+        if row.sequence and variant.mutations and not variant.fault and 2 * wrong > of:
+            named = ":".join(map(str, variant.mutations))
+            why = f"mutant {named} fits by chance alone: {wrong} of {counted(of, 'mutant')} of its sequence do not"
+            variant = replace(row, fault=f"{row.where}: {why}")
+        yield variant
 
 
 def _variant(item: Item, cell: str) -> Item:
     """The row of a scan: its sequence that of the variant, whether the table has that or the wild type's."""
     try:
-        mutations = mutants.parse(cell)
+        item = replace(item, mutations=mutants.parse(cell))
         if not item.sequence:
-            return replace(item, mutations=mutations)
-        wild = mutants.wild_type(item.sequence, mutations)
-        return replace(item, sequence=mutants.changed(wild, mutations), mutations=mutations, wild=wild)
+            return item
+        wild = mutants.wild_type(item.sequence, item.mutations)
+        return replace(item, sequence=mutants.changed(wild, item.mutations), wild=wild)
     except InputError as error:
         return replace(item, fault=f"{item.where}: {error}")
 

@@ -124,6 +124,7 @@ def _entry(query: dict) -> Entry:
     faults += [] if chains else ["it has no protein"]
     reasons = ", ".join(dict.fromkeys(printable(fault) for fault in faults))
     fault = f"{reasons}; this program folds proteins alone, as they are: leave it out" if faults else ""
+    fault += ", and give alignments by --msa" if fault and 'Msa"' in reasons else ""
     return Entry(str(query.get("name") or ""), tuple(chains), tuple(dict.fromkeys(paths)), fault)
 
 

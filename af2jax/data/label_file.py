@@ -7,6 +7,7 @@ import numpy as np
 
 from af2jax.data.parse import printable, read_text
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 SUFFIXES = (".npy", ".csv")
 
@@ -34,8 +35,8 @@ def read_array(path: str | os.PathLike, where: str) -> np.ndarray:
         cells = line.split() if mark is None else re.split(mark, line)
         if rows and len(cells) != len(rows[0]):
             raise InputError(
-                f"{where}: {printable(str(path))}, line {number}: {len(cells)} cells, where the first line has "
-                f"{len(rows[0])}; give a matrix without a header"
+                f"{where}: {printable(str(path))}, line {number}: {counted(len(cells), 'cell')}, where the first "
+                f"line has {len(rows[0])}; give a matrix without a header"
             )
         rows.append([cell.strip() for cell in cells])
     found = np.array(rows, str)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 COLUMN = "mutant"
 FORM = re.compile(r"([A-Za-z])(\d{1,6})([A-Za-z*=])")
@@ -68,7 +69,7 @@ def wild_type(sequence: str, mutations: tuple[Mutation, ...]) -> str:
     if all(_letter(sequence, m.position) == m.new for m in mutations):
         return changed(sequence, tuple(Mutation(m.new, m.position, m.wild) for m in mutations))
     wrong = mutations[old.index(False)]
-    there = _letter(sequence, wrong.position) or f"nothing (it has {len(sequence)} residues)"
+    there = _letter(sequence, wrong.position) or f"nothing (it has {counted(len(sequence), 'residue')})"
     raise InputError(f"mutant {wrong}: residue {wrong.position} of the sequence is {there}, not {wrong.wild}")
 
 

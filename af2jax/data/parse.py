@@ -15,6 +15,7 @@ from absl import logging
 from af2jax.constants.residues import GAP, MSA_CODES
 from af2jax.data import formats
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 _LETTER, _GAP, _INSERTION, _FILL, _OTHER = range(5)  # the first two have a column
 _KIND = np.full(256, _OTHER, np.uint8)
@@ -31,6 +32,7 @@ UNSEEN = {ord(c): None for c in "\ufeff\u200b\u2060"}  # of no meaning in any te
 JOINERS = {ord(c): None for c in "\u00ad\u200c\u200d\u200e\u200f"}  # nor these in a sequence
 # What HH-suite and the PDB put beside sequences: structure, its prediction, its confidence, the consensus.
 BESIDE = re.compile(r"((ss|sa|aa)_(dssp|pred|conf)|Consensus)\b|\S+_consensus\b|\S+:secstr\b")
+ROWS = "row that is no sequence", "rows that are no sequences"
 CURES = (  # characters that are no amino acids, and what they may mean
     ("/|", 'put ":" between chains, and nothing else'),
     ("-.~", "if it is an alignment, call the file .a3m"),
@@ -124,7 +126,13 @@ def read_text(path: str | os.PathLike) -> str:
     except IsADirectoryError:
         raise InputError(f"{source} is a folder; give one file in it") from None
     except UnicodeDecodeError as error:
-        where = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        byte = error.object[error.start]
+        where, number = f"byte 0x{byte:02x} at offset {error.start}", data[: error.start].count(b"\n") + 1
+        if not re.search(rb"[\0-\x08\x0e-\x1f]", data) and (letter := bytes([byte]).decode("cp1252", "ignore")):
+            raise InputError(
+                f"{source}, line {number}: this is no UTF-8 ({where}, {letter!r} in the encoding of Windows); save it "
+                "as UTF-8"
+            ) from None
         raise InputError(f"{source} is not a text file ({where}); give plain text in UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or "the name is no path"
@@ -251,7 +259,7 @@ def a3m_rows(text: str, source: str) -> list[Block]:
     Raises:
         InputError: as `parse_a3m`; a second alignment begins.
     """
-    found = sequences(_blocks(text, source, comment="#"), source)
+    found = sequences((_checked(block, source) for block in _split(text, source, alignment=True)), source)
     if re.search("\0\\s*>", text):
         raise InputError(f"{source}: a second alignment begins behind a NUL byte; give one in each file")
     return found
@@ -269,7 +277,7 @@ def sequences(blocks: Iterable[Block], source: str) -> list[Block]:
         raise InputError(f"{source}: no row is a sequence, only {quote(blocks[0].name)} and such; put the query first")
     if len(kept) < len(blocks):
         names = ", ".join(dict.fromkeys(printable(b.name.split()[0]) for b in blocks if BESIDE.match(b.name)))
-        logging.warning("%s: left out %d rows that are no sequences: %s", source, len(blocks) - len(kept), names[:200])
+        logging.warning("%s: left out %s: %s", source, counted(len(blocks) - len(kept), *ROWS), names[:200])
     return kept
 
 
@@ -293,20 +301,17 @@ def printable(text: str) -> str:
 def lines(text: str, source: str) -> Iterator[tuple[int, str]]:
     """The lines of a text with their numbers, without what cannot be seen; of NUL bytes a warning says so."""
     if "\0" in text:
-        logging.warning("%s: dropped %d NUL bytes", source, text.count("\0"))
+        logging.warning("%s: dropped %s", source, counted(text.count("\0"), "NUL byte"))
         text = text.replace("\0", "")
     text = text if text.isascii() else text.translate(UNSEEN)
     return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
-def _blocks(text: str, source: str, comment: str = "") -> Iterator[Block]:
-    """The records of a text, each with a sequence; lines that begin with `comment` are left out."""
-    return (_checked(block, source) for block in _split(text, source, comment))
-
-
-def _split(text: str, source: str, comment: str = "") -> Iterator[Block]:
-    """The records of a text as they stand."""
+def _split(text: str, source: str, alignment: bool = False) -> Iterator[Block]:
+    """The records of a text as they stand, without comments: lines that begin with "#" or ";"."""
     formats.refuse(text, source, "FASTA")
+    if not alignment and complex_header(text):
+        raise InputError(f"{source}, line 1: this is ColabFold's alignment of a complex; call the file .a3m")
     block = None
     for number, line in lines(text, source):
         content = line.strip()
@@ -316,13 +321,11 @@ def _split(text: str, source: str, comment: str = "") -> Iterator[Block]:
             block = Block(content[1:].strip(), number, [])
         elif not content:
             continue
-        elif comment and content.startswith(comment):
+        elif content.startswith(("#", ";")):
             if block and complex_header(f"{content}\n"):
                 raise InputError(f"{source}, line {number}: a second alignment begins; give one in each file")
         elif block:
             block.parts.append((number, line))
-        elif complex_header(text):
-            raise InputError(f"{source}, line 1: this is ColabFold's alignment of a complex; call the file .a3m")
         else:
             raise InputError(f'{source}, line {number}: a sequence without a header; put a line ">name" before it')
     if block is None:

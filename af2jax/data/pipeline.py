@@ -127,7 +127,10 @@ def read_query(query: str | os.PathLike, msa: Paths | None = None) -> Query:
     """
     if _is_alignment(query):
         if msa is not None:
-            raise InputError(f"{str(query)!r} is an alignment already; give either it or msa={str(msa)!r}, not both")
+            files = ", ".join(map(str, [msa] if isinstance(msa, str | os.PathLike) else msa))
+            raise InputError(
+                f"{printable(str(query))} is an alignment already, and {printable(files)} is given beside it; give one"
+            )
         text, source = read_text(query), printable(str(query))
         if found := _separated(text, source):
             return found

@@ -18,6 +18,7 @@ from af2jax.data.dataset import SPLITS, Item, columns, is_file, locate
 from af2jax.data.items import Label, load
 from af2jax.data.label_file import is_label_file
 from af2jax.errors import InputError, nearest
+from af2jax.words import counted
 
 THREADS = 4
 CLUSTER = "cluster"  # the column that says which items are homologues, where every item has it
@@ -100,7 +101,8 @@ def check(
     kept, more = _apart(good)
     kept, unseen, notes = _classes(kept, labels)
     problems += more + unseen
-    notes += told + _labelled(kept, labels) + _parts(kept, groups, meaning)
+    _labelled(kept, labels)
+    notes += told + _parts(kept, groups, meaning)
     if not any(seen.item.split == "train" and seen.item.weight for seen in kept):
         why = f"; {problems[0][0].id} was left out: {problems[0][1]}" if problems else ""
         raise InputError(f"no item is left to train on: the split train is empty, or all of weight 0{why}")
@@ -139,27 +141,20 @@ def _known(value: np.ndarray, what: Label) -> bool:
     return bool(np.any(value >= 0 if what.classes else ~np.isnan(value)))
 
 
-def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> list[str]:
-    """Notes of labels that some items alone know.
-
-    Raises:
-        InputError: no item that is trained on knows one.
-    """
-    notes, trained = [], [seen for seen in good if seen.item.split == "train" and seen.item.weight]
+def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> None:
+    """Raises InputError where no item that is trained on knows a label."""
+    trained = [seen for seen in good if seen.item.split == "train" and seen.item.weight]
     for name, what in labels.items():
-        number = sum(_known(seen.labels[name], what) for seen in trained)
-        if trained and not number:
+        if trained and not any(_known(seen.labels[name], what) for seen in trained):
             raise InputError(f'no training item knows a label in column "{name}"; give labels, or leave the head out')
-        if number < len(trained):
-            notes.append(f'"{name}": {number} of {len(trained)} training items know it; the others do not count for it')
-    return notes
 
 
 def _groups(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[np.ndarray, str, list[str]]:
     """A number for each item, equal for homologues; what makes homologues, in words; and a note where nobody looked."""
     own = [seen.item.values.get(CLUSTER, "").strip() for seen in good]
     if all(own) and CLUSTER not in labels:
-        note = f'homologues are as the column "{CLUSTER}" has them, {len(set(own))} clusters; none were searched for'
+        number = counted(len(set(own)), "cluster")
+        note = f'homologues are as the column "{CLUSTER}" has them, {number}; none were searched for'
         return np.unique(own, return_inverse=True)[1], f'the same "{CLUSTER}"', [note]
     sequences = [seen.sequence for seen in good]
     return splits.clusters(sequences), splits.meaning(sequences), []
@@ -183,21 +178,22 @@ def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:
 
 
 def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen], list[Problem], list[str]]:
-    """What is left when no class is unknown to training, and notes of classes without an item."""
+    """What is left when no class is unknown to training, and notes of classes that no item has."""
     problems, notes = [], []
     for name, what in labels.items():
         classes = lambda seen, name=name: {int(c) for c in np.unique(seen.labels[name])} - {-1}
         called = lambda number, what=what: what.names[number] if what.names else number
         if not what.classes:
             continue
+        there = set().union(*map(classes, good))
         known = set().union(*(classes(seen) for seen in good if seen.item.split == "train"))
         for seen in good:
             if new := classes(seen) - known:
                 reason = f'class {called(min(new))} of "{name}" is never seen in training'
                 problems.append((seen.item, f"{seen.item.where}: {reason}"))
         good = [seen for seen in good if classes(seen) <= known]
-        if absent := set(range(what.classes)) - known:
-            notes.append(f'"{name}": no training item is of class {", ".join(str(called(n)) for n in sorted(absent))}')
+        if absent := set(range(what.classes)) - there:
+            notes.append(f'"{name}": no item is of class {", ".join(str(called(n)) for n in sorted(absent))}')
     return good, problems, notes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 IDENTITY, COVERAGE, E_VALUE = 0.3, 0.5, 0.01
 DATABASE = 1000  # sequences that the E-value counts on, however many there are: a pair is judged alike in every set
@@ -170,8 +171,8 @@ def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[s
         members.setdefault(int(group), []).append(index)
     if len(members) < len(SMALL) + 1:
         raise InputError(
-            f"{len(sequences)} items cannot be split: they are {len(members)} group(s) of homologues; say in a column "
-            '"split" which are train, valid and test'
+            f"{counted(len(sequences), 'item')} cannot be split: they are {counted(len(members), 'group')} of "
+            'homologues; say in a column "split" which are train, valid and test'
         )
     name = lambda group: min(sequences[index] for index in members[group])
     order = sorted(members, key=lambda group: hashlib.sha256(f"{seed} {name(group)}".encode()).digest())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from af2jax.data import formats
 from af2jax.data.parse import UNSEEN, printable
 from af2jax.errors import InputError
+from af2jax.words import counted
 
 DELIMITERS = ",\t;"
 
@@ -33,7 +34,8 @@ def rows(text: str, source: str) -> Iterator[tuple[int, dict[str, str]]]:
         for row in reader:
             cells = [cell.strip() for cell in row]
             if any(cells[len(columns) :]):
-                raise InputError(f"{where()}: {len(row)} cells under {len(columns)} columns; put quotes around cells")
+                what = f"{counted(len(row), 'cell')} under {counted(len(columns), 'column')}"
+                raise InputError(f"{where()}: {what}; put quotes around cells")
             if any(cells):
                 yield reader.line_num + above, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
     except csv.Error as error:

@@ -24,6 +24,7 @@ from af2jax.data.structure import Chain, read_chain, read_chains
 from af2jax.data.transforms import no_template
 from af2jax.errors import InputError
 from af2jax.files import path_and_chain
+from af2jax.words import counted
 
 MIN_ALIGNED = 0.1  # part of the query; hits that cover no more of it are left out
 MAX_OF_QUERY = 0.95  # hits of the query's own sequence that cover more of it are left out
@@ -209,7 +210,8 @@ def from_hits(
         seen.add(key)
     if left_out:
         lines = (f"{reason} ({_few(names)})" for reason, names in left_out.items())
-        logging.warning("%s: %d templates of %d hits; left out: %s", path, len(found), len(listed), "; ".join(lines))
+        used, of = counted(len(found), "template"), counted(len(listed), "hit")
+        logging.warning("%s: %s of %s; left out: %s", path, used, of, "; ".join(lines))
     return found
 
 

@@ -8,6 +8,7 @@ from af2jax.finetune.record import VALIDATION, lines
 from af2jax.finetune.run import best, checkpoint_of, training_of
 from af2jax.finetune.summary import module, table
 from af2jax.pretrained import checkpoint
+from af2jax.words import counted
 
 
 def report(path: str | os.PathLike) -> str:
@@ -25,7 +26,7 @@ def report(path: str | os.PathLike) -> str:
             modules[module(leaf)] = modules.get(module(leaf), 0) + math.prod(shape)
     metadata = manifest["metadata"]
     averaged = ", with a moving average" if any(name.startswith("ema/") for name in manifest["arrays"]) else ""
-    told = [f"{place}: {metadata['preset']} after {manifest['step']} steps{averaged}; every file is intact"]
+    told = [f"{place}: {metadata['preset']} after {counted(manifest['step'], 'step')}{averaged}; every file is intact"]
     told += table(["trains", "parameters"], [[name, f"{n:,}"] for name, n in modules.items()]).splitlines()
     told += [f"validation: {name} {value:.4g}" for name, value in (metadata["scores"] or {}).items()]
     return "\n".join(told)

@@ -16,6 +16,7 @@ from af2jax.errors import InputError, nearest
 from af2jax.finetune.rules import RECIPES
 from af2jax.heads import Head
 from af2jax.pretrained.load import PACKAGED
+from af2jax.words import counted
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,9 @@ def from_dict(values: Mapping, source: str) -> Training:
     for name, names in classes.items():
         given = heads.get(name)
         if not isinstance(given, Mapping) or not isinstance(names, list | tuple) or given.get("classes") != len(names):
-            raise InputError(f"{source}: classes.{name} names {len(names)} classes; heads.{name} must have as many")
+            raise InputError(
+                f"{source}: classes.{name} names {counted(len(names), 'class')}; heads.{name} must have as many"
+            )
         heads = heads | {name: given | {"names": names}}
     made = {name: _build(Head, head, f"{source}: heads.{name}") for name, head in heads.items()}
     return _build(Training, values | {"heads": made}, source)

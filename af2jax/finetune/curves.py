@@ -7,6 +7,7 @@ from af2jax.finetune.config import Training
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.watch import HIGHER
 from af2jax.plots.curves import curves
+from af2jax.words import counted
 
 
 def draw(out: str | os.PathLike, training: Training) -> Path | None:
@@ -27,7 +28,8 @@ def _caption(training: Training, steps: list[dict], watched: list[dict]) -> str:
     first, last = (sum(x["loss"] for x in part) / len(part) for part in (steps[:10], steps[-10:]))
     made = (
         f"{training.preset} from {'given' if training.params else 'random'} weights, recipe "
-        f'"{"own rules" if training.rules else training.recipe}", {len(steps)} steps of {training.batch_size}, '
+        f'"{"own rules" if training.rules else training.recipe}", '
+        f"{counted(len(steps), 'step')} of {training.batch_size}, "
         f"learning rate up to {training.learning_rate:g}, seed {training.seed}. "
         f"Left: the loss of each step, from {first:.3g} (mean of the first ten) to {last:.3g} (of the last ten). "
     )

@@ -14,6 +14,7 @@ from af2jax.finetune.config import Training
 from af2jax.finetune.examples import Examples
 from af2jax.finetune.prepare import prepare
 from af2jax.finetune.summary import summary
+from af2jax.words import counted
 
 WATTS = 65.0  # of a CPU of which nothing is known
 
@@ -56,12 +57,12 @@ def estimate(training: Training, watts: float = 0.0) -> str:
     kilowatt_hours = total * power / 3.6e6
     lines = [
         str(summary(prepared.params, prepared.labels)),
-        f"data: {examples.num_train} examples to train on, {examples.num_valid} to validate on",
+        f"data: {counted(examples.num_train, 'example')} to train on, {examples.num_valid} to validate on",
         f"device: {device.device_kind} ({device.platform})",
         f"memory: {memory / 2**30:.2f} GiB of {room / 2**30:.1f} GiB: {fits}",
-        f"time: {_clock(total)} ({training.steps} steps of {seconds[1]:.3g} s, {validations} validations of "
-        f"{looking / validations:.3g} s, {compiling:.0f} s to compile"
-        + (f", {filling:.3g} s to fill the cache of {fresh} examples)" if training.cache else ")"),
+        f"time: {_clock(total)} ({counted(training.steps, 'step')} of {seconds[1]:.3g} s, "
+        f"{counted(validations, 'validation')} of {looking / validations:.3g} s, {compiling:.0f} s to compile"
+        + (f", {filling:.3g} s to fill the cache of {counted(fresh, 'example')})" if training.cache else ")"),
         f"energy: {kilowatt_hours:.3g} kWh at {power:.0f} W ({whose})",
     ]
     return "\n".join(lines)

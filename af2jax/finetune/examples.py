@@ -22,6 +22,7 @@ from af2jax.finetune.rules import ALONE
 from af2jax.finetune.state import TrainState
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten
+from af2jax.words import counted
 
 CACHE = "cache"
 HELD = (
@@ -53,9 +54,10 @@ class Examples:
             _audit(items, {}, labels)  # the reason may be a whole column
             raise
         of = zip(found.items, found.sequences, found.groups, strict=True)
-        _audit(items, {known[0].id: known for known in of}, labels)
+        told = _audit(items, {known[0].id: known for known in of}, labels)
         for item, reason in found.problems:
-            logging.warning("%s is not used: %s", item.id, reason)
+            if item.id not in told:
+                logging.warning("%s is not used: %s", item.id, reason)
         for note in found.notes:
             logging.warning("%s", note)
         self.hash, self.report = found.hash, found.table()
@@ -99,16 +101,19 @@ class Examples:
         return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
 
 
-def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: Collection[str]) -> None:
-    """Warns of what threatens a result, as the data report does.
+def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: Collection[str]) -> set[str]:
+    """Warns of what threatens a result, as the data report does; the ids of the items that it says are not used.
 
     Args:
         used: by id, what a training uses: with its split, its sequence and its family; of the others the row is known.
         labels: the columns to be learnt.
     """
     if not labels:
-        return
+        return set()
     known = [used.get(item.id, (item, item.sequence, -number)) for number, item in enumerate(items, 1)]
     seen, groups = [Seen(item, sequence) for item, sequence, _ in known], np.array([group for *_, group in known])
-    for finding in before(seen, groups, tuple(labels)):
-        logging.warning("%s: %s (af2jax explore says more)", finding.level, finding.title)
+    findings = before(seen, groups, tuple(labels))
+    for one in findings:
+        without = f"; {counted(len(one.unused), 'item is', 'items are')} not used" if one.unused else ""
+        logging.warning("%s: %s%s (af2jax explore says more)", one.level, one.title, without)
+    return {name for one in findings for name in one.unused}

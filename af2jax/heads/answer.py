@@ -28,7 +28,7 @@ class Answer:
             pairs, [n] of the whole.
         classes: their names; () of numbers.
         unit: of numbers; "" where none was given.
-        spread: the standard deviation of `values` over several answers (`combine`), or None.
+        spread: the sample standard deviation of `values` over several answers (`combine`), or None.
         calibration: that the probabilities were made with; None: without, or numbers.
         near: the query beside the sequences that taught the head; None where these are not known.
         count: answers of which this is the mean; then `calibration` and `near` are those of the least trustworthy one.

@@ -22,7 +22,7 @@ COLUMNS = (
     "probability",
     "value",
     "unit",
-    "spread",  # of the probability or the value, over seeds or runs
+    "spread",  # sample standard deviation of the probability or the value, over seeds or runs
     "summary",  # of heads of residues and pairs, which answer many times
     "table",  # the file that has all these answers
     "calibrated",

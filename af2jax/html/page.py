@@ -17,6 +17,7 @@ import numpy as np
 
 from af2jax.files import file_name, whole
 from af2jax.html import markup
+from af2jax.words import counted
 
 if TYPE_CHECKING:
     from af2jax.plots.render import Figure
@@ -77,7 +78,7 @@ class Page:
         """A table of numbers and words; the page shows the first hundred rows, `tables/NAME.csv` has all."""
         name, rows = self._new(name, self._tables), [list(row) for row in rows]
         self._tables[name] = {"headings": list(headings), "rows": rows}
-        note = f"{len(rows) - SHOWN} more rows in tables/{name}.csv" if len(rows) > SHOWN else ""
+        note = f"{counted(len(rows) - SHOWN, 'more row')} in tables/{name}.csv" if len(rows) > SHOWN else ""
         self._parts.append(markup.table(headings, rows[:SHOWN], title, note))
 
     def figure(self, name: str, plot: Union["Figure", str, os.PathLike], caption: Caption) -> None:

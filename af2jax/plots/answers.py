@@ -160,4 +160,5 @@ def _span(values: np.ndarray, unit: str) -> str:
 def _spread(spread: np.ndarray | None, unit: str) -> str:
     if spread is None:
         return ""
-    return f" Runs or seeds differ by a standard deviation of {np.max(spread):.2g}{' ' + unit if unit else ''} at most."
+    most = f"{np.max(spread):.2g}{' ' + unit if unit else ''}"
+    return f" Runs or seeds differ by a sample standard deviation of {most} at most."

@@ -10,6 +10,7 @@ from af2jax.constants.residues import GAP
 from af2jax.plots import figure
 from af2jax.plots.residues import bounds, mark, ranges, remarks
 from af2jax.protein.files import Protein
+from af2jax.words import counted
 
 ENOUGH = 30  # sequences, below which the accuracy of AlphaFold falls (Jumper et al. 2021, figure 5a)
 PICTURED = 2000  # rows; more than a plot can show
@@ -29,9 +30,9 @@ def coverage(path: str | os.PathLike, protein: Protein, alignment: np.ndarray) -
     else:
         follows = f"Every position has at least {ENOUGH}, so the alignment is no reason for low confidence."
     caption = (
-        f"Coverage of {protein.name} by an alignment of {len(alignment)} sequences with the query. Each line "
-        "is a sequence, white where it has a gap, coloured by its identity to the query in the chains that it covers "
-        "and sorted by it; the black curve counts the sequences at each position. The median depth is "
+        f"Coverage of {protein.name} by an alignment of {counted(len(alignment), 'sequence')} with the query. Each "
+        "line is a sequence, white where it has a gap, coloured by its identity to the query in the chains that it "
+        "covers and sorted by it; the black curve counts the sequences at each position. The median depth is "
         f"{np.median(depth):.0f}. {follows}{remarks(protein)}"
     )
     from matplotlib.patheffects import withStroke

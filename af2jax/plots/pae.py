@@ -9,6 +9,7 @@ import numpy as np
 from af2jax.plots import figure
 from af2jax.plots.residues import mark, remarks
 from af2jax.protein.files import Protein
+from af2jax.words import counted
 
 PANELS = 5  # ranks shown, as many as ColabFold shows
 NEAR, FAR = 5, 15  # angstrom: below, a placement is to be trusted; above, it says nothing
@@ -51,7 +52,7 @@ def _follows(protein: Protein, table: np.ndarray) -> str:
         means[f"{chains[a]} and {chains[b]}"] = (table[across].mean() + table.T[across].mean()) / 2
     best = sorted(means, key=means.get)
     text = ", ".join(f"{pair} {means[pair]:.1f}" for pair in best[:PAIRS])
-    more = f", and {len(means) - PAIRS} more pairs" if len(means) > PAIRS else ""
+    more = f", and {counted(len(means) - PAIRS, 'more pair')}" if len(means) > PAIRS else ""
     sure = [pair for pair in best if means[pair] < NEAR]
     far = sum(error > FAR for error in means.values())
     verdict = f"trust the placement of {' and of '.join(sure[:PAIRS])}" if sure else "trust the placement of no pair"

@@ -7,6 +7,7 @@ import numpy as np
 
 from af2jax.plots.render import plain
 from af2jax.protein.files import Protein
+from af2jax.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ def ranges(protein: Protein, chosen: np.ndarray) -> str:
     runs = np.split(rows, np.flatnonzero(new) + 1) if len(rows) else []
     letter = lambda i: names[int(chain[i])] if len(names) > 1 else ""
     texts = [f"{letter(r[0])}{number[r[0]]}" + (f"-{number[r[-1]]}" if len(r) > 1 else "") for r in runs]
-    more = f" and {len(texts) - RANGES} more stretches" if len(texts) > RANGES else ""
+    more = f" and {counted(len(texts) - RANGES, 'more stretch')}" if len(texts) > RANGES else ""
     return ", ".join(texts[:RANGES]) + more
 
 

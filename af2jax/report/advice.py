@@ -160,7 +160,7 @@ def _why(target: Target) -> str:
 
 def _alone(target: Target) -> str:
     what, score = explains(target)
-    return f"its {what} alone predicts it (correlation {score:.2f}): claim only what goes beyond that."
+    return f"its {what} alone predicts it (cross-validated correlation {score:.2f}): claim only what goes beyond that."
 
 
 def _nothing(seen: Sequence[Seen], heads: Sequence[Target]) -> list[str]:
@@ -228,7 +228,11 @@ def _head(target: Target, split: Sequence[str], peptides: bool) -> list[str]:
     lines += [
         _say("outputs", 1, "one number"),
         _say("mean", float(f"{values.mean():.6g}"), "of the training labels, so that step 0 says the mean"),
-        _say("std", float(f"{values.std() or 1.0:.6g}"), "of the training labels, the unit of the loss"),
+        _say(
+            "std",
+            float(f"{values.std() or 1.0:.6g}"),
+            "population standard deviation of the training labels, the unit of the loss",
+        ),
         '# unit = "..." # of the labels, to be shown beside every answer',
     ]
     return lines

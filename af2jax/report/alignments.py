@@ -8,6 +8,7 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import BINS, ENOUGH, SAMPLE, Seen
 from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
+from af2jax.words import counted
 
 
 def findings(seen: Sequence[Seen]) -> list[Finding]:
@@ -97,7 +98,7 @@ def write(page: Page, seen: Sequence[Seen]) -> None:
         ]
         for one in rows
     ]
-    page.table("alignments", heads, table, f"Alignments of {len(rows)} items")
+    page.table("alignments", heads, table, f"Alignments of {counted(len(rows), 'item')}")
     _depth(page, rows)
     _gaps(page, rows)
 
@@ -110,7 +111,7 @@ def _depth(page: Page, rows: Sequence[Seen]) -> None:
         "Different rows with the query; Neff counts each as 1 / how many are 80 % identical to it"
         + (f"; of {sampled} alignments among {SAMPLE} rows drawn, so at least as many." if sampled else "."),
         f"The median depth is {np.median(depth):.0f} and the median Neff {np.median(neff):.0f}; "
-        f"{(depth < ENOUGH).sum()} alignments are below {ENOUGH}: "
+        f"{counted((depth < ENOUGH).sum(), 'alignment is', 'alignments are')} below {ENOUGH}: "
         + ("search more for them." if (depth < ENOUGH).any() else "depth is no reason to expect poor structures."),
     )
     length = np.array([one.length for one in rows])

@@ -11,6 +11,7 @@ from af2jax.report import answers, head_scores, strata, structures
 from af2jax.report.evaluation import Evaluation, metric, save
 from af2jax.report.strata import Strata
 from af2jax.report.verdict import Verdict
+from af2jax.words import counted
 
 
 def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
@@ -37,10 +38,10 @@ def _notes(evaluation: Evaluation) -> list[str]:
     facts, data = evaluation.subject, evaluation.data
     kind = "the best checkpoint of a run" if facts["run"] else "parameters"
     return [
-        f"{len(evaluation.targets)} targets of {data['path']} (split: {data['split']}), of "
-        f"{len({target.family for target in evaluation.targets})} families of homologues.",
-        f"{facts['path']}: {kind}, {facts['preset']}, {facts['parameters']:,} parameters, {facts['recycles']} recycles"
-        f", SHA-256 {facts['weights'][:16]}.",
+        f"{counted(len(evaluation.targets), 'target')} of {data['path']} (split: {data['split']}), of "
+        f"{counted(len({target.family for target in evaluation.targets}), 'family')} of homologues.",
+        f"{facts['path']}: {kind}, {facts['preset']}, {facts['parameters']:,} parameters, "
+        f"{counted(facts['recycles'], 'recycle')}, SHA-256 {facts['weights'][:16]}.",
     ]
 
 
@@ -48,14 +49,14 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
     if evaluation.problems:
         page.warning(
             "serious",
-            f"{len(evaluation.problems)} items could not be evaluated",
+            f"{counted(len(evaluation.problems), 'item')} could not be evaluated",
             "No number on this page counts them: a model that fails on hard targets looks better than it is.",
             [f"{name}: {reason}" for name, reason in evaluation.problems],
         )
     if evaluation.scan:
         page.warning(
             "caution",
-            f"All {len(evaluation.targets)} targets are of one family",
+            f"{counted(len(evaluation.targets), 'target, of one family', 'targets, all of one family')}",
             "As in a scan of mutations. They are counted one by one, so that intervals and tests hold for other "
             "variants of this family and for no other protein. If the run learned from this family, look that it "
             "learned from none of these very sequences.",

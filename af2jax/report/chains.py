@@ -13,6 +13,7 @@ from af2jax.data.parse import printable
 from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 from af2jax.report import reference
+from af2jax.words import counted
 
 POOR = 3.5  # angstrom, above which positions of atoms are uncertain (AlphaFold's losses stop at 3.0)
 CROPS = (32, 64, 96, 128, 192, 256, 384)  # residues
@@ -217,7 +218,7 @@ def _table(page: Page, seen: Sequence[Seen]) -> None:
         rows.append([one.item.id, one.item.split, one.length, one.date, *rest])
     known = [any(row[i] not in ("", None) and row[i] == row[i] for row in rows) for i in range(len(heads))]
     cut = lambda row: [cell for cell, kept in zip(row, known, strict=True) if kept]
-    page.table("chains", cut(heads), map(cut, rows), f"{len(seen)} chains")
+    page.table("chains", cut(heads), map(cut, rows), counted(len(seen), "chain"))
 
 
 def _blank(s) -> list:
@@ -229,7 +230,7 @@ def _lengths(page: Page, seen: Sequence[Seen]) -> None:
     size = crop(seen)
     page.number("lengths", {"median": np.median(length), "least": length.min(), "most": length.max(), "crop": size})
     caption = Caption(
-        f"Lengths of {len(seen)} chains.",
+        f"Lengths of {counted(len(seen), 'chain')}.",
         f"Residues of the full sequences; dashed: the proposed crop; dotted: {reference.LENGTH_SOURCE}.",
         f"The median is {np.median(length):.0f}, the longest {length.max()}: a crop of {size} holds "
         f"{(length <= size).mean():.0%} of the chains whole"
@@ -339,7 +340,7 @@ def _calendar(page: Page, dated: Sequence[Seen]) -> None:
     late = sum(one.date > reference.MONOMERS for one in dated)
     as_year = lambda date: int(date[:4]) + int(date[5:7]) / 12
     caption = Caption(
-        f"When {len(dated)} chains were deposited.",
+        f"When {counted(len(dated), 'chain was', 'chains were')} deposited.",
         "From a column with a date, or the file; dashed and dotted: the training cut-offs of AlphaFold 2 "
         f"({reference.MONOMERS}) and AlphaFold-Multimer 2.3 ({reference.COMPLEXES}).",
         f"{late} are younger than the first cut-off: "

@@ -6,6 +6,7 @@ from af2jax.audit.columns import Column
 from af2jax.audit.look import Seen
 from af2jax.data.dataset import COLUMNS
 from af2jax.html.page import Page
+from af2jax.words import counted
 
 
 def write(page: Page, columns: Sequence[Column], targets: Sequence[Column], seen: Sequence[Seen]) -> None:
@@ -35,7 +36,7 @@ def write(page: Page, columns: Sequence[Column], targets: Sequence[Column], seen
         "role",
         "proposed strategy",
     ]
-    page.table("columns", heads, rows, f"{len(rows)} columns of {len(seen)} items")
+    page.table("columns", heads, rows, f"{counted(len(rows), 'column')} of {counted(len(seen), 'item')}")
 
 
 def _own(seen: Sequence[Seen], name: str) -> int:

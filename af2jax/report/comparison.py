@@ -11,6 +11,7 @@ from af2jax.report import history
 from af2jax.report.differences import Comparison, Mean, Pair, has
 from af2jax.report.entries import Entry
 from af2jax.report.evaluation import metric, primary
+from af2jax.words import counted
 
 HEADINGS = (
     "metric", "targets of", "entry", "against", "its mean", "mean against", "difference", "95 % from", "to",
@@ -78,10 +79,10 @@ def _remarks(found: Comparison) -> list[str]:
     kinds = len({target.family for target in first.targets})
     facts = first.subject
     return [
-        f"{len(first.targets)} targets of {first.data['path']} (split: {first.data['split']}), of {kinds} families of "
-        "homologues.",
-        f"Every network was run with {facts['recycles']} recycles and the same draws of the alignments (seed "
-        f"{facts['seed']}).",
+        f"{counted(len(first.targets), 'target')} of {first.data['path']} (split: {first.data['split']}), of "
+        f"{counted(kinds, 'family')} of homologues.",
+        f"Every network was run with {counted(facts['recycles'], 'recycle')} and the same draws of the alignments "
+        f"(seed {facts['seed']}).",
         *(f"{entry.name}: {entry.path}" for entry in found.entries),
     ]
 
@@ -90,23 +91,27 @@ def _warnings(page: Page, found: Comparison) -> None:
     first = found.entries[0].evaluation
     if found.lost:
         text = "Only targets that all entries have are compared."
-        page.warning("caution", f"{len(found.lost)} targets are left out", text, found.lost)
+        page.warning("caution", f"{counted(len(found.lost), 'target is', 'targets are')} left out", text, found.lost)
     for note in found.notes:
         page.warning("note", "Not done", note)
     for entry in found.entries:
         facts = entry.evaluation.subject
         if facts["validated"] not in (None, facts["recycles"]):
             usual = "was validated" if facts["run"] else "is usually run"
-            title = f"{entry.name} {usual} with {facts['validated']} recycles"
+            title = f"{entry.name} {usual} with {counted(facts['validated'], 'recycle')}"
             text = f"Here it is run with {facts['recycles']}, as all are: --num-recycle sets another number for all."
             page.warning("note", title, text)
     if first.scan:
         text = "They are counted one by one: what is found holds for variants of this family and for no other protein."
-        page.warning("caution", f"All {len(first.targets)} targets are of one family", text)
+        page.warning(
+            "caution", f"{counted(len(first.targets), 'target, of one family', 'targets, all of one family')}", text
+        )
     for entry in found.entries:
         if seen := [target.id for target in entry.evaluation.targets if target.homologue]:
             text = "What is measured on them says little about new proteins, and favours this entry."
-            page.warning("serious", f"{entry.name} learned from homologues of {len(seen)} targets", text, seen)
+            page.warning(
+                "serious", f"{entry.name} learned from homologues of {counted(len(seen), 'target')}", text, seen
+            )
     if len(found.groups) > 1:
         counts = ", ".join(f"{mask.sum()} {name}" for name, mask in found.groups.items())
         text = "Each group is judged by itself: a gain on what was learned and a loss elsewhere would cancel out."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.audit import placing, scan
+from af2jax.audit import partners, placing, scan
 from af2jax.audit.columns import Column
 from af2jax.audit.findings import Finding, ranked
 from af2jax.audit.labels import study as of_labels
@@ -24,6 +24,7 @@ from af2jax.html import markup
 from af2jax.html.page import Page, plain
 from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, relations, target
 from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
+from af2jax.words import counted
 
 UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a target's column
 LEARNT = 3  # targets in the proposed config, where a user names none
@@ -112,16 +113,17 @@ def explore(
                 "head into the config by hand (Labels, in docs/data.md)"
             )
     values = relations.numbers(seen, table, learnt)
-    parted = groups.columns_of(table, learnt)
+    parted, of_scan = groups.columns_of(table, learnt), scan.findings(items, seen)
     found = [
-        *_unread(every),
+        *_unread(every, {name for one in of_scan for name in one.unused}),
         *_repeated(repeated, items),
-        *scan.findings(items, seen),
+        *of_scan,
         *placing.findings([one.item for one in seen]),
         *own.findings,
         *chains.findings(seen, leakage.apart(seen, related)),
         *alignments.findings(seen),
         *leakage.findings(seen, related),
+        *partners.findings(seen),
         *relations.findings(values, learnt),
         *groups.findings(parted, learnt, seen),
     ]
@@ -158,8 +160,9 @@ def save(known: Audit, out: str | os.PathLike, progress: Progress = lambda what,
     return path
 
 
-def _unread(every: Sequence[Seen]) -> list[Finding]:
-    problems = [one for one in every if one.problem or not one.sequence]
+def _unread(every: Sequence[Seen], told: set[str]) -> list[Finding]:
+    """Items that cannot be used, but those that another finding tells of."""
+    problems = [one for one in every if (one.problem or not one.sequence) and one.item.id not in told]
     if not problems:
         return []
     return [
@@ -182,7 +185,7 @@ def _repeated(repeated: dict[str, list[str]], items: Sequence[Item]) -> list[Fin
         Finding(
             "ids that stand twice",
             70,
-            f"{len(repeated)} ids stand several times, in {number} of {len(items)} rows",
+            f"{counted(len(repeated), 'id stands', 'ids stand')} several times, in {number} of {len(items)} rows",
             "Results could not be told apart, so that a training refuses such a table; here later ones have a number.",
             "Give each row an id of its own, or delete what is there twice; prepared.csv has them numbered.",
             tuple(f"{printable(name)}: {', '.join(places)}" for name, places in repeated.items()),

@@ -2,6 +2,7 @@
 
 from af2jax.audit.findings import CAUTION, Finding
 from af2jax.html.page import Page
+from af2jax.words import counted
 
 
 def write(page: Page, findings: list[Finding]) -> None:
@@ -9,7 +10,7 @@ def write(page: Page, findings: list[Finding]) -> None:
     page.section("Warnings, the worst first")
     alarms = sum(finding.threat >= CAUTION for finding in findings)
     page.text(
-        f"{len(findings)} findings, {alarms} of them a threat to what will be measured."
+        f"{counted(len(findings), 'finding')}, {alarms} of them a threat to what will be measured."
         if findings
         else "Nothing was found that threatens a result."
     )

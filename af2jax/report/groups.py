@@ -49,7 +49,7 @@ def findings(groups: Sequence[Column], targets: Sequence[Target], seen: Sequence
                 Finding(
                     "groups differ between splits",
                     50,
-                    f'the groups of "{name}" are not spread alike over the splits (p = {p:.1g})',
+                    f'the groups of "{name}" are not spread alike over the splits (p = {p:.1g}, chi-squared)',
                     "A difference between validation and training may then be one between groups.",
                     "Split again by cluster and group, or compare within groups.",
                     tuple(
@@ -65,7 +65,8 @@ def findings(groups: Sequence[Column], targets: Sequence[Target], seen: Sequence
                         "a group tells the label",
                         35,
                         f'"{name}" explains {share:.0%} of the variance of "{printable(target.name)}"',
-                        "A model can learn who was measured, not what decides the value.",
+                        "A model can learn who was measured, not what decides the value. (Eta squared; of classes "
+                        "Cramér's V squared.)",
                         "Give the mean of each group as a rival, and test on groups that were held out.",
                     )
                 )

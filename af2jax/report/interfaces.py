@@ -8,6 +8,7 @@ from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import panels
 from af2jax.report.evaluation import Evaluation
 from af2jax.results import Prediction
+from af2jax.words import counted
 
 FAILED, SURE = 0.6, 0.8  # ipTM: below, an arrangement has probably failed; from here on, it is confident (EMBL-EBI)
 ACCEPTABLE = dict(CLASSES)["acceptable"]  # DockQ
@@ -102,7 +103,7 @@ def evaluated(page: Page, evaluation: Evaluation) -> None:
         "dockq",
         panels.histogram({"targets": values}, "DockQ", "targets", {f"{ACCEPTABLE:g}: acceptable": ACCEPTABLE}),
         Caption(
-            f"DockQ of {len(values)} complexes, by how many reach what.",
+            f"DockQ of {counted(len(values), 'complex')}, by how many reach what.",
             "The mean over the interfaces of the known structure, chains of one sequence assigned as suits it best.",
             f"The mean is {whole.value:.2f}, and {missed} of {len(found)} interfaces are incorrect (below "
             f"{ACCEPTABLE:g}): " + ("look at these first." if missed else "none needs to be looked at first."),

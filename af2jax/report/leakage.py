@@ -14,6 +14,7 @@ from af2jax.data.dataset import SPLITS
 from af2jax.errors import InputError
 from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
+from af2jax.words import counted
 
 DRAWN = 400  # clusters in the network
 ENOUGH = 10  # clusters in a part that is measured on, at least
@@ -79,19 +80,22 @@ def findings(seen: Sequence[Seen], groups: np.ndarray) -> list[Finding]:
 
 def _leaks(seen: Sequence[Seen], clusters: list[list[int]], moved: bool) -> list[Finding]:
     found, same, alike = [], [], []
+    sequences = [one.sequence for one in seen]
+    peptides = splits.peptides(sequences)
+    what, varying = ("proteins", sequences) if peptides is None else ("peptides", peptides)
     for rows in crossing(seen, clusters):
         held = [i for i in rows if seen[i].item.split in ("valid", "test")]
         twins = defaultdict(set)
         for i in rows:
-            twins[seen[i].sequence].add(seen[i].item.split)
+            twins[varying[i]].add(seen[i].item.split)
         for i in held:
             others = [j for j in rows if seen[j].item.split and seen[j].item.split != seen[i].item.split]
-            others.sort(key=lambda j: (seen[j].sequence != seen[i].sequence, seen[j].item.split != "train"))
+            others.sort(key=lambda j: (varying[j] != varying[i], seen[j].item.split != "train"))
             if not others or (seen[i].item.split == "valid" and seen[others[0]].item.split == "test"):
                 continue  # said once, of the test item
             text = f"{seen[i].item.id} ({seen[i].item.split}) and {seen[others[0]].item.id} "
             text += f"({seen[others[0]].item.split})" + (f", and {len(others) - 1} more" if len(others) > 1 else "")
-            (same if len(twins[seen[i].sequence]) > 1 else alike).append(text)
+            (same if len(twins[varying[i]]) > 1 else alike).append(text)
     held = sum(one.item.split in ("valid", "test") for one in seen)
     why = "What is measured on them says how well a training remembers, not how well it predicts new proteins."
     cure = "Let homologues share a split: prepared.csv " + (
@@ -101,11 +105,12 @@ def _leaks(seen: Sequence[Seen], clusters: list[list[int]], moved: bool) -> list
         "it has a new one."
     )
     if same:
-        title = f"{len(same)} of {held} held-out proteins are in another split too, letter for letter"
+        title = f"{len(same)} of {held} held-out {what} are in another split too, letter for letter"
+        title += ", with whatever partner" if peptides else ""
         found.append(Finding("the same protein in two splits", 95, title, why, cure, tuple(same)))
     if alike and len(clusters) > 1:
-        limit = splits.meaning([one.sequence for one in seen])
-        title = f"{len(alike)} of {held} held-out proteins have homologues in another split ({limit})"
+        limit = splits.meaning(sequences)
+        title = f"{len(alike)} of {held} held-out {what} have homologues in another split ({limit})"
         found.append(Finding("leak", 90, title, why, cure, tuple(alike)))
     return found
 
@@ -200,7 +205,8 @@ def _sizes(seen: Sequence[Seen], clusters: list[list[int]]) -> list[Finding]:
                 Finding(
                     "a small test",
                     45,
-                    f"the split {part} has {number} proteins without homologues ({len(rows)} items)",
+                    f"the split {part} has {counted(number, 'protein')} without homologues "
+                    f"({counted(len(rows), 'item')})",
                     f"One protein that is exchanged moves a mean over so few by 1/{max(number, 1)} of its change.",
                     f"Hold out more, {ENOUGH} clusters at least, or cross-validate.",
                     tuple(seen[i].item.id for i in rows),
@@ -238,10 +244,12 @@ def write(page: Page, seen: Sequence[Seen], groups: np.ndarray) -> None:
     page.number("clusters", {"number": len(clusters), "effective": effective(clusters), "crossing": len(across)})
     left = f" The {DRAWN} largest are drawn." if len(clusters) > DRAWN else ""
     caption = Caption(
-        f"Proteins (dots) and their homologues: {len(clusters)} clusters of {len(seen)} items, coloured by split.",
+        f"Proteins (dots) and their homologues: {counted(len(clusters), 'cluster')} of "
+        f"{counted(len(seen), 'item')}, coloured by split.",
         "Homologues are aligned by phmmer with 30 % identity over half of the shorter one (E-value 0.01), or are "
         f"variants of one protein; black rings lie in several splits.{left}",
-        f"{len(across)} clusters lie in several splits and {sizes[1]} proteins have no homologue: "
+        f"{counted(len(across), 'cluster lies', 'clusters lie')} in several splits and "
+        f"{counted(sizes[1], 'protein has', 'proteins have')} no homologue: "
         + ("mend the splits before anything is measured." if across else _worth(seen, clusters)),
     )
     drawn = clusters[:DRAWN]

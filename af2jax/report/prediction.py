@@ -23,6 +23,7 @@ from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
 from af2jax.report import heads, interfaces
 from af2jax.results import Prediction, answers
+from af2jax.words import counted
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
 SHORTEST = 5  # residues of a stretch that is flagged
@@ -276,7 +277,7 @@ def _disorder(out: Page, best: Prediction, evidence: Evidence) -> None:
             "pLDDT may as well mean that the network had too little to go by."
         )
     what = "Possibly disordered" if disordered else f"pLDDT below {LOW}"
-    title = f"{what}: {flagged.sum()} of {len(plddt)} residues, in {len(runs)} stretches"
+    title = f"{what}: {flagged.sum()} of {len(plddt)} residues, in {counted(len(runs), 'stretch')}"
     out.warning("caution", title, text)
     runs = sorted(sorted(runs, key=len, reverse=True)[:SHOWN], key=lambda run: run[0])
     rows = []

@@ -69,7 +69,7 @@ def findings(values: dict[str, np.ndarray], targets: Sequence[Target]) -> list[F
                     Finding(
                         "the target in another column",
                         45,
-                        f'"{printable(name)}" is nearly "{printable(target)}" again (correlation {r:.2f})',
+                        f'"{printable(name)}" is nearly "{printable(target)}" again (rank correlation {r:.2f})',
                         "It is the same measurement, or made from it. A model that reads it knows the answer.",
                         "Do not learn from it; if both are targets, one is enough.",
                     )
@@ -86,10 +86,16 @@ def write(page: Page, values: dict[str, np.ndarray], targets: Sequence[Target]) 
         return
     rho, cov = tables(values)
     page.table(
-        "correlation", ["", *names], [[a, *map(float, row)] for a, row in zip(names, rho, strict=True)], "Spearman"
+        "correlation",
+        ["", *names],
+        [[a, *map(float, row)] for a, row in zip(names, rho, strict=True)],
+        "Spearman's rank correlation",
     )
     page.table(
-        "covariance", ["", *names], [[a, *map(float, row)] for a, row in zip(names, cov, strict=True)], "Covariance"
+        "covariance",
+        ["", *names],
+        [[a, *map(float, row)] for a, row in zip(names, cov, strict=True)],
+        "Covariance (sample)",
     )
     off = np.abs(np.where(np.eye(len(names), dtype=bool), np.nan, rho))
     if not np.isfinite(off).any():

@@ -18,6 +18,7 @@ from af2jax.protein.files import Protein
 from af2jax.report import interfaces, reliability
 from af2jax.report.evaluation import Evaluation, Shown
 from af2jax.report.scores import APART, METRICS, PAE_WIDTH
+from af2jax.words import counted
 
 ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
 CONTACT = 8.0  # angstrom
@@ -52,7 +53,16 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
             spread = float(np.nanstd(values))
             best = "high" if metric.higher else "low"
             rows.append((f"{metric.label}{unit}", *interval[:3], spread, best, interval.count, interval.families))
-    headings = ("metric", "mean", "95 % from", "to", "spread", "good is", "targets", "families")
+    headings = (
+        "metric",
+        "mean",
+        "95 % from",
+        "to",
+        "standard deviation (population)",
+        "good is",
+        "targets",
+        "families",
+    )
     narrow = "; fewer than five families: the intervals are too narrow" if rows and rows[0][-1] < NARROW else ""
     page.table("metrics", headings, rows, f"All targets; families are drawn together for the intervals{narrow}")
     targets = [evaluation.targets[i] for i in order]
@@ -73,7 +83,7 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
         "lddt_ca",
         panels.histogram({"targets": values}, "lDDT-CA", "targets", {"70: backbone mostly right": 70.0}),
         Caption(
-            f"lDDT-CA of {len(values)} targets, by how many reach what.",
+            f"lDDT-CA of {counted(len(values), 'target')}, by how many reach what.",
             "The whole chain against all observed residues, after the last recycle; 100 is perfect.",
             f"{low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
             + ("look at these one by one before any training." if low else "none needs to be looked at first."),
@@ -140,7 +150,7 @@ def _forms(page: Page, evaluation: Evaluation) -> None:
         assess.curves(series, ("layer of the structure module", "mean lDDT-CA"), whole=True),
         Caption(
             f"lDDT-CA after each layer of the structure module, in each of {len(mean)} passes through the network.",
-            f"Means of {of.targets} targets; a pass starts from the result of the one before.",
+            f"Means of {counted(of.targets, 'target')}; a pass starts from the result of the one before.",
             reliability.recycling_sentence(of),
         ),
     )

@@ -36,13 +36,22 @@ def _number_of(page: Page, target: Target, seen: Sequence[Seen]) -> None:
         ["known values", len(flat)],
         ["repeated items", sum(map(len, target.repeats))],
         ["proteins with contradicting labels", len(contradictions(target, seen))],
-        ["share of the variance that is noise of repeats", share if number else "no repeats"],
-        ["outliers", len(outliers(target))],
-        ["correlation that simple predictors reach", relation.score if relation else "too few examples"],
+        [
+            "share of the variance (population, without outliers) that is noise of repeats",
+            share if number else "no repeats",
+        ],
+        ["outliers (robust)", len(outliers(target))],
+        [
+            f"cross-validated correlation ({target.scale}) that simple predictors reach",
+            relation.score if relation else "too few examples",
+        ],
         ["by", relation.by if relation else ""],
         ["share of exchanged labels that do as well", relation.p if relation else ""],
         ["correlation that four of five such sets would show", relation.findable if relation else ""],
-        *([f"correlation with {what} alone", score] for what, score in target.explained.items()),
+        *(
+            [f"cross-validated correlation ({target.scale}) with {what} alone", score]
+            for what, score in target.explained.items()
+        ),
     ]
     if not target.classes and len(flat):
         rows += [["mean", flat.mean()], ["standard deviation (population)", flat.std()], ["median", np.median(flat)]]
@@ -97,7 +106,7 @@ def _distribution(page: Page, target: Target, seen: Sequence[Seen]) -> None:
     caption = Caption(
         f"Values of {target.name} in each split.",
         f"{len(flat)} known values in their own unit; dashed: the mean.",
-        f"Mean {flat.mean():.3g}, standard deviation {flat.std():.3g}, skewness {skew:.1f}: "
+        f"Mean {flat.mean():.3g}, population standard deviation {flat.std():.3g} and skewness {skew:.1f}: "
         + (
             "learn its logarithm or rank, or few large values lead the loss."
             if abs(skew) > 2

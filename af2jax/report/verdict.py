@@ -9,6 +9,7 @@ import numpy as np
 
 from af2jax.metrics.judgement import BETTER, EQUAL, NOTHING, TOO_FEW, UNCLEAR, WORSE, Judgement, judge
 from af2jax.metrics.statistics import ALPHA, Interval, Paired, fewest, paired
+from af2jax.words import counted
 
 GOOD = 70.0  # lDDT-CA, from which AlphaFold calls a backbone mostly right
 NO_FOLD = 30.0  # lDDT-CA, a mark of our own: below it no two structures are seen to be alike
@@ -106,9 +107,9 @@ def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
     shifted = (GOOD + x for x in difference[:3])
     interval = Interval(*shifted, *difference[3:])
     (judged,) = judge([found], [True])
-    kinds = f" of {interval.families} families" if interval.families < interval.count else ""
+    kinds = f" of {counted(interval.families, 'family')}" if interval.families < interval.count else ""
     words = {
-        "found": f"Its mean lDDT-CA is {shown(interval)} over {interval.count} targets{kinds}",
+        "found": f"Its mean lDDT-CA is {shown(interval)} over {counted(interval.count, 'target')}{kinds}",
         "good": GOOD,
         "families": interval.families,
         "why": _why(found, judged),
@@ -142,7 +143,7 @@ def _looked_up(table: tuple, found: Paired, judged: Judgement, higher: bool, **w
     better, worse = (found.wins, found.losses) if higher else (found.losses, found.wins)
     words |= {
         "words": f"{words['label']} {found.after:.3g} against {found.before:.3g}, a difference of "
-        f"{shown(difference, '+')} over {difference.count} targets",
+        f"{shown(difference, '+')} over {counted(difference.count, 'target')}",
         "counts": f"better on {better}, worse on {worse}",
         "p": f"p = {judged.p:.2g} after Holm's correction",
         "families": difference.families,

@@ -187,7 +187,10 @@ def test_t03_unknown_residues_are_warned_of_before_relaxation(fold, tmp_path, mo
     monkeypatch.setattr("af2jax.relax.relax", relax)
     assert fold(">q\nACDXEF\n", "--amber", "--num-seeds", "3", "--num-relax", "2", "--use-gpu-relax") == 0
     err, out = capsys.readouterr().err, tmp_path / "out"
-    assert "1 residues of unknown type" in err and "WARNING: q: rank 2 stays unrelaxed: three attempts failed" in err
+    assert (
+        "1 residue of unknown type has no atoms" in err
+        and "WARNING: q: rank 2 stays unrelaxed: three attempts failed" in err
+    )
     assert len(list(out.glob("q_unrelaxed_*.pdb"))) == 3 and [gpu for _, gpu in given] == [True, True]
     assert [p.name[:20] for p in out.glob("q_relaxed_*.pdb")] == ["q_relaxed_rank_001_t"]
     assert fold(">q\nACDXEF\n", "--amber") == 0 and len(given) == 3 and len(list(out.glob("q_relaxed_*.pdb"))) == 1

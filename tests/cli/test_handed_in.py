@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from af2jax.cli import batch, networks
+from af2jax.cli import batch, networks, warnings
 from af2jax.cli import predict as command
 from af2jax.cli.given import given
 from af2jax.cli.main import main
@@ -275,6 +275,28 @@ def test_records_under_a_network_of_complexes(write, capsys):
     assert "one.fasta" not in err and "d.fasta" not in err
     Predict((), Path("out")).warn_of_complexes(jobs, ["model_1_ptm"])
     assert not capsys.readouterr().err
+    chai = write("chai.fasta", f">protein|name=a\n{SEQUENCE}\n>protein|name=b\nGLNDIF\n")
+    Predict((), Path("out")).warn_of_complexes(read_queries([chai])[0], ["model_1_ptm"])
+    assert (
+        "chai.fasta: its 2 records are folded one by one; if they are the chains of one complex, as they are for Chai "
+        "and Boltz, give --one-complex" in capsys.readouterr().err
+    )
+
+
+def test_names_of_three_letters_are_said():
+    assert remarks("METLYSTHRALA") == ("this reads as names of three letters, and each letter is folded as a residue",)
+    assert remarks("METLYSTHRALAG") == remarks("METLYS") == ()
+
+
+def test_a_warning_of_a_query_is_shown_once(capsys):
+    """A file is read to know the query and again to fold it."""
+    from absl import logging
+
+    warnings.shown.clear()
+    for about in ("a", "b", "a"):
+        warnings.show_warnings(about)
+        logging.warning("left out %d rows", 2)
+    assert capsys.readouterr().err.splitlines() == ["WARNING: a: left out 2 rows", "WARNING: b: left out 2 rows"]
 
 
 @pytest.mark.medium("compiles a small network")

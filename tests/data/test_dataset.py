@@ -99,7 +99,7 @@ class TestTables:
             ("sequence\n", "has no row"),
             ("id,ddg\nx,1\n", r'needs a column "file" \(structures\) or "sequence"; it has id, ddg'),
             ("id,sequence,id\nx,MKT,y\n", 'line 1: two columns are called "id"'),
-            ("sequence\nMKT,1\n", "line 2: 2 cells under 1 columns"),
+            ("sequence\nMKT,1\n", "line 2: 2 cells under 1 column"),
             ("id,sequence,file\nx,MKT,\ny,,\n", "line 3: neither a file nor a sequence"),
             ("mutant,score\nM1A,1\n", 'has mutants ."mutant". and no wild type; add a column "sequence"'),
             ("sequence\nMK1T\n", "line 2, position 3 of the sequence: '1' is not an amino-acid letter"),
@@ -125,7 +125,7 @@ class TestTables:
 
     def test_no_text(self, folder):
         (folder / "table.csv").write_bytes(b"sequence\n\xff\xfe\n")
-        with pytest.raises(InputError, match=r"is not a text file .*; give plain text in UTF-8"):
+        with pytest.raises(InputError, match=r"line 2: this is no UTF-8 .*; save it as UTF-8"):
             read_dataset(folder / "table.csv")
 
 

@@ -92,7 +92,7 @@ def test_alternates_that_lost_their_identifiers_are_read_once(tmp_path, caplog):
         for residue in chain:
             assert len({(a.name, a.altloc) for a in residue}) == len(residue)
     assert (read_chain(path).positions == read_chain(plain).positions).all()
-    assert "1 residues have an atom twice without alternate locations" in caplog.text
+    assert "1 residue has an atom twice without alternate locations" in caplog.text
 
 
 def test_alternates_with_identifiers_are_no_doubles(tmp_path, caplog):

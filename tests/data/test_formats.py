@@ -162,7 +162,7 @@ def test_rows_of_hhsuite_are_left_out_wherever_they_stand(name, place, caplog):
     text = "".join(f">{n}\n{row}\n" for n, row in rows)
     found = parse_a3m(text, "x") if "9" not in text else parse_a3m(text.replace("9", "H"), "x")
     assert found.query == "MKTAYI" and found.names == plain.names and np.array_equal(found.codes, plain.codes)
-    assert caplog.messages == [f"x: left out 1 rows that are no sequences: {name.split()[0]}"]
+    assert caplog.messages == [f"x: left out 1 row that is no sequence: {name.split()[0]}"]
     sto = "# STOCKHOLM 1.0\n" + "".join(f"{n.split()[0]} {row.replace('9', 'H')}\n" for n, row in rows) + "//\n"
     assert parse_stockholm(sto, "x").names == plain.names
     assert _distinct_rows(text.replace("9", "H")) == ["MKTAYI", "MK-AYI"]

@@ -136,7 +136,7 @@ class TestLabels:
             (np.full((20, 20), 2), Label(False, 2, pair=True), r"'2' is none of the classes \(0 to 1\)"),
             (np.full((20, 20), 0.5), Label(False, 2, pair=True), r"'0.5' is none of the classes"),
             (np.full((20, 20), np.inf), Label(False, pair=True), "'inf' is no number"),
-            ("1,2\n3\n", Label(False, pair=True), r"line 2: 1 cells, where the first line has 2; give a matrix"),
+            ("1,2\n3\n", Label(False, pair=True), r"line 2: 1 cell, where the first line has 2; give a matrix"),
             ("a,b\n" * 20, Label(True, outputs=2), "'a' is no number"),
             ("no\n1\n" * 10, Label(True, 2, ("no", "yes")), r"'1' is none of the classes \(no, yes\)"),
             ("no\nx\n" * 10, Label(True, 2, ("no", "yes")), "'x' is no class; known classes: no, yes"),

@@ -180,6 +180,14 @@ def test_a_letter_that_is_no_amino_acid_in_an_a3m(letter, cure):
     fails(lambda: parse_a3m(text, "x.a3m"), f"x.a3m, line 7, column 3: {letter!r} is not an amino-acid letter{cure}")
 
 
+@pytest.mark.parametrize("parse", [parse_fasta, parse_a3m])
+def test_comments(parse):
+    """As in the first FASTA, and as many programs write them: above, between and below."""
+    text = "; made by hand\n# 2024\n>a\nAC\n;more\nDE\n>b\nACDF\n# end\n"
+    found, plain = parse(text, "x"), parse("\n\n>a\nAC\n\nDE\n>b\nACDF\n", "x")
+    assert repr(found) == repr(plain)
+
+
 EITHER = [
     ("", "x is empty: it has no record; give a header line and a sequence"),
     ("\ufeff \r\n\t\n"[1:], "x is empty: it has no record; give a header line and a sequence"),
@@ -257,10 +265,13 @@ DAMAGED = gzip.compress(b">a\nACDEFGHIKLMNPQRSTVWY\n", mtime=0)
 @pytest.mark.parametrize(
     "data, message",
     [
-        (b">a\nAC\xff", "{} is not a text file (byte 0xff at offset 5); give plain text in UTF-8"),
+        (
+            ">a, 37 °C\nACD".encode("cp1252"),
+            "{}, line 1: this is no UTF-8 (byte 0xb0 at offset 7, '°' in the encoding of Windows); save it as UTF-8",
+        ),
         (b"\x89PNG\r\n\x1a\n\0", "{} is not a text file (byte 0x89 at offset 0); give plain text in UTF-8"),
         (
-            gzip.compress(b"\x80", mtime=0),
+            gzip.compress(b"\x80\0", mtime=0),
             "{} is not a text file (byte 0x80 at offset 0); give plain text in UTF-8",
         ),
         (

@@ -256,7 +256,7 @@ def test_files_that_are_no_query(write, name, text, message):
 
 def test_a_fasta_that_is_no_text(tmp_path):
     path = tmp_path / "a.fasta"
-    path.write_bytes(b"\xff>a")
+    path.write_bytes(b"\xff\0>a")
     message = f"{path} is not a text file (byte 0xff at offset 0); give plain text in UTF-8"
     fails(lambda: af2jax.features(path, CONFIG), message)
 
@@ -280,7 +280,7 @@ def test_an_alignment_of_another_query(write, row, message):
 
 def test_two_alignments(write):
     a, b = write("a.a3m", rows(2)), write("b.a3m", rows(2))
-    message = f"{str(a)!r} is an alignment already; give either it or msa={str(b)!r}, not both"
+    message = f"{a} is an alignment already, and {b} is given beside it; give one"
     fails(lambda: af2jax.features(a, CONFIG, msa=b), message)
 
 

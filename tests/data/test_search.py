@@ -145,7 +145,7 @@ def test_nothing_found(query, path):
         (b"", "db.fasta is empty"),
         (b" \n\n", "db.fasta is empty"),
         (gzip.compress(b"", mtime=0), "db.fasta is empty"),
-        (b">a\nAC-D\n", "has no protein: it is skipped whole, 1 records"),
+        (b">a\nAC-D\n", "has no protein: it is skipped whole, 1 record"),
         (b">a\nAC\0D\n>b\nA1\n", "has no protein: it is skipped whole, 2 records"),
         (b"PK\x03\x04\x00", 'is not FASTA: it begins with "PK???"'),
         (b"# STOCKHOLM 1.0\n", "is not FASTA: it begins with"),

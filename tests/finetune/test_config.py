@@ -83,7 +83,7 @@ def test_changes():
         ("heads=3", "heads must be a table by head"),
         ("heads.ss.kind=residue", "give either classes"),
         ("heads.ss.classe=3", 'heads.ss: classe is no field; did you mean "classes"?'),
-        ('classes.ss=["H"]', "classes.ss names 1 classes; heads.ss must have as many"),
+        ('classes.ss=["H"]', "classes.ss names 1 class; heads.ss must have as many"),
         ("classes=3", "classes must be a table by head"),
         ('heads.ss={"kind": "residue", "classes": ["H", "H"]}', "must have different names"),
         ("cache=true", "cache = true needs dropout = false"),

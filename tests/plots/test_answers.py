@@ -60,7 +60,7 @@ def test_numbers_along_the_sequence(tmp_path, drawn):
     text = caption(track(tmp_path / "a.png", TWO, "b", values, (), "angstrom^2", spread, MADE))
     assert 'What the head "b" answers at each residue, in angstrom^2.' in text
     assert "The values run from 10 to 30 angstrom^2 (mean 20), highest at residue B20." in text
-    assert "differ by a standard deviation of 0.5 angstrom^2 at most." in text
+    assert "differ by a sample standard deviation of 0.5 angstrom^2 at most." in text
     axis = drawn[0].axes[0]
     np.testing.assert_allclose(axis.lines[0].get_ydata(), values[:, 0])
     assert axis.get_ylabel() == "b (angstrom^2)" and len(axis.collections) == 2

@@ -146,7 +146,7 @@ def test_problems_and_homologues_are_told(tmp_path):
     found = dataclasses.replace(found, targets=seen, problems=[("x1", "its answer is not finite")])
     html, known, _ = written(found, tmp_path)
     titles = [warning["title"] for warning in known["warnings"]]
-    assert titles[0] == "1 items could not be evaluated" and titles[1].startswith("3 of 12 targets have homologues")
+    assert titles[0] == "1 item could not be evaluated" and titles[1].startswith("3 of 12 targets have homologues")
     assert "x1: its answer is not finite" in html
 
 

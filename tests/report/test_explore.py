@@ -94,7 +94,7 @@ def test_a_class_of_two_examples(found):
     for i in (30, 45):
         rows[i]["kind"] = "fibrous"
     rare = found(rows)["a rare class"]
-    assert rare.level == "serious" and "fibrous" in rare.title and "2 items of 48" in rare.title
+    assert rare.level == "serious" and "fibrous" in rare.title and "2 of 48 items" in rare.title
     assert ids(rare.rows) == ["p30", "p45"]
 
 

@@ -75,8 +75,8 @@ def test_one_outlier_hides_neither_sentinels_nor_contradictions(found):
         rows[i]["tm"] = "-999"
     twins = [dict(rows[i], id=f"again{i}", tm=f"{float(rows[i]['tm']) + 25:.2f}") for i in range(1, 60, 12)]
     out = found([*rows, *twins], "tm")
-    planted.told(out["sentinel"], "serious", "-999 (4 times)", "Empty these 4 cells")
-    planted.told(out["outliers"], "caution", "1 values of", "Check units and typing errors")
+    planted.told(out["sentinel"], "serious", "-999 (4 times)", "Empty 4 cells")
+    planted.told(out["outliers"], "caution", '1 value of "tm" lies more than 6', "Check units and typing errors")
     assert "robust standard deviations" in out["outliers"].title and out["outliers"].rows[0].startswith("p00: ")
     planted.told(out["contradicting labels"], "serious", "5 proteins have several labels", "Find out which is right")
     assert "noise" not in out  # of five pairs nobody knows it
@@ -128,6 +128,19 @@ def test_labels_that_differ_between_splits(found):
         planted.told(
             found(rows, name)["labels differ between splits"], "caution", title, "Split again at random by cluster"
         )
+
+
+def test_one_family_that_differs_is_no_difference_between_splits(found):
+    """Forty variants of one held-out protein are one example of how labels are distributed."""
+    rows = planted.proteins()
+    one = next(row for row in rows if row["split"] == "test")
+    for i in range(40):
+        variant = {"id": f"v{i}", "sequence": sets.mutant(one["sequence"], 0.3, i), "tm": f"{75 + i % 3}", "ss": ""}
+        rows.append(one | variant)
+    assert "labels differ between splits" not in found(rows, "tm")
+    family = [row | {"sequence": sets.mutant(one["sequence"], 0.3, i), "ss": ""} for i, row in enumerate(rows)]
+    out = found(family, "tm")["labels differ between splits"]  # of one family each sequence counts
+    planted.told(out, "caution", '"tm" is distributed otherwise in test', "Split again")
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -192,7 +205,7 @@ def test_all_ids_that_stand_twice_and_all_missing_files(found, tmp_path):
     planted.told(out["items that cannot be used"], "caution", "5 of 90 items cannot be used", "Mend the files")
     lines = "\n".join(out["items that cannot be used"].rows)
     assert all(f"none{i}.cif" in lines for i in (60, 70, 80)) and "'7' is not" in lines and "'holdout'" in lines
-    with pytest.raises(InputError, match=r"1 more ids stand twice: p51$"):
+    with pytest.raises(InputError, match=r"1 more id stands twice: p51$"):
         read_dataset(
             sets.save(tmp_path, [row for row in rows if row["split"] != "holdout" and "7" not in row["sequence"]])
         )
@@ -221,11 +234,33 @@ def test_the_same_peptide_in_two_splits(found, tmp_path):
     rows[1]["sequence"] = f"{mhc}/{rows[9]['sequence'].split('/')[1][:-1]}W"  # nearly one of test
     for i, j in ((0, 3), (1, 9)):
         rows[i]["binder"] = rows[j]["binder"]
-    out = found(rows, "binder")["leak"]
+    out = found(rows, "binder")
+    same, near = out["the same protein in two splits"], out["leak"]
     planted.told(
-        out, "serious", "2 of 60 held-out proteins have homologues in another split (peptides", "prepared.csv moves"
+        same, "serious", "1 of 60 held-out peptides are in another split too, letter for letter", "prepared.csv moves"
     )
-    assert out.rows == ("c003 (valid) and c000 (train)", "c009 (test) and c001 (train)")
+    planted.told(
+        near, "serious", "1 of 60 held-out peptides have homologues in another split (peptides", "prepared.csv moves"
+    )
+    assert same.rows == ("c003 (valid) and c000 (train)",) and near.rows == ("c009 (test) and c001 (train)",)
+
+
+def test_partners_that_are_held_out_and_trained_on(found):
+    """A result holds for the molecules that training has; new ones are to be reported apart."""
+    rows = planted.complexes()
+    out = found(rows, "binder")["known partners"]
+    planted.told(out, "note", "60 of 60 held-out peptides have a partner that training has too (3 partners)", "Claim")
+    new = planted.MHC[0].translate(str.maketrans("FY", "WH"))
+    for row in rows:
+        if row["split"] == "valid":
+            row["sequence"] = f"{new}/{row['sequence'].split('/')[1]}"
+    out = found(rows, "binder")["known partners"]
+    planted.told(out, "note", "30 of 60 held-out peptides have a partner", "known and with new partners apart")
+    assert all("(test)" in row for row in out.rows)
+    for row in rows:
+        if row["split"] == "test":
+            row["sequence"] = f"{row['sequence'].split('/')[1]}/{new}"  # in whichever order
+    assert "known partners" not in found(rows, "binder")
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -295,7 +330,8 @@ def test_a_training_warns_of_the_same(tmp_path, caplog):
         rows[i]["tm"] = "n.b."
     said = "\n".join(warned(tmp_path, caplog, rows, HEADS))
     assert 'serious: "tm" has values that seem to mean "missing": -999 (3 times) (af2jax explore says more)' in said
-    assert '2 of 87 cells of "tm" are not numbers, such as n.b.: text' in said
+    assert '2 of 87 cells of "tm" are not numbers, such as n.b.: text; 2 items are not used' in said
+    assert said.count("n.b.") == 1 and "p13" not in said  # one warning of one fault
 
 
 def test_a_training_on_a_decimal_comma_says_so(tmp_path, caplog):
@@ -303,3 +339,24 @@ def test_a_training_on_a_decimal_comma_says_so(tmp_path, caplog):
     *before, error = warned(tmp_path, caplog, rows, HEADS)
     assert f'serious: 90 of 90 cells of "tm" are not numbers, such as {rows[0]["tm"]}: decimal comma?' in before[0]
     assert error.startswith("none of 90 items can be used")
+
+
+def test_a_training_says_each_fault_once_and_nothing_of_other_columns(tmp_path, caplog):
+    """An unknown class, half of the labels missing, and a fault of a column that is not learnt."""
+    rows = [dict(row) for row in planted.proteins()]
+    held = next(row for row in rows if row["split"] == "test")
+    held["place"], rows[0]["kd"] = "secreted", "-999"
+    for row in rows[30:60]:
+        row["place"] = ""
+    names = ("membrane", "secreted", "soluble")
+    said = warned(tmp_path, caplog, rows, {"place": Head("chain", classes=3, names=names)})
+    assert [line for line in said if "secreted" in line] == [
+        'serious: class secreted of "place" has 1 of 60 items (af2jax explore says more)',
+        'serious: class secreted of "place" is not in the split train; 1 item is not used (af2jax explore says more)',
+    ]
+    assert [line for line in said if "missing" in line] == [
+        'caution: the target "place" is missing in 33% of the items (af2jax explore says more)'
+    ]
+    assert sum(held["id"] in line for line in said) == 0 and not any(
+        "kd" in line or "training items" in line for line in said
+    )

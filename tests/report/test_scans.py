@@ -40,12 +40,13 @@ def test_mutants_that_do_not_fit_are_named(found):
         "mutants name another residue than the sequence has, at 4 positions",
         "Correct the positions",
     )
+    assert "items that cannot be used" not in found(rows, "score")  # the same rows, told once
     assert any(row.startswith("W5: the sequence has L (8 rows, ") for row in out.rows)
     assert any(row.startswith("K30: the sequence has F") and row.endswith("; K is residue 31") for row in out.rows)
 
 
 @pytest.mark.parametrize("by", [20, 100])
-def test_numbers_that_are_all_shifted(found, by):
+def test_numbers_that_are_all_shifted(found, tmp_path, by):
     rows = planted.scan()
     for row in rows:
         row["mutant"] = f"{row['mutant'][0]}{int(row['mutant'][1:-1]) + by}{row['mutant'][-1]}"
@@ -54,6 +55,9 @@ def test_numbers_that_are_all_shifted(found, by):
         with pytest.raises(InputError, match=f"none of 448 items can be used; .*; {message}$"):
             found(rows, "score")
     rows.append({"mutant": "", "sequence": planted.WILD, "split": "train", "score": "0.0"})
+    items = [item for item in read_dataset(sets.save(tmp_path, rows)) if item.mutations]
+    assert all(item.fault for item in items)  # those too that a shifted number fits by chance
+    assert any("fits by chance alone: " in item.fault for item in items) == (by == 20)
     assert found(rows)["mutants that do not fit"].title.endswith(f"positions; {message}")
 
 

@@ -1,0 +1,18 @@
+"""Words for what is counted, in messages and on pages."""
+
+import re
+
+ENDINGS = ((r"([^aeiou])y$", r"\1ies"), (r"(s|x|ch|sh)$", r"\1es"), (r"$", "s"))  # of plurals; the first that fits
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with what it counts: "1 family", "2 families"; "1 cell is", "2 cells are".
+
+    Args:
+        one: what is counted, in the singular; a verb may follow, and then `many` is wanted too.
+        many: the same in the plural; "": by rule.
+    """
+    if number == 1:
+        return f"{number} {one}"
+    ending, plural = next((ending, plural) for ending, plural in ENDINGS if re.search(ending, one))
+    return f"{number} {many or re.sub(ending, plural, one, count=1)}"
