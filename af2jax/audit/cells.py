@@ -19,6 +19,7 @@ UNIT = (
     r"(?:%|°\s?[CFK]?|[CK]|[fpnuµμm]?M|[mkµμ]?g/m?[lL]|k?cal(?:/mol)?|k?J(?:/mol)?|Å|A|nm|k?Da|[mµμn]?s|min|h|d|days?"
     r"|hours?|kcal mol-1|kJ mol-1|x|fold)"
 )
+DATE, MONTH = "a date", "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 KINDS = (  # name, what such a cell is, as a question, and what to do; the first that fits counts
     (
         "a bound",
@@ -26,10 +27,20 @@ KINDS = (  # name, what such a cell is, as a question, and what to do; the first
         "write the number alone, or leave it out: a bound is no measurement",
     ),
     ("thousands", r"[-+\u2212]?\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?", "write numbers without separators"),
-    ("decimal comma", r"[-+\u2212]?\d*,\d+(?:[eE][-+]?\d+)?", "write a point where the comma is"),
+    (
+        "decimal comma",
+        r"[-+\u2212]?(?:\d*|\d{1,3}(?:[.' \u00a0\u202f]\d{3})+),\d+(?:[eE][-+]?\d+)?",
+        "write a point where the comma is, and nothing between thousands",
+    ),
+    ("a point of another kind", r"[-+\u2212]?\d+[\u00b7\u2022\u066b\u201a\uff0e]\d+", "write a point, or full stop"),
     ("an error", rf"{NUMBER}\s*(?:±|\+/-|\+-|\()\s*{NUMBER}\)?\s*{UNIT}?", "give the error a column of its own"),
     ("a unit", rf"{NUMBER}\s*{UNIT}", "put the unit into the name of the column, and bring all cells to one"),
     ("a minus of typography", r"\u2212[\d.].*", "write -"),
+    (
+        DATE,
+        rf"\d{{1,2}}[-/. ]?{MONTH}(?:[-/. ]?\d{{2,4}})?|{MONTH}[-/. ]\d{{1,4}}",
+        "a spreadsheet took numbers for dates: enter these anew",
+    ),
     ("a range", rf"{NUMBER}\s*(?:-|–|to)\s*{NUMBER}", "give its middle, or leave it out"),
 )
 
@@ -61,7 +72,7 @@ def number(cell: str) -> float:
 
 def meant_as_number(cell: str) -> bool:
     """Whether a cell is a number, or is written as people write one."""
-    return bool(np.isfinite(number(cell))) or _kind(cell) != "text"
+    return bool(np.isfinite(number(cell))) or _kind(cell) not in ("text", DATE)
 
 
 def _kind(cell: str) -> str:

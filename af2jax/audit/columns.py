@@ -18,6 +18,7 @@ from af2jax.data.parse import printable
 from af2jax.words import counted
 
 WORDS = ("-", "--", "unknown", "missing", "undefined", "not available", "nd", "n.d.", "n/d", "#n/a", "inf", "-inf")
+WORDS += ("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")  # faults of spreadsheets
 MOSTLY = 0.9  # of the cells, that make a column of a type
 CLASSES = 30  # different words, at most, of a classification
 INTEGERS = 10  # different whole numbers from 0 or 1 on, at most, of a classification
@@ -28,6 +29,7 @@ ABOUT = re.compile(
     r"^pdb|cath|scop|pfam|ident|native|templ|^n_|^num|missing|_frac$|family|^group|^batch|comment|note|title|positions",
     re.IGNORECASE,
 )
+UNLIKE = ("date", "sequence", "identifier", "text")  # kinds of columns that are no label
 LABELS = ("number", "class", "residue classes", "residue numbers")
 
 
@@ -194,6 +196,11 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
                     "They are no measurements, or lie far outside all others. A training would learn them as labels.",
                     f"Empty {counted(sum(column.sentinels.values()), 'cell')}; prepared.csv has them empty.",
                     where(i for i, cell in enumerate(raw) if cell in column.sentinels),
+                    tuple(
+                        one.item.id
+                        for one, cell in zip(seen, raw, strict=True)
+                        if learnt and cell in column.sentinels and not np.isfinite(_number(cell))
+                    ),
                 )
             )
         if column.kind == "constant":
@@ -201,9 +208,22 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
                 Finding(
                     "constant",
                     85 if learnt else 20 if about(column.name) else 40,
-                    f'"{name}" is the same in all {sum(map(bool, column.cells))} rows that have it',
+                    f'"{name}" has one value alone, in {counted(sum(map(bool, column.cells)), "row")}',
                     "A constant says nothing: nothing can be learnt from it, and nothing predicted.",
                     "Leave the column out." if not learnt else "Choose another target; this one has one value.",
+                )
+            )
+        if learnt and column.kind in UNLIKE and 2 * len(column.counts) > (known := sum(map(bool, column.cells))):
+            what = f"{len(column.counts)} different values in {counted(known, 'cell')}"
+            first = printable(next(iter(column.counts))[:40])
+            found.append(
+                Finding(
+                    "no label",
+                    85,
+                    f'"{name}" is neither numbers nor classes: {what}, such as {first}',
+                    "A head learns numbers, or classes of which each has many examples.",
+                    "Write numbers as 1234.5, or choose another column.",
+                    where(i for i, cell in enumerate(column.cells) if cell),
                 )
             )
         if column.odd and column.kind == "number":

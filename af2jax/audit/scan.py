@@ -1,5 +1,7 @@
 """Deep mutational scans: whether mutants fit their wild type, and how a scan is split."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,13 +11,14 @@ from af2jax.audit.look import Seen
 from af2jax.data import mutants, splits
 from af2jax.data.dataset import Item
 from af2jax.data.parse import printable
-from af2jax.errors import InputError
 from af2jax.words import counted
 
 SHARED = "positions in several splits"
 MOSTLY, SOME = 0.5, 0.1  # of the items, that make a set a scan; of those held out, that make a finding
 FEWEST, CLOSE, SHARE = 20, 5, 0.2  # variants; their differences by median; of the residues, at most
 LISTED = 50
+LIKE = re.compile(r"(p\.)?[\[(]?[A-Za-z]{1,4}-?\d{1,6}[A-Za-z*=]{1,3}[\])]?")  # mutations in other forms
+LEAST, FEW = 0.9, 4  # of the cells, that look so; items, below which nothing is said
 
 
 def positions(seen: Sequence[Seen]) -> list[list[int]] | None:
@@ -41,7 +44,29 @@ def positions(seen: Sequence[Seen]) -> list[list[int]] | None:
 
 def findings(items: Sequence[Item], seen: Sequence[Seen]) -> list[Finding]:
     """Of `items`, mutants that do not fit; of those that can be used, `seen`, whether splits share positions."""
-    return _unfit(items) + _shared(seen)
+    return _unread(items) + _unfit(items) + _shared(seen)
+
+
+def _unread(items: Sequence[Item]) -> list[Finding]:
+    """A column that seems to name mutations, where most items have one sequence and none is read as a variant."""
+    most = Counter(item.sequence for item in items if item.sequence).most_common(1)
+    if any(item.mutations for item in items) or not most or most[0][1] <= max(MOSTLY * len(items), FEW):
+        return []
+    for name in dict.fromkeys(name for item in items for name in item.values):
+        cells = [cell for item in items if (cell := item.values.get(name, "").strip())]
+        alike = sum(all(map(LIKE.fullmatch, mutants.JOINTS.split(cell))) for cell in cells)
+        if len(cells) > FEW and alike > LEAST * len(cells):
+            first = printable(cells[0][:40])
+            return [
+                Finding(
+                    "mutations that are not read",
+                    80,
+                    f'"{printable(name)}" seems to name mutations, such as {first}, and is not read',
+                    "All rows of a sequence then count as repeats of one protein, whose labels contradict each other.",
+                    'Write them as A23G, several joined by ":", in a column "mutant"; the sequence is the wild type.',
+                )
+            ]
+    return []
 
 
 def _unfit(items: Sequence[Item]) -> list[Finding]:
@@ -49,16 +74,11 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
     named: list[mutants.Mutation] = []
     wild, count = "", 0
     for item in items:
-        cell = next((cell for name, cell in item.values.items() if name.strip().lower() == mutants.COLUMN), "")
-        try:
-            mutations = mutants.parse(cell)
-        except InputError:
-            continue
-        count += bool(mutations)
+        count += bool(item.mutations)
         wild = wild or item.wild
-        named += mutations
+        named += item.mutations
         if item.fault and item.sequence:
-            for one in mutations:
+            for one in item.mutations:
                 there = item.sequence[one.position - 1 : one.position] or "nothing"
                 if there not in (one.wild, one.new):
                     wrong.setdefault(f"{one.wild}{one.position}: the sequence has {there}", []).append(item)

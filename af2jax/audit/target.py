@@ -184,7 +184,7 @@ def findings(target: Target, seen: Sequence[Seen], named: bool) -> list[Finding]
     if target.classes:
         found += _classes(target, seen, name)
     unread = len(target.column.odd) > 0.05 * sum(map(bool, target.column.cells))  # and these may be the large ones
-    if len(far := outliers(target)) and not unread:
+    if len(far := np.setdiff1d(outliers(target), two.rows if (two := _two(target)) else [])) and not unread:
         these = counted(len(far), f'value of "{name}" lies', f'values of "{name}" lie')
         found.append(
             Finding(
@@ -213,8 +213,13 @@ def findings(target: Target, seen: Sequence[Seen], named: bool) -> list[Finding]
     return found
 
 
+def _two(target: Target) -> units.Populations | None:
+    """Two populations of the numbers, or None."""
+    return None if target.residue or target.classes else units.two_populations(target.values)
+
+
 def _units(target: Target, seen: Sequence[Seen], name: str) -> list[Finding]:
-    if target.residue or target.classes or (two := units.two_populations(target.values)) is None:
+    if (two := _two(target)) is None:
         return []
     apart = "273 apart" if np.isnan(two.factor) else f"{two.factor:.3g} times apart"
     return [

@@ -1,27 +1,38 @@
 """Variants of one protein as tables of deep mutational scans name them: "A23G", several joined by ":".
 
-A23G is glycine for the alanine at residue 23 of the wild type, counted from 1 (ProteinGym; Notin et al. 2023).
+A23G is glycine for the alanine at residue 23 of the wild type, counted from 1 (ProteinGym; Notin et al. 2023). HGVS's
+"p.Ala23Gly" and "p.[Ala23Gly;Thr25Ser]" (MaveDB) say the same.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from af2jax.constants.residues import THREE_TO_ONE
 from af2jax.errors import InputError
 from af2jax.words import counted
 
-COLUMN = "mutant"
-FORM = re.compile(r"([A-Za-z])(\d{1,6})([A-Za-z*=])")
+COLUMNS = ("mutant", "mutation", "mutations", "variant", "hgvs_pro")
+FORM = re.compile(r"([A-Za-z]|[A-Za-z]{3})(\d{1,6})([A-Za-z]{3}|[A-Za-z*=])")
+JOINTS = re.compile(r"[:,;/+\s]+")
+LETTER_OF = {sign: sign for sign in "ABCDEFGHIJKLMNOPQRSTUVWXYZ*="} | THREE_TO_ONE | {"TER": "*"}
 WILD = ("", "wt", "wildtype", "wild-type", "wild type", "_wt", "p.=")
 FARTHEST = 1000  # residues by which numbers are tried to be shifted
 
 
 def column(rows: Sequence[Mapping[str, str]]) -> str:
     """The column of a table that names mutations; "": there is none, or most of its cells are something else."""
-    name = next((name for name in (rows[0] if rows else ()) if name.strip().lower() == COLUMN), "")
-    cells = [row[name].strip() for row in rows if row[name].strip()] if name else []
-    named = [cell for cell in cells if FORM.match(cell.removeprefix("p."))]
-    return name if 2 * len(named) > len(cells) else ""
+    for name in (name for name in (rows[0] if rows else ()) if name.strip().lower() in COLUMNS):
+        cells = [cell for row in rows if (cell := row[name].strip())]
+        named = [cell for cell in cells if all(map(FORM.fullmatch, _parts(cell)))]
+        if 2 * len(named) > len(cells):
+            return name
+    return ""
+
+
+def _parts(text: str) -> list[str]:
+    """The mutations of a cell as they stand."""
+    return [part.strip("()") for part in JOINTS.split(text.strip().removeprefix("p.").strip("[]()"))]
 
 
 class Mutation(NamedTuple):
@@ -44,13 +55,14 @@ def parse(text: str) -> tuple[Mutation, ...]:
     if text.strip().lower() in WILD:
         return ()
     found = []
-    for part in re.split(r"[:,;/+\s]+", text.strip().removeprefix("p.")):
+    for part in _parts(text):
         match = FORM.fullmatch(part)
-        if not match:
+        wild, new = (LETTER_OF.get(match[i].upper(), "") for i in (1, 3)) if match else ("", "")
+        if not wild or not new:
             raise InputError(f"mutant {text[:40]!r} is not of the form A23G, or A23G:T25S of several")
-        if match[3] == "*":
+        if new == "*":
             raise InputError(f"mutant {text[:40]!r} has a stop codon, which leaves no whole protein; leave it out")
-        wild, new = match[1].upper(), match[3].upper().replace("=", match[1].upper())
+        new = wild if new == "=" else new
         found.append(Mutation(wild, int(match[2]), new))
     if len({mutation.position for mutation in found}) < len(found):
         raise InputError(f"mutant {text[:40]!r} changes one residue twice")

@@ -17,6 +17,10 @@ RNG = np.random.default_rng(0)
     [
         ("48,84", "decimal comma"),
         ("-0,5", "decimal comma"),
+        ("1.250,5", "decimal comma"),
+        ("55\u00b71", "a point of another kind"),
+        ("05-Mar", "a date"),
+        ("Sep-2", "a date"),
         ("1,459", "thousands"),
         ("1,250,559.5", "thousands"),
         ("18'601", "thousands"),
@@ -39,7 +43,7 @@ RNG = np.random.default_rng(0)
 def test_why_a_cell_is_no_number(cell, kind):
     (found,) = cells.oddities(["", "3.5", cell, "1e-3", "-2"])
     assert (found.kind, found.rows, found.examples) == (kind, (2,), (cell,))
-    assert cells.meant_as_number(cell) == (kind != "text")
+    assert cells.meant_as_number(cell) == (kind not in ("text", "a date"))
 
 
 def test_the_comma_of_a_column_is_one_or_the_other():

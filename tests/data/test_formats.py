@@ -271,3 +271,11 @@ def test_what_is_called_wrongly_is_told_its_name():
     ):
         with pytest.raises(InputError, match=re.escape(message)):
             read(text, "x")
+
+
+@pytest.mark.parametrize("parse", [parse_fasta, parse_a3m])
+def test_comments(parse):
+    """As in the first FASTA, and as many programs write them: above, between and below."""
+    text = "; made by hand\n# 2024\n>a\nAC\n;more\nDE\n>b\nACDF\n# end\n"
+    found, plain = parse(text, "x"), parse("\n\n>a\nAC\n\nDE\n>b\nACDF\n", "x")
+    assert repr(found) == repr(plain)

@@ -34,6 +34,27 @@ def test_other_forms(text, message):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("p.Ala23Gly", "A23G"),
+        ("p.(Ala23Gly)", "A23G"),
+        ("ALA23GLY", "A23G"),
+        ("p.[Ala23Gly;Thr25Ser]", "A23G:T25S"),
+        ("p.Ala23=", "A23A"),
+    ],
+)
+def test_hgvs(text, expected):
+    assert ":".join(map(str, parse(text))) == expected
+
+
+def test_a_stop_codon_in_hgvs():
+    with pytest.raises(InputError, match="has a stop codon"):
+        parse("p.Ala23Ter")
+    with pytest.raises(InputError, match="is not of the form A23G"):
+        parse("p.Aha23Gly")
+
+
 def test_a_row_has_the_wild_type_or_the_variant():
     mutations = parse("T2A:K10W")
     variant = changed(WILD, mutations)
@@ -66,3 +87,6 @@ def test_the_column():
     row = lambda mutant: {"id": "x", "Mutant": mutant, "sequence": WILD}
     assert mutants.column([row("T2A"), row("WT"), row("A3G:K4W")]) == "Mutant"
     assert mutants.column([row("yes"), row("no"), row("T2A")]) == "" and mutants.column([]) == ""
+    assert (
+        mutants.column([{"variant": "v1", "hgvs_pro": "p.Thr2Ala"}, {"variant": "v2", "hgvs_pro": "_wt"}]) == "hgvs_pro"
+    )

@@ -180,14 +180,6 @@ def test_a_letter_that_is_no_amino_acid_in_an_a3m(letter, cure):
     fails(lambda: parse_a3m(text, "x.a3m"), f"x.a3m, line 7, column 3: {letter!r} is not an amino-acid letter{cure}")
 
 
-@pytest.mark.parametrize("parse", [parse_fasta, parse_a3m])
-def test_comments(parse):
-    """As in the first FASTA, and as many programs write them: above, between and below."""
-    text = "; made by hand\n# 2024\n>a\nAC\n;more\nDE\n>b\nACDF\n# end\n"
-    found, plain = parse(text, "x"), parse("\n\n>a\nAC\n\nDE\n>b\nACDF\n", "x")
-    assert repr(found) == repr(plain)
-
-
 EITHER = [
     ("", "x is empty: it has no record; give a header line and a sequence"),
     ("\ufeff \r\n\t\n"[1:], "x is empty: it has no record; give a header line and a sequence"),

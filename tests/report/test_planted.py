@@ -1,16 +1,11 @@
 """Faults planted in three data sets: each is found with its level and advice, and the clean twins are clean."""
 
-import logging
-
 import numpy as np
 import pytest
 
 from af2jax.data.dataset import read_dataset
 from af2jax.errors import InputError
 from af2jax.finetune import config
-from af2jax.finetune.examples import Examples
-from af2jax.finetune.prepare import prepare
-from af2jax.heads import Head
 from tests.data import molecules
 from tests.report import planted, sets
 
@@ -31,7 +26,16 @@ def test_the_clean_sets_raise_no_alarm(found, name, seed):
 # Cells that are no numbers
 
 
-@pytest.mark.parametrize("form, what", [("{},{}", "decimal comma"), ("{}.{} °C", "a unit"), ("<{}.{}", "a bound")])
+@pytest.mark.parametrize(
+    "form, what",
+    [
+        ("{},{}", "decimal comma"),
+        ("1.0{},{}", "decimal comma"),
+        ("{}\u00b7{}", "a point of another kind"),
+        ("{}.{} °C", "a unit"),
+        ("<{}.{}", "a bound"),
+    ],
+)
 def test_cells_that_are_not_numbers(found, form, what):
     rows = planted.proteins()
     for row in rows:
@@ -41,6 +45,29 @@ def test_cells_that_are_not_numbers(found, form, what):
         out, "serious", f'90 of 90 cells of "tm" are not numbers, such as {rows[0]["tm"]}: {what}?', f"{what}: "
     )
     assert out.rows[0].startswith(f"{what}: 90 cells, such as ") and len(out.rows) == 91
+
+
+def test_numbers_that_a_spreadsheet_took_for_dates(found):
+    rows = planted.proteins()
+    for row in rows[::9]:
+        row["tm"] = "05-Mar"
+    rows[1]["tm"] = "#DIV/0!"
+    out = found(rows, "tm")
+    planted.told(out["cells that are not numbers"], "serious", "10 of 89 cells", "a spreadsheet took numbers for dates")
+    planted.told(out["sentinel"], "serious", "#DIV/0! (1 time)", "Empty 1 cell;")
+
+
+def test_a_target_that_is_neither_numbers_nor_classes(found):
+    rows = planted.proteins()
+    for i, row in enumerate(rows):
+        row["tm"] = f"about {i} or so"
+    planted.told(
+        found(rows, "tm")["no label"],
+        "serious",
+        '"tm" is neither numbers nor classes: 90 different values in 90 cells, such as about 0 or so',
+        "Write numbers as 1234.5",
+    )
+    assert "no label" not in found(rows, "place")
 
 
 def test_thousands_are_no_outliers(found):
@@ -95,7 +122,9 @@ def test_two_units(found, change, title, rows):
     made = planted.proteins()
     for i, row in enumerate(made):
         row["tm"] = f"{change(float(row['tm']), i):.6g}"
-    out = found(made, "tm")["two units"]
+    every = found(made, "tm")
+    out = every["two units"]
+    assert "outliers" not in every  # the same rows, told once
     planted.told(out, "serious", title, "Find out which unit each row has")
     assert len(out.rows) == rows and all(f"line {i}" in "".join(out.rows) for i in (2,))
 
@@ -298,65 +327,3 @@ def test_rows_most_at_odds(found):
     planted.told(out, "note", 'labels "tm" are far from what those of other proteins say', "Look at these first")
     swapped = {f"({rows[i]['id']})" for i in (order[0], order[1], order[-1], order[-2])}
     assert sum(name in row for row in out.rows for name in swapped) >= 3
-
-
-# Before a training
-
-
-def warned(tmp_path, caplog, rows, heads) -> list[str]:
-    """What a training of a table says before it begins."""
-    training = config.Training(
-        str(sets.save(tmp_path, rows)), preset="tiny", recipe="heads", heads=heads, crop=32, steps=1, num_recycle=0
-    )
-    with caplog.at_level(logging.WARNING):
-        try:
-            Examples(training, prepare(training).state, tmp_path / "run")
-        except InputError as error:
-            return [*caplog.messages, str(error)]
-    return caplog.messages
-
-
-HEADS = {"tm": Head("chain", outputs=1)}
-
-
-def test_a_training_warns_of_the_same(tmp_path, caplog):
-    rows = [dict(row) for row in planted.proteins()]
-    clean = warned(tmp_path, caplog, rows, HEADS)
-    assert not any("af2jax explore says more" in line for line in clean)
-    caplog.clear()
-    for i in (12, 24, 36):
-        rows[i]["tm"] = "-999"
-    for i in (13, 25):
-        rows[i]["tm"] = "n.b."
-    said = "\n".join(warned(tmp_path, caplog, rows, HEADS))
-    assert 'serious: "tm" has values that seem to mean "missing": -999 (3 times) (af2jax explore says more)' in said
-    assert '2 of 87 cells of "tm" are not numbers, such as n.b.: text; 2 items are not used' in said
-    assert said.count("n.b.") == 1 and "p13" not in said  # one warning of one fault
-
-
-def test_a_training_on_a_decimal_comma_says_so(tmp_path, caplog):
-    rows = [row | {"tm": row["tm"].replace(".", ",")} for row in planted.proteins()]
-    *before, error = warned(tmp_path, caplog, rows, HEADS)
-    assert f'serious: 90 of 90 cells of "tm" are not numbers, such as {rows[0]["tm"]}: decimal comma?' in before[0]
-    assert error.startswith("none of 90 items can be used")
-
-
-def test_a_training_says_each_fault_once_and_nothing_of_other_columns(tmp_path, caplog):
-    """An unknown class, half of the labels missing, and a fault of a column that is not learnt."""
-    rows = [dict(row) for row in planted.proteins()]
-    held = next(row for row in rows if row["split"] == "test")
-    held["place"], rows[0]["kd"] = "secreted", "-999"
-    for row in rows[30:60]:
-        row["place"] = ""
-    names = ("membrane", "secreted", "soluble")
-    said = warned(tmp_path, caplog, rows, {"place": Head("chain", classes=3, names=names)})
-    assert [line for line in said if "secreted" in line] == [
-        'serious: class secreted of "place" has 1 of 60 items (af2jax explore says more)',
-        'serious: class secreted of "place" is not in the split train; 1 item is not used (af2jax explore says more)',
-    ]
-    assert [line for line in said if "missing" in line] == [
-        'caution: the target "place" is missing in 33% of the items (af2jax explore says more)'
-    ]
-    assert sum(held["id"] in line for line in said) == 0 and not any(
-        "kd" in line or "training items" in line for line in said
-    )

@@ -46,7 +46,7 @@ def test_mutants_that_do_not_fit_are_named(found):
 
 
 @pytest.mark.parametrize("by", [20, 100])
-def test_numbers_that_are_all_shifted(found, tmp_path, by):
+def test_numbers_that_are_all_shifted(found, by):
     rows = planted.scan()
     for row in rows:
         row["mutant"] = f"{row['mutant'][0]}{int(row['mutant'][1:-1]) + by}{row['mutant'][-1]}"
@@ -55,10 +55,22 @@ def test_numbers_that_are_all_shifted(found, tmp_path, by):
         with pytest.raises(InputError, match=f"none of 448 items can be used; .*; {message}$"):
             found(rows, "score")
     rows.append({"mutant": "", "sequence": planted.WILD, "split": "train", "score": "0.0"})
-    items = [item for item in read_dataset(sets.save(tmp_path, rows)) if item.mutations]
-    assert all(item.fault for item in items)  # those too that a shifted number fits by chance
-    assert any("fits by chance alone: " in item.fault for item in items) == (by == 20)
     assert found(rows)["mutants that do not fit"].title.endswith(f"positions; {message}")
+
+
+def test_a_shifted_number_that_fits_by_chance_is_not_used(found, tmp_path):
+    """Six of 42 positions have the letter of the one 14 residues before."""
+    rows = planted.scan()
+    for row in rows:
+        row["mutant"] = f"{row['mutant'][0]}{int(row['mutant'][1:-1]) + 14}{row['mutant'][-1]}"
+    faults = [item.fault for item in read_dataset(sets.save(tmp_path, rows))]
+    assert all(faults) and sum(": mutant" in fault and " fits by chance alone: " in fault for fault in faults) >= 48
+    with pytest.raises(InputError, match=r"none of 448 items can be used; .*; all fit if -14 is added to the numbers$"):
+        found(rows, "score")
+    for row in rows[100:]:
+        row["mutant"] = f"{row['mutant'][0]}{int(row['mutant'][1:-1]) - 14}{row['mutant'][-1]}"
+    faults = [item.fault for item in read_dataset(sets.save(tmp_path, rows))]
+    assert not any(faults[100:]) and any(faults[:100])  # most fit: what does not is named by itself
 
 
 def test_a_random_split_of_a_scan(found, tmp_path):
@@ -117,3 +129,37 @@ def test_a_scan_on_the_structure_of_its_wild_type(tmp_path):
         known.sequence[1] == "A" and known.atom_mask[1, :5].tolist() == [True] * 5 and not known.atom_mask[1, 5:].any()
     )
     assert not other.atom_mask[2, 3] and other.atom_mask[2, [0, 1, 2, 4]].all()  # CB of a glycine
+
+
+def test_mutations_in_other_forms_and_under_other_names(found, tmp_path):
+    from af2jax.constants.residues import ONE_TO_THREE
+
+    three = lambda mutant: f"p.{ONE_TO_THREE[mutant[0]].title()}{mutant[1:-1]}{ONE_TO_THREE[mutant[-1]].title()}"
+    rows = planted.scan()
+    items = read_dataset(sets.save(tmp_path, rows))
+    for name, write in (("Mutation", str), ("hgvs_pro", three)):
+        named = [
+            {
+                name: write(row["mutant"]),
+                "wildtype_sequence": row["sequence"],
+                "split": row["split"],
+                "score": row["score"],
+            }
+            for row in rows
+        ]
+        again = read_dataset(sets.save(tmp_path, named, "other.csv"))
+        assert [(item.sequence, item.mutations) for item in again] == [
+            (item.sequence, item.mutations) for item in items
+        ]
+    skempi = [row | {"mutant": row["mutant"][0] + "B" + row["mutant"][1:]} for row in rows]  # with its chain
+    planted.told(
+        found(skempi, "score")["mutations that are not read"],
+        "serious",
+        f'"mutant" seems to name mutations, such as {skempi[0]["mutant"]}, and is not read',
+        'Write them as A23G, several joined by ":", in a column "mutant"',
+    )
+    plain = [
+        {"id": f"p{i}", "code": f"AB{i}C", "sequence": row["sequence"], "score": "1.5"}
+        for i, row in enumerate(planted.proteins())
+    ]
+    assert "mutations that are not read" not in found(plain)
