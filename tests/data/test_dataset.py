@@ -97,7 +97,7 @@ class TestTables:
         [
             ("", "has no row"),
             ("sequence\n", "has no row"),
-            ("id,ddg\nx,1\n", r'needs a column "file" \(structures\) or "sequence"; it has id, ddg'),
+            ("id,ddg\nx,1\n", r'needs a column "file" \(structures\) or "sequence" .*; it has id, ddg'),
             ("id,sequence,id\nx,MKT,y\n", 'line 1: two columns are called "id"'),
             ("sequence\nMKT,1\n", "line 2: 2 cells under 1 column"),
             ("id,sequence,file\nx,MKT,\ny,,\n", "line 3: neither a file nor a sequence"),

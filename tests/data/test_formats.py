@@ -279,3 +279,12 @@ def test_comments(parse):
     text = "; made by hand\n# 2024\n>a\nAC\n;more\nDE\n>b\nACDF\n# end\n"
     found, plain = parse(text, "x"), parse("\n\n>a\nAC\n\nDE\n>b\nACDF\n", "x")
     assert repr(found) == repr(plain)
+
+
+def test_text_in_the_encoding_of_windows(write):
+    path = write("q.fasta", ">a\n>b, 37 °C\nACD".encode("cp1252"))
+    message = (
+        f"{path}, line 2: this is no UTF-8 (byte 0xb0 at offset 10, '°' in the encoding of Windows); save it as UTF-8"
+    )
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_text(path)
