@@ -56,7 +56,7 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
     if evaluation.scan:
         page.warning(
             "caution",
-            f"{counted(len(evaluation.targets), 'target, of one family', 'targets, all of one family')}",
+            f"All {len(evaluation.targets)} targets are of one family",
             "As in a scan of mutations. They are counted one by one, so that intervals and tests hold for other "
             "variants of this family and for no other protein. If the run learned from this family, look that it "
             "learned from none of these very sequences.",

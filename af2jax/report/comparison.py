@@ -103,9 +103,7 @@ def _warnings(page: Page, found: Comparison) -> None:
             page.warning("note", title, text)
     if first.scan:
         text = "They are counted one by one: what is found holds for variants of this family and for no other protein."
-        page.warning(
-            "caution", f"{counted(len(first.targets), 'target, of one family', 'targets, all of one family')}", text
-        )
+        page.warning("caution", f"All {len(first.targets)} targets are of one family", text)
     for entry in found.entries:
         if seen := [target.id for target in entry.evaluation.targets if target.homologue]:
             text = "What is measured on them says little about new proteins, and favours this entry."

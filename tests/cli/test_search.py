@@ -34,7 +34,7 @@ def run(*arguments) -> int:
 
 def test_every_query_has_its_alignment_and_template_hits(folder, capsys):
     assert run("q.fasta", "--db", "db.fa", "--db", "db.fa", "--seqres", "seqres.txt") == 0
-    assert capsys.readouterr().out == "one: 3 rows, 1 template hits\ntwo: 3 rows, 0 template hits\n"
+    assert capsys.readouterr().out == "one: 3 rows, 1 template hit\ntwo: 3 rows, 0 template hits\n"
     names = {p.name for p in (folder / "o").iterdir()}
     assert names == {f"{n}.{kind}{j}" for n in ("one", "two") for kind in ("a3m", "hits.sto") for j in ("", ".json")}
     hit = f">a/1-47 [subseq from] a\n{A[:20]}wwww{A[20:]}\n"
@@ -143,7 +143,7 @@ def test_complexes_are_as_colabfold_writes_them(folder):
 def test_templates_of_an_alignment_that_is_there(folder, capsys):
     (folder / "x.a3m").write_text(f">x\n{A}\n>y\n{A[:20]}ww{A[20:-1]}-\n")
     assert run("x.a3m", "--seqres", "seqres.txt") == 0
-    assert capsys.readouterr().out == "x: 2 rows, 1 template hits\n"
+    assert capsys.readouterr().out == "x: 2 rows, 1 template hit\n"
     assert sorted(p.name for p in (folder / "o").iterdir()) == ["x.hits.sto", "x.hits.sto.json"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from af2jax.cli import main as cli
 from af2jax.data import synthetic
+from af2jax.words import counted
 from tests.report.test_browser import BROWSER, FRAME, browse
 from tests.report.test_browser import said as console
 
@@ -124,7 +125,7 @@ def test_the_same_weights_differ_in_nothing_at_any_recycles(folder, evaluated):
         told = [line for line in said.splitlines() if " and b" in line or " and eval_0" in line]
         assert told and all(line.startswith("No difference") for line in told)
         html = (folder / f"one_way_{recycles}" / "index.html").read_text()
-        assert f"Every network was run with {recycles} recycles" in html
+        assert f"Every network was run with {counted(recycles, 'recycle')}" in html
 
 
 def test_bad_input(folder, evaluated):
