@@ -23,7 +23,7 @@ FARTHEST = 1000  # residues by which numbers are tried to be shifted
 def column(rows: Sequence[Mapping[str, str]]) -> str:
     """The column of a table that names mutations; "": there is none, or most of its cells are something else."""
     for name in (name for name in (rows[0] if rows else ()) if name.strip().lower() in COLUMNS):
-        cells = [cell for row in rows if (cell := row[name].strip())]
+        cells = [cell for row in rows if (cell := row[name].strip()).lower() not in WILD]
         named = [cell for cell in cells if all(map(FORM.fullmatch, _parts(cell)))]
         if 2 * len(named) > len(cells):
             return name

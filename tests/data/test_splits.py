@@ -97,7 +97,7 @@ class TestSplit:
     def test_homologues_stay_together_and_every_part_is_there(self, groups, seed):
         sequences = [f"protein {i}" for i in range(len(groups))]
         if len(set(groups)) < 3:
-            with pytest.raises(InputError, match=r'group\(s\) of homologues; say in a column "split"'):
+            with pytest.raises(InputError, match=r'groups? of homologues; say in a column "split"'):
                 split(sequences, np.array(groups), seed)
             return
         parts = split(sequences, np.array(groups), seed)
