@@ -61,7 +61,7 @@ def test_a_training_says_each_fault_once_and_nothing_of_other_columns(tmp_path, 
     """An unknown class, half of the labels missing, and a fault of a column that is not learnt."""
     rows = [dict(row) for row in planted.proteins()]
     held = next(row for row in rows if row["split"] == "test")
-    held["place"], rows[0]["kd"] = "secreted", "-999"
+    held["place"], rows[0]["kd"] = "secreted", "-99999"
     for row in rows[30:60]:
         row["place"] = ""
     names = ("membrane", "secreted", "soluble")
