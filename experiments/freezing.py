@@ -18,10 +18,10 @@ import numpy as np
 from absl import app, logging
 
 from af2jax import compilation
+from af2jax.evaluation.entries import Entry
 from af2jax.finetune import Training
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import figure
-from af2jax.report.entries import Entry
 from af2jax.report.history import history
 from experiments import secondary, walk
 

@@ -21,11 +21,11 @@ from absl import app, flags, logging
 
 from af2jax import compilation
 from af2jax.data.dataset import Item
+from af2jax.evaluation import saved
+from af2jax.evaluation.scores import METRICS
 from af2jax.files import file_name, write
 from af2jax.finetune import Training
 from af2jax.metrics.statistics import paired
-from af2jax.report import evaluation as evaluating
-from af2jax.report.scores import METRICS
 from experiments import sides, walk
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
@@ -63,7 +63,7 @@ def differences(place: str, out: Path) -> list[str]:
     """What the loss changes, of each number that is judged."""
     lines = []
     for name in JUDGED:
-        load = lambda way, seed, name=name: evaluating.load(out / place / f"{file_name(way)}_{seed}").column(name)
+        load = lambda way, seed, name=name: saved.load(out / place / f"{file_name(way)}_{seed}").column(name)
         plain, physics = (
             np.mean([load(way, seed) for seed in range(walk.SEEDS.value)], axis=0) for way in (PLAIN, PHYSICS)
         )

@@ -10,15 +10,17 @@ from absl import flags
 
 from af2jax.data.dataset import Item
 from af2jax.data.items import read
+from af2jax.evaluation import entries, saved
+from af2jax.evaluation import evaluate as evaluating
+from af2jax.evaluation.comparison import study
+from af2jax.evaluation.entries import Entry
+from af2jax.evaluation.record import Evaluation
+from af2jax.evaluation.subject import Subject, open_subject
+from af2jax.evaluation.verdict import Verdict
 from af2jax.files import file_name, write
 from af2jax.finetune import Training, fit
 from af2jax.pretrained.load import located
-from af2jax.report import comparison, entries
-from af2jax.report import evaluation as evaluating
-from af2jax.report.differences import study
-from af2jax.report.entries import Entry
-from af2jax.report.subject import Subject, open_subject
-from af2jax.report.verdict import Verdict
+from af2jax.report import comparison
 
 OUT = flags.DEFINE_string("out", None, "Folder for data, runs and results.", required=True)
 PRESET = flags.DEFINE_string("preset", "mini", "Network.")
@@ -50,13 +52,13 @@ def judged(name: str, given: Training | None, targets: Path, split: str, folder:
     runs = [out / "runs" / f"{file_name(name)}_{seed}" for seed in range(SEEDS.value if given else 1)]
     for seed, run in enumerate(runs):
         place = out / folder / run.name
-        if not (place / evaluating.FILE).exists():
+        if not (place / saved.FILE).exists():
             say = lambda line, run=run: print(f"{run.name}: {line}", flush=True)
             if given:
                 fit(dataclasses.replace(given, seed=seed), run, resume=True, say=say)
             subject = open_subject(run) if given else untuned()
-            evaluating.save(evaluating.evaluate(subject, targets, split), place)
-        found.append(evaluating.load(place))
+            saved.save(evaluating.evaluate(subject, targets, split), place)
+        found.append(saved.load(place))
     write(out / folder / f"{file_name(name)}.json", json.dumps([_means(each) for each in found]) + "\n")
     return Entry(name, _mean(found), str(runs[0]) if given else found[0].subject["path"])
 
@@ -66,13 +68,13 @@ def untuned() -> Subject:
     return open_subject(located(Path(PARAMS.value)), PRESET.value, 0)
 
 
-def _means(found: evaluating.Evaluation) -> dict[str, float]:
+def _means(found: Evaluation) -> dict[str, float]:
     """The mean over targets of every number that verdicts are about."""
     names = ["lddt_ca", *(f"{n}/{'accuracy' if c else 'error'}" for n, c in found.classes.items())]
     return {name: float(np.nanmean(x)) for name in names if np.isfinite(x := found.column(name)).any()}
 
 
-def _mean(found: Sequence[evaluating.Evaluation]) -> evaluating.Evaluation:
+def _mean(found: Sequence[Evaluation]) -> Evaluation:
     """One evaluation with the means over several of the same targets."""
     targets = []
     for same in zip(*(each.targets for each in found), strict=True):

@@ -39,9 +39,10 @@ class Evaluate:
 
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
+        from af2jax.evaluation.evaluate import evaluate
+        from af2jax.evaluation.saved import save_answers
+        from af2jax.evaluation.subject import open_subject
         from af2jax.report import assessment
-        from af2jax.report.evaluation import evaluate, save_answers
-        from af2jax.report.subject import open_subject
 
         check_out(self.out)
         read_dataset(self.dataset)  # what is wrong with it is said before weights are loaded

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.evaluation import head_scores, strata
+from af2jax.evaluation.record import Evaluation, metric
+from af2jax.evaluation.saved import save
+from af2jax.evaluation.strata import Strata
+from af2jax.evaluation.verdict import Verdict
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import fewest
 from af2jax.plots import assess
-from af2jax.report import answers, head_scores, strata, structures
-from af2jax.report.evaluation import Evaluation, metric, save
-from af2jax.report.strata import Strata
-from af2jax.report.verdict import Verdict
+from af2jax.report import answers, structures
 
 
 def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from af2jax.evaluation.comparison import Comparison, Mean, Pair, has
+from af2jax.evaluation.entries import Entry
+from af2jax.evaluation.record import metric, primary
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import ALPHA
 from af2jax.plots import assess, panels
 from af2jax.report import history
-from af2jax.report.differences import Comparison, Mean, Pair, has
-from af2jax.report.entries import Entry
-from af2jax.report.evaluation import metric, primary
 
 HEADINGS = (
     "metric", "targets of", "entry", "against", "its mean", "mean against", "difference", "95 % from", "to",

@@ -8,6 +8,7 @@ import numpy as np
 
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError
+from af2jax.evaluation.entries import Entry
 from af2jax.finetune import run
 from af2jax.finetune.config import Training
 from af2jax.finetune.prepare import network
@@ -16,7 +17,6 @@ from af2jax.finetune.summary import changes
 from af2jax.html.page import Caption, Page
 from af2jax.plots import assess, panels
 from af2jax.pretrained import checkpoint
-from af2jax.report.entries import Entry
 
 LARGE = 0.1  # of a module's norm: a change that may cost what the network knew
 

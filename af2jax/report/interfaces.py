@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from af2jax.evaluation.record import Evaluation
 from af2jax.html.page import SHOWN, Caption, Page
 from af2jax.metrics.dockq import CLASSES
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import panels
-from af2jax.report.evaluation import Evaluation
 from af2jax.results import Prediction
 
 FAILED, SURE = 0.6, 0.8  # ipTM: below, an arrangement has probably failed; from here on, it is confident (EMBL-EBI)

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2jax.errors import InputError
-from af2jax.report import assessment, comparison, head_scores
-from af2jax.report.differences import Comparison
-from af2jax.report.evaluation import Evaluation
+from af2jax.evaluation import head_scores
+from af2jax.evaluation.comparison import Comparison
+from af2jax.evaluation.record import Evaluation
+from af2jax.evaluation.verdict import Verdict
+from af2jax.report import assessment, comparison
 from af2jax.report.explore import Audit
 from af2jax.report.explore import save as save_audit
-from af2jax.report.verdict import Verdict
 
 
 @dataclass(frozen=True)

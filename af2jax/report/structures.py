@@ -7,6 +7,9 @@ import numpy as np
 
 from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import GAP
+from af2jax.evaluation import reliability
+from af2jax.evaluation.record import Evaluation, Shown
+from af2jax.evaluation.scores import APART, METRICS, PAE_WIDTH
 from af2jax.files import file_name, write
 from af2jax.geometry.superpose import superpose
 from af2jax.html.page import Caption, Page
@@ -15,9 +18,7 @@ from af2jax.metrics.statistics import NARROW, bootstrap
 from af2jax.plots import assess, panels
 from af2jax.plots.coverage import ENOUGH, coverage
 from af2jax.protein.files import Protein
-from af2jax.report import interfaces, reliability
-from af2jax.report.evaluation import Evaluation, Shown
-from af2jax.report.scores import APART, METRICS, PAE_WIDTH
+from af2jax.report import interfaces, sentences
 
 ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
 CONTACT = 8.0  # angstrom
@@ -88,7 +89,7 @@ def _calibration(page: Page, evaluation: Evaluation) -> None:
     page.number("plddt_rank", of.rank._asdict())
     if not there.any():
         return
-    follows = reliability.plddt_sentence(of)
+    follows = sentences.plddt_sentence(of)
     page.figure(
         "plddt_calibration",
         assess.curves(
@@ -121,7 +122,7 @@ def _aligned(page: Page, evaluation: Evaluation) -> None:
             "The aligned error that the network predicts of a pair of residues (PAE) against the true one.",
             f"Means in bins of {PAE_WIDTH:g} angstrom over {of.pairs.sum():,.0f} pairs {APART} or more residues apart "
             "or of two chains; true errors count up to 31.75, where the last bin of PAE lies.",
-            reliability.pae_sentence(of),
+            sentences.pae_sentence(of),
         ),
     )
 
@@ -141,7 +142,7 @@ def _forms(page: Page, evaluation: Evaluation) -> None:
         Caption(
             f"lDDT-CA after each layer of the structure module, in each of {len(mean)} passes through the network.",
             f"Means of {of.targets} targets; a pass starts from the result of the one before.",
-            reliability.recycling_sentence(of),
+            sentences.recycling_sentence(of),
         ),
     )
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.report import assessment, evaluation, reliability
-from af2jax.report.strata import strata
+from af2jax.evaluation import record, reliability, saved
+from af2jax.evaluation.strata import strata
+from af2jax.report import assessment
 from tests.report import made
 
 
@@ -92,12 +93,12 @@ def test_worst_first(good):
 
 def test_what_is_written_reads_back(good):
     out, found = good[-1], made.evaluation()
-    again = evaluation.load(out)
+    again = saved.load(out)
     assert again.subject == found.subject and again.classes == found.classes
     for a, b in zip(again.targets, found.targets, strict=True):
         assert a.numbers == pytest.approx(b.numbers, nan_ok=True) and a.id == b.id and a.passes == b.passes
         np.testing.assert_array_equal(a.answers["ss"].said, b.answers["ss"].said)
-        assert evaluation.head_numbers(a.answers) == evaluation.head_numbers(b.answers)
+        assert record.head_numbers(a.answers) == record.head_numbers(b.answers)
     assert (out / "residues.csv").read_text().count("\n") == 241
 
 
@@ -125,9 +126,9 @@ def test_weights_that_know_nothing(tmp_path):
 def test_nothing_known_is_no_number(tmp_path):
     found = made.evaluation()
     blind = [dataclasses.replace(t, numbers=t.numbers | {"lddt_ca": np.nan}) for t in found.targets]
-    evaluation.save(dataclasses.replace(found, targets=blind), tmp_path)
+    saved.save(dataclasses.replace(found, targets=blind), tmp_path)
     assert "NaN" not in (tmp_path / "scores.json").read_text()
-    assert np.isnan(evaluation.load(tmp_path).column("lddt_ca")).all()
+    assert np.isnan(saved.load(tmp_path).column("lddt_ca")).all()
     page, verdicts = assessment.write(dataclasses.replace(found, targets=blind), tmp_path)
     assert len(verdicts) == 2 and "Structures" not in page.read_text()
 
@@ -136,7 +137,7 @@ def test_nothing_known_is_no_number(tmp_path):
 def test_a_damaged_file(text, tmp_path):
     (tmp_path / "scores.json").write_text(text)
     with pytest.raises(InputError, match="run af2jax evaluate again"):
-        evaluation.load(tmp_path)
+        saved.load(tmp_path)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -8,11 +8,12 @@ import pytest
 
 from af2jax.constants.atoms import ATOM37_MASK
 from af2jax.constants.residues import RESTYPES
+from af2jax.evaluation.evaluate import WORST
+from af2jax.evaluation.observe import Observed
+from af2jax.evaluation.record import Shown
+from af2jax.evaluation.scores import PAE_BINS, Scores
 from af2jax.html.page import MOST
 from af2jax.report import assessment
-from af2jax.report.evaluation import WORST, Shown
-from af2jax.report.observe import Observed
-from af2jax.report.scores import PAE_BINS, Scores
 from af2jax.schema import Features, Targets
 from tests.report import made
 

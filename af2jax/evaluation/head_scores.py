@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from af2jax.evaluation.record import Evaluation, metric
+from af2jax.evaluation.verdict import OPEN, Verdict, beats, transfers
 from af2jax.metrics import classification
 from af2jax.metrics.classification import Curve, Regression, Reliability
 from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
-from af2jax.report.evaluation import Evaluation, metric
-from af2jax.report.reliability import chosen
-from af2jax.report.verdict import OPEN, Verdict, beats, transfers
 
 CURVES = 6  # classes with a curve of their own
 FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
-RANKS = 0.3  # Spearman's correlation, from which a head ranks at all
+RANKED_FROM = 0.3  # Spearman's correlation, from which a head ranks at all
 HONEST = 0.1  # expected calibration error, above which a probability is no probability
 
 
@@ -65,42 +64,6 @@ class NumberScores:
     @property
     def labels(self) -> int:
         return len(self.label)
-
-
-MISTAKES = (
-    (lambda s: s.mistake[0] == s.mistake[1], "No label is missed: look for a leak before believing it."),
-    (
-        lambda s: True,
-        "The commonest mistake is {true} called {taken} ({number} of {all}): give it examples of both, or weigh the "
-        "class.",
-    ),
-)
-AREAS = (
-    (lambda s: s.scores.count[s.shown].min() < FEW, "with {fewest} labels of a class it may be chance."),
-    (lambda s: s.roc[s.worst].area < 0.6, "near chance; do not use this class."),
-    (lambda s: True, "above chance; set its threshold by what a false alarm costs."),
-)
-CALIBRATED = (
-    (lambda s: s.labels < LEAST, "{labels} labels are too few to judge it by."),
-    (lambda s: s.calibration.error > HONEST, "do not read it as a probability before it is calibrated."),
-    (lambda s: True, "it may be read as a probability."),
-)
-PARITY = (
-    (lambda s: not s.scores.r2 > 0, "no better than predicting the mean; do not use it."),
-    (lambda s: True, "better than predicting the mean."),
-)
-RANKED = (
-    (lambda s: np.isnan(s.scores.spearman), "the same answer for all"),
-    (lambda s: True, "Spearman {spearman:.3f}"),
-)
-SLOPES = (
-    (
-        lambda s: s.slope < -0.5 and not s.scores.spearman > RANKS,
-        "it keeps to the middle and does not rank.",
-    ),
-    (lambda s: s.slope < -0.5, "extremes are pulled to the mean; it ranks better than it measures."),
-    (lambda s: True, "extremes are kept."),
-)
 
 
 def verdicts(evaluation: Evaluation) -> dict[str, Verdict]:
@@ -173,34 +136,3 @@ def _numbers(targets: int, predicted: np.ndarray, label: np.ndarray) -> NumberSc
     slope = float(np.polyfit(label, rest, 1)[0]) if np.ptp(label) > 0 and len(label) > 2 else np.nan
     scores = classification.regression(predicted, label)
     return NumberScores(predicted, label, targets, scores, float(rest.mean()), slope)
-
-
-def mistake_sentence(of: ClassScores) -> str:
-    """What is confused most."""
-    true, taken = of.mistake
-    numbers = {"number": of.confusion[true, taken], "all": of.confusion[true].sum()}
-    return chosen(MISTAKES, of, true=of.classes[true], taken=of.classes[taken], **numbers)
-
-
-def area_sentence(of: ClassScores) -> str:
-    """What the smallest area under a ROC curve means."""
-    follows = chosen(AREAS, of, fewest=of.scores.count[of.shown].min())
-    return f"The smallest area is {of.roc[of.worst].area:.3f} ({of.classes[of.worst]}): {follows}"
-
-
-def calibration_sentence(of: ClassScores) -> str:
-    """Whether a probability is one."""
-    side = "modest" if of.modest > 0 else "sure"
-    follows = chosen(CALIBRATED, of, labels=of.labels)
-    return f"Calibration error {of.calibration.error:.3f}, on average {abs(of.modest):.3f} too {side}: {follows}"
-
-
-def parity_sentence(of: NumberScores) -> str:
-    """Whether the numbers are better than their mean."""
-    ranked = chosen(RANKED, of, spearman=of.scores.spearman)
-    return f"R2 {of.scores.r2:.3f}, {ranked}, mean absolute error {of.scores.mae:.3g}: {chosen(PARITY, of)}"
-
-
-def residual_sentence(of: NumberScores) -> str:
-    """Whether extremes are kept."""
-    return f"On average {of.bias:+.3g}, slope {of.slope:+.2f}: {chosen(SLOPES, of)}"

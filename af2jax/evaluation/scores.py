@@ -9,13 +9,13 @@ import jax
 import numpy as np
 
 from af2jax.constants.atoms import CA
+from af2jax.evaluation.docking import docked
+from af2jax.evaluation.observe import Observed
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics import quality, stereochemistry, superposition
 from af2jax.metrics.dockq import DockQ
 from af2jax.metrics.statistics import spearman
 from af2jax.protein.truth import truth
-from af2jax.report.docking import docked
-from af2jax.report.observe import Observed
 from af2jax.schema import Features, Targets
 
 HELIX = (2.3, np.deg2rad(100), 1.5)  # radius in angstrom, turn and rise of each residue, of CA in an alpha helix

@@ -1,65 +1,15 @@
-"""Does a network know how good it is, and does recycling help? Numbers first, then the sentence that they earn."""
+"""What follows from the numbers of an evaluation, in plain words: each sentence is looked up in a table.
 
-from dataclasses import dataclass
+A table has conditions in their order, and the words of the first that holds.
+"""
 
 import numpy as np
 
-from af2jax.metrics.judgement import BETTER, WORSE, Judgement, judge
-from af2jax.metrics.quality import Calibration, calibration
-from af2jax.metrics.statistics import NARROW, Interval, Paired, bootstrap, paired, rank_correlation
-from af2jax.report.evaluation import Evaluation
-from af2jax.report.scores import PAE_WIDTH
-from af2jax.report.verdict import NO_FOLD, shown
-
-RANKS, WEAKLY = 0.5, 0.2  # Spearman's correlation, which the whole interval must exceed to rank at all, or weakly
-MISMATCH = 10.0  # of pLDDT: a calibration error above it is worth a warning
-FAR = 5.0  # angstrom of aligned errors
-GAIN = 0.5  # lDDT-CA that recycling has to bring
-
-
-@dataclass(frozen=True)
-class Plddt:
-    """pLDDT against lDDT-CA, over the residues of all targets."""
-
-    found: Calibration
-    rank: Interval  # Spearman's correlation, over families
-    over: float  # mean of pLDDT minus lDDT-CA
-
-    @property
-    def bins(self) -> int:
-        """How many bins of pLDDT hold a residue."""
-        return int((self.found.count > 0).sum())
-
-
-@dataclass(frozen=True)
-class Pae:
-    """PAE against the true aligned error, over pairs of residues that are no neighbours along a chain."""
-
-    middle: np.ndarray  # float [bins], angstrom, of the bins that hold a pair
-    true: np.ndarray  # float [bins], mean true error
-    pairs: np.ndarray  # float [bins]
-    rank: Interval  # Spearman's correlation within a target, its mean over targets
-
-    @property
-    def gap(self) -> float:
-        """How far the two are apart on average, in angstrom."""
-        return float(np.sum(np.abs(self.true - self.middle) * self.pairs) / self.pairs.sum())
-
-    @property
-    def sure(self) -> float:
-        """The share of pairs that are predicted within `FAR` + 1."""
-        return float(self.pairs[self.middle < FAR + PAE_WIDTH / 2 + 0.5].sum() / self.pairs.sum())
-
-
-@dataclass(frozen=True)
-class Recycling:
-    """lDDT-CA after the last pass against that after the first, on the same targets."""
-
-    mean: np.ndarray  # float [N_pass N_layer], over targets
-    targets: int
-    found: Paired
-    judged: Judgement
-
+from af2jax.evaluation.head_scores import FEW, HONEST, LEAST, RANKED_FROM, ClassScores, NumberScores
+from af2jax.evaluation.reliability import FAR, GAIN, MISMATCH, RANKS, WEAKLY, Pae, Plddt, Recycling
+from af2jax.evaluation.verdict import NO_FOLD, shown
+from af2jax.metrics.judgement import BETTER, WORSE
+from af2jax.metrics.statistics import NARROW
 
 PLDDT = (
     (
@@ -132,20 +82,45 @@ RECYCLES = (
 )
 
 
+MISTAKES = (
+    (lambda s: s.mistake[0] == s.mistake[1], "No label is missed: look for a leak before believing it."),
+    (
+        lambda s: True,
+        "The commonest mistake is {true} called {taken} ({number} of {all}): give it examples of both, or weigh the "
+        "class.",
+    ),
+)
+AREAS = (
+    (lambda s: s.scores.count[s.shown].min() < FEW, "with {fewest} labels of a class it may be chance."),
+    (lambda s: s.roc[s.worst].area < 0.6, "near chance; do not use this class."),
+    (lambda s: True, "above chance; set its threshold by what a false alarm costs."),
+)
+CALIBRATED = (
+    (lambda s: s.labels < LEAST, "{labels} labels are too few to judge it by."),
+    (lambda s: s.calibration.error > HONEST, "do not read it as a probability before it is calibrated."),
+    (lambda s: True, "it may be read as a probability."),
+)
+PARITY = (
+    (lambda s: not s.scores.r2 > 0, "no better than predicting the mean; do not use it."),
+    (lambda s: True, "better than predicting the mean."),
+)
+RANKED = (
+    (lambda s: np.isnan(s.scores.spearman), "the same answer for all"),
+    (lambda s: True, "Spearman {spearman:.3f}"),
+)
+SLOPES = (
+    (
+        lambda s: s.slope < -0.5 and not s.scores.spearman > RANKED_FROM,
+        "it keeps to the middle and does not rank.",
+    ),
+    (lambda s: s.slope < -0.5, "extremes are pulled to the mean; it ranks better than it measures."),
+    (lambda s: True, "extremes are kept."),
+)
+
+
 def chosen(table: tuple, of: object, **words: object) -> str:
     """The first sentence of a table whose condition holds."""
     return next(text for holds, text in table if holds(of)).format(**words)
-
-
-def plddt(evaluation: Evaluation) -> Plddt:
-    """pLDDT against lDDT-CA over the residues of all targets; `rank` is NaN where nothing is known."""
-    true, predicted = (np.array([row[column] for row in evaluation.residues], np.float64) for column in (3, 5))
-    family = dict(zip((target.id for target in evaluation.targets), evaluation.families.tolist(), strict=True))
-    found = calibration(predicted, true, np.ones(len(true), bool))
-    there = found.count > 0
-    gap = float(np.sum((found.predicted - found.found)[there] * found.count[there]) / max(found.count.sum(), 1))
-    rank = rank_correlation(predicted, true, np.array([family[row[0]] for row in evaluation.residues], int))
-    return Plddt(found, rank, gap)
 
 
 def plddt_sentence(of: Plddt) -> str:
@@ -153,17 +128,6 @@ def plddt_sentence(of: Plddt) -> str:
     level = chosen(LEVELS, of)
     ranks = chosen(PLDDT, of, families=of.rank.families, rank=shown(of.rank))
     return f"The calibration error is {of.found.error:.1f} over {of.found.count.sum():,} residues: {level}. {ranks}"
-
-
-def pae(evaluation: Evaluation) -> Pae | None:
-    """PAE against true errors; None where no pair is known."""
-    pairs, errors = evaluation.pae.T
-    there = pairs > 0
-    if not there.any():
-        return None
-    middle = (np.arange(len(pairs)) + 0.5)[there] * PAE_WIDTH
-    rank = bootstrap(evaluation.column("pae_rank"), evaluation.families)
-    return Pae(middle, errors[there] / pairs[there], pairs[there], rank)
 
 
 def pae_sentence(of: Pae) -> str:
@@ -175,17 +139,6 @@ def pae_sentence(of: Pae) -> str:
     )
 
 
-def recycling(evaluation: Evaluation) -> Recycling | None:
-    """The last pass against the first; None where no target has a known structure."""
-    passes = np.array([target.passes for target in evaluation.targets], float)
-    known = np.isfinite(passes).all((1, 2))
-    if not known.any():
-        return None
-    found = paired(passes[known, -1, -1], passes[known, 0, -1], evaluation.families[known])
-    (judged,) = judge([found], [True])
-    return Recycling(passes[known].mean(0), int(known.sum()), found, judged)
-
-
 def recycling_sentence(of: Recycling) -> str:
     """What follows for the number of recycles."""
     gain = of.found.difference
@@ -193,3 +146,34 @@ def recycling_sentence(of: Recycling) -> str:
     first = f"From {of.mean[0, 0]:.1f} after the first layer of the first pass to {of.mean[-1, -1]:.1f} at the end: "
     follows = chosen(RECYCLES, of, gain=shown)
     return first + follows[0].lower() + follows[1:]
+
+
+def mistake_sentence(of: ClassScores) -> str:
+    """What is confused most."""
+    true, taken = of.mistake
+    numbers = {"number": of.confusion[true, taken], "all": of.confusion[true].sum()}
+    return chosen(MISTAKES, of, true=of.classes[true], taken=of.classes[taken], **numbers)
+
+
+def area_sentence(of: ClassScores) -> str:
+    """What the smallest area under a ROC curve means."""
+    follows = chosen(AREAS, of, fewest=of.scores.count[of.shown].min())
+    return f"The smallest area is {of.roc[of.worst].area:.3f} ({of.classes[of.worst]}): {follows}"
+
+
+def calibration_sentence(of: ClassScores) -> str:
+    """Whether a probability is one."""
+    side = "modest" if of.modest > 0 else "sure"
+    follows = chosen(CALIBRATED, of, labels=of.labels)
+    return f"Calibration error {of.calibration.error:.3f}, on average {abs(of.modest):.3f} too {side}: {follows}"
+
+
+def parity_sentence(of: NumberScores) -> str:
+    """Whether the numbers are better than their mean."""
+    ranked = chosen(RANKED, of, spearman=of.scores.spearman)
+    return f"R2 {of.scores.r2:.3f}, {ranked}, mean absolute error {of.scores.mae:.3g}: {chosen(PARITY, of)}"
+
+
+def residual_sentence(of: NumberScores) -> str:
+    """Whether extremes are kept."""
+    return f"On average {of.bias:+.3g}, slope {of.slope:+.2f}: {chosen(SLOPES, of)}"

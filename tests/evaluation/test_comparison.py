@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.report import comparison, differences, entries, evaluation
-from af2jax.report.entries import Entry
+from af2jax.evaluation import comparison as comparing
+from af2jax.evaluation import entries, saved
+from af2jax.evaluation.entries import Entry
+from af2jax.report import comparison
 from tests.report import made
 
 
@@ -18,7 +20,7 @@ def entry(name: str, **changes) -> Entry:
 
 
 def written(found, out, baselines=(), general=(), lost=(), notes=()):
-    compared = differences.study(list(found), list(baselines), list(general), list(lost), list(notes))
+    compared = comparing.study(list(found), list(baselines), list(general), list(lost), list(notes))
     page, verdicts = comparison.render(compared).save(out), compared.verdicts
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
@@ -109,7 +111,7 @@ def test_only_shared_targets_are_compared(tmp_path):
 
 def test_evaluations_are_read(tmp_path):
     for name in ("a", "b"):
-        evaluation.save(made.evaluation(), tmp_path / name)
+        saved.save(made.evaluation(), tmp_path / name)
     paths = [tmp_path / "a", tmp_path / "b", tmp_path / "a"]
     found = entries.read(paths, tmp_path / "out", None, "", None, None, lambda *_: None)
     assert [e.name for e in found] == ["a", "b", "a (2)"] and len({e.name for e in found}) == 3
@@ -165,13 +167,13 @@ def test_which_group():
     one = made.evaluation(5).targets
     rows = [("train", True), ("valid", True), ("test", False), ("", True), ("", False)]
     a = [dataclasses.replace(t, split=split, homologue=seen) for t, (split, seen) in zip(one, rows, strict=True)]
-    found = differences.grouped([a, [dataclasses.replace(t, split="") for t in one]])
+    found = comparing.grouped([a, [dataclasses.replace(t, split="") for t in one]])
     assert {name: mask.tolist() for name, mask in found.items()} == {
-        differences.LEARNED: [True, False, False, True, False],
-        differences.HELD_OUT: [False, True, True, False, False],
-        differences.GENERAL: [False, False, False, False, True],
+        comparing.LEARNED: [True, False, False, True, False],
+        comparing.HELD_OUT: [False, True, True, False, False],
+        comparing.GENERAL: [False, False, False, False, True],
     }
-    assert differences.grouped([one]).keys() == {""}
+    assert comparing.grouped([one]).keys() == {""}
 
 
 def test_networks_are_run_in_one_way(tmp_path):
@@ -192,7 +194,7 @@ def test_an_evaluation_with_other_recycles_is_made_again(tmp_path, monkeypatch):
         source = tmp_path / f"{name}.npz"
         source.touch()
         facts = found.subject | {"recycles": recycles, "path": str(source)}
-        evaluation.save(dataclasses.replace(found, subject=facts), tmp_path / name)
+        saved.save(dataclasses.replace(found, subject=facts), tmp_path / name)
     asked = []
 
     def opened(path, preset, recycles):

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from af2jax.errors import InputError
+from af2jax.evaluation.entries import Entry, Progress, read, shared, simple
+from af2jax.evaluation.record import ScoredTarget, metric, primary
+from af2jax.evaluation.scores import METRICS
+from af2jax.evaluation.subject import open_subject
+from af2jax.evaluation.verdict import NO, YES, Verdict, compared
 from af2jax.html.page import plain
 from af2jax.metrics.judgement import Judgement, judge
 from af2jax.metrics.statistics import Interval, Paired, bootstrap, paired
-from af2jax.report.entries import Entry, Progress, read, shared, simple
-from af2jax.report.evaluation import Target, metric, primary
-from af2jax.report.scores import METRICS
-from af2jax.report.subject import open_subject
-from af2jax.report.verdict import NO, YES, Verdict, compared
 
 LEARNED, HELD_OUT, GENERAL = "learned from", "held out", "general"
 
@@ -216,14 +216,14 @@ def same_way(entries: Sequence[Entry]) -> None:
             )
 
 
-def grouped(targets: Sequence[Sequence[Target]]) -> dict[str, np.ndarray]:
+def grouped(targets: Sequence[Sequence[ScoredTarget]]) -> dict[str, np.ndarray]:
     """bool [targets] for each group that there is; {"": all} where there is one. `targets`: of every entry.
 
     A target is learned from where its row says `train`, or where it has no split and is a homologue of what some
     network learned from; held out where its row says valid or test; else general.
     """
 
-    def group(same: Sequence[Target]) -> str:
+    def group(same: Sequence[ScoredTarget]) -> str:
         splits = {target.split for target in same} - {""}
         if "train" in splits or (not splits and any(target.homologue for target in same)):
             return LEARNED

@@ -14,14 +14,15 @@ from af2jax.data.loading import Loader
 from af2jax.data.parse import printable
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
+from af2jax.evaluation import evaluate as evaluating
+from af2jax.evaluation import saved
+from af2jax.evaluation.nearest_chain import copied
+from af2jax.evaluation.observe import observe
+from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, head_numbers
+from af2jax.evaluation.subject import Subject, labels_of, open_subject, trained_on
 from af2jax.files import file_name
 from af2jax.finetune import run
-from af2jax.report import evaluation as evaluating
-from af2jax.report.baselines import Known, baselines
-from af2jax.report.evaluation import Answers, Evaluation, Target, head_numbers
-from af2jax.report.folds import copied
-from af2jax.report.observe import observe
-from af2jax.report.subject import Subject, labels_of, open_subject, trained_on
+from af2jax.metrics.baselines import Known, baselines
 
 HELIX, COPY = "ideal helix", "nearest training chain"
 Progress = Callable[[int, int], object]
@@ -64,7 +65,7 @@ def read(
             have to be made again and its parameters are no longer there.
     """
     entries: list[Entry] = []
-    known = {path: evaluating.load(path) for path in paths if (path / evaluating.FILE).exists()}
+    known = {path: saved.load(path) for path in paths if (path / saved.FILE).exists()}
     if dataset is None:
         sets = [found.data["path"] for found in known.values()]
         sets += [run.training_of(path).data for path in paths if run.is_run(path)]
@@ -97,7 +98,7 @@ def read(
             )
         name = unique(name, [entry.name for entry in entries])
         if again and out is not None:
-            evaluating.save(found, out / "evaluations" / file_name(name))
+            saved.save(found, out / "evaluations" / file_name(name))
         entries.append(Entry(name, found, source))
     return entries
 
@@ -139,7 +140,7 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
     Args:
         frozen: the network whose activations a baseline reads; None: no such baseline.
     """
-    found: dict[str, list[Target]] = {}
+    found: dict[str, list[ScoredTarget]] = {}
     notes, classes = [], {}
     for name in dict.fromkeys(name for entry in entries for name in entry.evaluation.classes):
         owner = next(e for e in entries if name in e.evaluation.classes)
@@ -159,9 +160,11 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
             notes.append(f"{name}: no baselines, as no protein that was learned from has a label")
             continue
         singles = _asked(owner, targets, frozen) if frozen else {}
-        ask = [Known(t.id, t.sequence, t.answers[name], singles.get(t.id)) for t in targets]
+        asked = [t.answers[name] for t in targets]
+        ask = [Known(t.sequence, a.label, a.place, singles.get(t.id)) for t, a in zip(targets, asked, strict=True)]
         classes[name] = owner.evaluation.classes[name]
         for baseline, answers in baselines(learn, ask, label.residue, label.classes).items():
+            answers = [Answers(said, a.label, a.place) for said, a in zip(answers, asked, strict=True)]
             made = found.setdefault(baseline, [_blank(t) for t in owner.evaluation.targets])
             place = {target.id: i for i, target in enumerate(made)}
             for target, given in zip(targets, answers, strict=True):
@@ -172,11 +175,11 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
     return [*out, *_helix(entries[0]), *_copy(entries, notes)], notes
 
 
-def _evaluation(first: Entry, targets: list[Target], classes: dict) -> Evaluation:
+def _evaluation(first: Entry, targets: list[ScoredTarget], classes: dict) -> Evaluation:
     return Evaluation({"run": False, "parameters": 0}, first.evaluation.data, classes, targets, [])
 
 
-def _blank(target: Target) -> Target:
+def _blank(target: ScoredTarget) -> ScoredTarget:
     return dataclasses.replace(target, numbers={}, answers={}, passes=[])
 
 
@@ -216,13 +219,12 @@ def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | Non
         place = np.flatnonzero(label >= 0 if what.classes else ~np.isnan(label))
         if not len(place):
             continue
-        answers = Answers(np.zeros(0), label[place], place)
         single = _single(frozen, item) if frozen else None
-        learn.append(Known(item.id, "/".join(chain.chains), answers, single))
+        learn.append(Known("/".join(chain.chains), label[place], place, single))
     return learn
 
 
-def _asked(owner: Entry, targets: Sequence[Target], frozen: Subject) -> dict[str, np.ndarray]:
+def _asked(owner: Entry, targets: Sequence[ScoredTarget], frozen: Subject) -> dict[str, np.ndarray]:
     """The activations of the targets, which are read again from their data."""
     data = owner.evaluation.data
     chosen, _ = evaluating.choose(frozen, data["path"], "all")
