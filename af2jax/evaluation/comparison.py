@@ -14,6 +14,7 @@ import numpy as np
 
 from af2jax.errors import InputError
 from af2jax.evaluation.entries import Entry, Progress, read, shared, simple
+from af2jax.evaluation.history import Course, course
 from af2jax.evaluation.record import ScoredTarget, metric, primary
 from af2jax.evaluation.scores import METRICS
 from af2jax.evaluation.subject import open_subject
@@ -76,6 +77,7 @@ class Comparison:
         pairs: primary metrics: each network against the first, and against the best baseline.
         others: all other metrics of structures against the first, corrected among themselves.
         forgotten: those on the general data set.
+        course: of the runs among the entries.
         lost: ids of targets that not all entries have.
         notes: what could not be done.
     """
@@ -88,6 +90,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     others: tuple[Pair, ...]
     forgotten: tuple[Pair, ...]
+    course: Course
     lost: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -195,6 +198,7 @@ def study(
         tuple(_judged(asked)),
         tuple(_judged(others)),
         tuple(_judged(_general(general))),
+        course(entries),
         tuple(lost),
         tuple(notes),
     )

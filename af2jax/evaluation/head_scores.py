@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.evaluation.record import Evaluation, metric
-from af2jax.evaluation.verdict import OPEN, Verdict, beats, transfers
+from af2jax.evaluation.record import Evaluation
 from af2jax.metrics import classification
 from af2jax.metrics.classification import Curve, Regression, Reliability
-from af2jax.metrics.judgement import judge
-from af2jax.metrics.statistics import paired
 
 CURVES = 6  # classes with a curve of their own
 FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
@@ -66,48 +63,15 @@ class NumberScores:
         return len(self.label)
 
 
-def verdicts(evaluation: Evaluation) -> dict[str, Verdict]:
-    """Of the structure, where any is known, and of each head by name."""
-    lddt = evaluation.column("lddt_ca")
-    found = {"structure": transfers(lddt, evaluation.families)} if np.isfinite(lddt).any() else {}
-    return found | {name: verdict(evaluation, name) for name in evaluation.classes}
-
-
-def verdict(evaluation: Evaluation, name: str) -> Verdict:
-    """Whether the head `name` beats always predicting the same: the majority class, or the median, of the labels."""
-    given = _given(evaluation, name)
-    if not given:
-        return Verdict(OPEN, f"The data cannot tell whether {name} was learned: no target has a label.")
-    label = np.concatenate([answers.label for answers in given])
-    if classes := evaluation.classes[name]:
-        constant, column = np.bincount(label.astype(int)).argmax(), f"{name}/accuracy"
-        baseline = f"always predicting {classes[constant]}"
-        guess = lambda labels: float((labels == constant).mean())
-    else:
-        constant, column = float(np.median(label)), f"{name}/error"  # what has the least absolute error
-        baseline = f"always predicting the median, {constant:.3g}"
-        guess = lambda labels: float(np.abs(labels - constant).mean())
-    labels = [t.answers[name].label if name in t.answers else np.zeros(0) for t in evaluation.targets]
-    other = np.array([guess(x) if len(x) else np.nan for x in labels])
-    found = paired(evaluation.column(column), other, evaluation.families)
-    (judged,) = judge([found], [metric(column).higher])
-    return beats(found, judged, metric(column).label, baseline)
-
-
 def study(evaluation: Evaluation, name: str) -> ClassScores | NumberScores | None:
     """The scores of the head `name` over all targets; None where no target has a label."""
-    given = _given(evaluation, name)
+    given = evaluation.labelled(name)
     if not given:
         return None
     said, label = (np.concatenate([getattr(answers, key) for answers in given]) for key in ("said", "label"))
     if classes := evaluation.classes[name]:
         return _classes(classes, len(given), said, label.astype(int))
     return _numbers(len(given), said, label.astype(float))
-
-
-def _given(evaluation: Evaluation, name: str) -> list:
-    """The answers of the targets that have a label."""
-    return [t.answers[name] for t in evaluation.targets if name in t.answers and len(t.answers[name].label)]
 
 
 def _classes(classes: list[str], targets: int, said: np.ndarray, label: np.ndarray) -> ClassScores:

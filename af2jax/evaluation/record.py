@@ -9,9 +9,12 @@ import numpy as np
 
 from af2jax.evaluation.observe import Observed
 from af2jax.evaluation.scores import METRICS, PAE_BINS, Metric, Scores
+from af2jax.evaluation.verdict import OPEN, Verdict, beats, transfers
 from af2jax.heads import Answer
 from af2jax.html.page import plain
 from af2jax.metrics.classification import log_loss
+from af2jax.metrics.judgement import judge
+from af2jax.metrics.statistics import paired
 from af2jax.schema import Features, Targets
 
 FORMAT = 2  # of `scores.json`
@@ -102,6 +105,17 @@ class Evaluation:
         found = np.array([target.family for target in self.targets], int)
         return np.arange(len(found)) if self.scan else found
 
+    def labelled(self, name: str) -> list[Answers]:
+        """What the head `name` predicts of the targets that have a label."""
+        return [t.answers[name] for t in self.targets if name in t.answers and len(t.answers[name].label)]
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Of the structure, where any is known, and of each head by name."""
+        lddt = self.column("lddt_ca")
+        found = {"structure": transfers(lddt, self.families)} if np.isfinite(lddt).any() else {}
+        return found | {name: _verdict(self, name) for name in self.classes}
+
     @property
     def scan(self) -> bool:
         """Whether all targets are of one family, so that what is found holds for it alone."""
@@ -136,3 +150,24 @@ def head_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
         else:
             out[f"{name}/error"] = float(np.abs(given.said - given.label).mean())
     return out
+
+
+def _verdict(evaluation: Evaluation, name: str) -> Verdict:
+    """Whether the head `name` beats always predicting the same: the majority class, or the median, of the labels."""
+    given = evaluation.labelled(name)
+    if not given:
+        return Verdict(OPEN, f"The data cannot tell whether {name} was learned: no target has a label.")
+    label = np.concatenate([answers.label for answers in given])
+    if classes := evaluation.classes[name]:
+        constant, column = np.bincount(label.astype(int)).argmax(), f"{name}/accuracy"
+        baseline = f"always predicting {classes[constant]}"
+        guess = lambda labels: float((labels == constant).mean())
+    else:
+        constant, column = float(np.median(label)), f"{name}/error"  # what has the least absolute error
+        baseline = f"always predicting the median, {constant:.3g}"
+        guess = lambda labels: float(np.abs(labels - constant).mean())
+    labels = [t.answers[name].label if name in t.answers else np.zeros(0) for t in evaluation.targets]
+    other = np.array([guess(x) if len(x) else np.nan for x in labels])
+    found = paired(evaluation.column(column), other, evaluation.families)
+    (judged,) = judge([found], [metric(column).higher])
+    return beats(found, judged, metric(column).label, baseline)

@@ -16,15 +16,20 @@ from af2jax.heads import summary
 FILE = "scores.json"
 
 
-def save(evaluation: Evaluation, out: Path) -> None:
-    """Writes `scores.json`, from which `load` makes the same, and `residues.csv`."""
-    write(out / FILE, evaluation.json() + "\n")
+def files(evaluation: Evaluation) -> dict[str, str]:
+    """`scores.json`, from which `load` makes the same, and `residues.csv`, by name."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("id", "residue", "letter", "lddt_ca", "lddt", "plddt", "error", "clashes"))
     show = lambda value: ("" if value != value else f"{value:.2f}") if isinstance(value, float) else value
     table.writerows([show(value) for value in row] for row in evaluation.residues)
-    write(out / "residues.csv", text.getvalue())
+    return {FILE: evaluation.json() + "\n", "residues.csv": text.getvalue()}
+
+
+def save(evaluation: Evaluation, out: Path) -> None:
+    """Writes its files into the folder `out`."""
+    for name, text in files(evaluation).items():
+        write(out / name, text)
 
 
 def save_answers(evaluation: Evaluation, out: Path) -> list[Path]:

@@ -53,7 +53,7 @@ def render(found: Comparison) -> Page:
     if found.general:
         page.section("What was forgotten")
         page.table("forgotten", HEADINGS, map(row, found.forgotten), f"On {found.general[0].evaluation.data['path']}")
-    history.part(page, list(found.entries))
+    history.part(page, found)
     _targets(page, found)
     return page
 

@@ -82,6 +82,26 @@ RECYCLES = (
 )
 
 
+LOW = (  # of structures
+    (lambda s: s.low > 0, "look at these one by one before any training."),
+    (lambda s: True, "none needs to be looked at first."),
+)
+CALLED = (  # of contacts
+    (lambda c: c.called and c.right > 0.7 * c.called, "what it calls may be trusted."),
+    (lambda c: True, "do not build on what it calls."),
+)
+FOLD = (
+    (lambda c: c.right < 0.3 * c.real, "the fold is not seen; an alignment or a template must bring it."),
+    (lambda c: True, "the fold is seen, so that the structure module is where to look."),
+)
+DEPTH = (  # of an alignment
+    (lambda d: d.share > 0.5, "search larger databases before tuning."),
+    (lambda d: True, "the alignment is no reason for errors."),
+)
+HIDDEN = (  # of aligned errors
+    (lambda e: e.hidden > 0.05, "PAE hides errors here."),
+    (lambda e: True, "what is wrong is also predicted to be uncertain."),
+)
 MISTAKES = (
     (lambda s: s.mistake[0] == s.mistake[1], "No label is missed: look for a leak before believing it."),
     (

@@ -12,6 +12,7 @@ from af2jax.config import preset
 from af2jax.data.dataset import Item
 from af2jax.evaluation import evaluate as evaluating
 from af2jax.evaluation import saved
+from af2jax.evaluation.assessment import assess
 from af2jax.evaluation.docking import docked, interfaces, matched, names
 from af2jax.evaluation.observe import Observed
 from af2jax.evaluation.scores import score
@@ -141,7 +142,7 @@ def test_a_complex_is_evaluated(tmp_path, monkeypatch):
     assert one.chains == one.interfaces == [] and np.isnan(one.numbers["dockq"])
     assert whole.chains == ["A", "B", "C"] and whole.numbers["dockq"] == pytest.approx(1)
     assert whole.numbers["lddt_ca"] == pytest.approx(100, abs=1e-3) and whole.sequence.count("/") == 2
-    page, _ = assessment.write(found, tmp_path / "out")
+    page = assessment.render(assess(found)).save(tmp_path / "out")
     known = json.loads((tmp_path / "out" / "report.json").read_text())
     rows = known["tables"]["interfaces"]["rows"]
     assert {row[0] for row in rows} == {"c"} and [row[3] for row in rows] == ["high", "high"]

@@ -16,6 +16,7 @@ from af2jax.data.items import Label
 from af2jax.errors import InputError
 from af2jax.evaluation import evaluate as evaluating
 from af2jax.evaluation import subject
+from af2jax.evaluation.assessment import assess
 from af2jax.evaluation.observe import Observed
 from af2jax.evaluation.subject import Subject
 from af2jax.finetune import Training
@@ -81,7 +82,8 @@ def test_a_network_that_knows(knows, data, tmp_path):
     np.testing.assert_allclose(found.column("ss/accuracy"), 1)
     np.testing.assert_allclose(found.column("rg/error"), 1, rtol=1e-5)
     assert len(found.worst) == evaluating.WORST and len(found.residues) == sum(len(r["sequence"]) for r in rows(data))
-    page, verdicts = assessment.write(found, tmp_path)
+    judged = assess(found)
+    page, verdicts = assessment.render(judged).save(tmp_path), list(judged.verdicts.values())
     assert [v.answer for v in verdicts][:2] == ["yes", "yes"] and "worst_structures" in page.read_text()
     worst = found.worst[0].target.id
     models = gemmi.read_structure(str(tmp_path / "structures" / f"{worst}_trajectory.cif"))

@@ -9,13 +9,15 @@ import pytest
 
 from af2jax.errors import InputError
 from af2jax.evaluation import record, reliability, saved
+from af2jax.evaluation.assessment import assess
 from af2jax.evaluation.strata import strata
 from af2jax.report import assessment
 from tests.report import made
 
 
 def written(found, out):
-    page, verdicts = assessment.write(found, out)
+    judged = assess(found)
+    page, verdicts = assessment.render(judged).save(out), list(judged.verdicts.values())
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
 
@@ -129,7 +131,8 @@ def test_nothing_known_is_no_number(tmp_path):
     saved.save(dataclasses.replace(found, targets=blind), tmp_path)
     assert "NaN" not in (tmp_path / "scores.json").read_text()
     assert np.isnan(saved.load(tmp_path).column("lddt_ca")).all()
-    page, verdicts = assessment.write(dataclasses.replace(found, targets=blind), tmp_path)
+    judged = assess(dataclasses.replace(found, targets=blind))
+    page, verdicts = assessment.render(judged).save(tmp_path), list(judged.verdicts.values())
     assert len(verdicts) == 2 and "Structures" not in page.read_text()
 
 

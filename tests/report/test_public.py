@@ -39,10 +39,10 @@ def test_a_page_of_each(tmp_path):
     page = af2jax.page(found)
     assert page.save(tmp_path / "judged") == tmp_path / "judged/index.html"
     told = json.loads((tmp_path / "judged/report.json").read_text())["numbers"]["verdicts"]
-    assert [verdict["text"] for verdict in told.values()] == [verdict.text for verdict in page.verdicts]
+    assert [verdict["text"] for verdict in told.values()] == [verdict.text for verdict in found.verdicts.values()]
     saved.save(found, tmp_path / "a")
     compared = af2jax.page(af2jax.compare([tmp_path / "a"]))
-    assert compared.save(tmp_path / "compared").exists() and compared.verdicts == compared.found.verdicts
+    assert compared.save(tmp_path / "compared").exists()
 
 
 @pytest.mark.medium("draws a page")
