@@ -31,9 +31,9 @@ from af2jax.constants.residues import CODES, UNKNOWN
 from af2jax.data.items import load, read
 from af2jax.data.structure import Chain
 from af2jax.data.transforms import padded
-from af2jax.evaluation.scores import helix
 from af2jax.files import write
 from af2jax.metrics import quality
+from af2jax.metrics.baselines import helix
 from af2jax.metrics.contacts import precision
 from af2jax.protein.secondary import secondary
 from experiments import card, controls, corpus

@@ -32,9 +32,9 @@ from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import CODES
 from af2jax.data.structure import Chain, read_chain
 from af2jax.data.transforms import padded
-from af2jax.evaluation.scores import helix
 from af2jax.files import write
 from af2jax.geometry.lddt import lddt
+from af2jax.metrics.baselines import helix
 from af2jax.metrics.statistics import bootstrap, paired
 from af2jax.metrics.superposition import tm_score
 from af2jax.plots.bars import bars

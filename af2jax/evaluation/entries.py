@@ -1,7 +1,7 @@
 """What is compared: networks run in one way on the same targets, and simple baselines that learn from the same data."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from af2jax.data import items as reading
 from af2jax.data.dataset import Item
 from af2jax.data.items import Label
 from af2jax.data.loading import Loader
-from af2jax.data.parse import printable
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.evaluation import evaluate as evaluating
@@ -33,8 +32,9 @@ class Entry:
     """A row of a comparison."""
 
     name: str
-    evaluation: Evaluation
-    path: str  # of the run or of the parameters; "" for a baseline
+    evaluation: Evaluation  # of several runs under one name the mean of each number of a target
+    path: str  # of the (first) run or of the parameters; "" for a baseline
+    runs: tuple[Evaluation, ...] = ()  # what the mean is of
 
     @property
     def is_run(self) -> bool:
@@ -43,7 +43,7 @@ class Entry:
 
 
 def read(
-    paths: Sequence[Path],
+    networks: Mapping[str, Sequence[Path]],
     out: Path | None,
     dataset: Path | None,
     split: str,
@@ -51,9 +51,9 @@ def read(
     recycles: int | None,
     progress: Progress,
 ) -> list[Entry]:
-    """An entry for each path, all run in one way: what `af2jax evaluate` wrote there, or else evaluated, and kept in
-    `out` where it is given.
+    """An entry for each name, all run in one way: what `af2jax evaluate` wrote there, or else evaluated.
 
+    What is evaluated is kept in `out`, where it is given, and not done again while parameters, data and recycles stay.
     An evaluation that was made with other recycles is made again, from the parameters that it was of.
 
     Args:
@@ -64,7 +64,7 @@ def read(
         InputError: something cannot be read, no item could be evaluated, no data set is known, or an evaluation would
             have to be made again and its parameters are no longer there.
     """
-    entries: list[Entry] = []
+    paths = [path for some in networks.values() for path in some]
     known = {path: saved.load(path) for path in paths if (path / saved.FILE).exists()}
     if dataset is None:
         sets = [found.data["path"] for found in known.values()]
@@ -72,38 +72,81 @@ def read(
         dataset = Path(sets[0]) if sets else None
     if recycles is None and (baseline := known.get(paths[0])):
         recycles = baseline.subject["recycles"]
-    for path in paths:
-        found = known.get(path)
-        name, source = printable(path.resolve().name), found.subject["path"] if found else str(path)
-        again = found is None or found.subject["recycles"] != recycles or found.subject["seed"] != evaluating.SEED
-        if again:
-            if found is None and dataset is None:
-                raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
-            if found and not Path(source).exists():
+    entries = []
+    for name, some in networks.items():
+        evaluations = []
+        for i, path in enumerate(some):
+            keep = out and out / "evaluations" / file_name(name if len(some) == 1 else f"{name}_{i}")
+            found = known.get(path)
+            if found is None or found.subject["recycles"] != recycles or found.subject["seed"] != evaluating.SEED:
+                found = _made(path, found, keep, dataset, split, preset, recycles, progress)
+                recycles = found.subject["recycles"]
+            if not found.targets:
+                item, reason = found.problems[0]
                 raise InputError(
-                    f"{path} was evaluated with {found.subject['recycles']} recycles and is to be compared with "
-                    f"{recycles}, but its parameters ({source}) are no longer there; give --num-recycle "
-                    f"{found.subject['recycles']}"
+                    f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
                 )
-            subject = open_subject(source, found.subject["preset"] if found else preset, recycles)
-            if found and subject.digest != found.subject["weights"]:
-                raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
-            recycles = subject.recycles
-            part = found.data["split"] if found and not split else split
-            found = evaluating.evaluate(subject, dataset or found.data["path"], part, progress=progress)
-        if not found.targets:
-            item, reason = found.problems[0]
-            raise InputError(
-                f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
-            )
-        name = unique(name, [entry.name for entry in entries])
-        if again and out is not None:
-            saved.save(found, out / "evaluations" / file_name(name))
-        entries.append(Entry(name, found, source))
+            evaluations.append(found)
+        source = known[some[0]].subject["path"] if some[0] in known else str(some[0])
+        entries.append(Entry(name, mean_of(evaluations), source, tuple(evaluations)))
     return entries
 
 
-def unique(name: str, taken: Sequence[str]) -> str:
+def _made(
+    path: Path,
+    old: Evaluation | None,
+    keep: Path | None,
+    dataset: Path | None,
+    split: str,
+    preset: str | None,
+    recycles: int | None,
+    progress: Progress,
+) -> Evaluation:
+    """The evaluation of a network, or what was kept of the same; `old`: one that was made in another way."""
+    source = old.subject["path"] if old else str(path)
+    if old is None and dataset is None:
+        raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
+    if old and not Path(source).exists():
+        raise InputError(
+            f"{path} was evaluated with {old.subject['recycles']} recycles and is to be compared with {recycles}, but "
+            f"its parameters ({source}) are no longer there; give --num-recycle {old.subject['recycles']}"
+        )
+    subject = open_subject(source, old.subject["preset"] if old else preset, recycles)
+    if old and subject.digest != old.subject["weights"]:
+        raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
+    data, part = dataset or old.data["path"], old.data["split"] if old and not split else split
+    if keep and (keep / saved.FILE).exists():
+        made = saved.load(keep)
+        same = made.subject["weights"] == subject.digest and made.subject["recycles"] == subject.recycles
+        if same and made.data.get("items") == evaluating.digest(evaluating.choose(subject, data, part)[0]):
+            return made
+    made = evaluating.evaluate(subject, data, part, progress=progress)
+    if keep and made.targets:
+        saved.save(made, keep)
+    return made
+
+
+def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation with the mean of each number over several of the same targets.
+
+    Raises:
+        InputError: their targets are not the same.
+    """
+    first, *others = evaluations
+    if not others:
+        return first
+    if any([t.id for t in one.targets] != [t.id for t in first.targets] for one in others):
+        raise InputError(
+            f"{first.subject['name']} and the others under its name have other targets; evaluate all again"
+        )
+    targets = [
+        dataclasses.replace(same[0], numbers={k: float(np.mean([t.numbers[k] for t in same])) for k in same[0].numbers})
+        for same in zip(*(one.targets for one in evaluations), strict=True)
+    ]
+    return dataclasses.replace(first, targets=targets)
+
+
+def unique(name: str, taken: Container[str]) -> str:
     """`name`, numbered where it is taken."""
     count, new = 2, name
     while new in taken:

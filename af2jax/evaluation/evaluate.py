@@ -1,8 +1,9 @@
 """Every target of a data set through a network: the scores, what new heads say, and the files that `compare` reads."""
 
 import dataclasses
+import hashlib
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,7 @@ def evaluate(
                 heapq.heappop(worst)
     progress(len(left), len(left))
     skipped = sorted(name for name, head in subject.heads.items() if not head.judged)
-    told = {"path": str(data), "split": split, "without": lost, "skipped": skipped}
+    told = {"path": str(data), "split": split, "items": digest(chosen), "without": lost, "skipped": skipped}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
     return Evaluation(facts(subject), told, classes, found, problems, pae, residues, best_last, unjudged)
@@ -171,6 +172,16 @@ def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answe
     place = np.flatnonzero(label >= 0 if head.classes else ~np.isnan(label))
     said = probabilities(said[place], head.temperature) if head.classes else said[place, 0]
     return Answers(said.astype(np.float64), label[place], place)
+
+
+def digest(items: Sequence[Item]) -> str:
+    """What tells other items, and other contents of their files, from these: by rows, sizes and times of change."""
+    known = []
+    for item in items:
+        files = [file for file in (item.file, item.aligned_templates, *item.msa) if file]
+        stats = [(file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None for file in files]
+        known.append(repr((dataclasses.replace(item, known=None), stats)))
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
 def facts(subject: Subject) -> dict:

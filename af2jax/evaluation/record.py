@@ -110,6 +110,12 @@ class Evaluation:
         return [t.answers[name] for t in self.targets if name in t.answers and len(t.answers[name].label)]
 
     @property
+    def primary(self) -> list[str]:
+        """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
+        heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in self.classes.items()]
+        return [name for name in (*heads, "lddt_ca") if np.isfinite(self.column(name)).any()]
+
+    @property
     def verdicts(self) -> dict[str, Verdict]:
         """Of the structure, where any is known, and of each head by name."""
         lddt = self.column("lddt_ca")
@@ -120,13 +126,6 @@ class Evaluation:
     def scan(self) -> bool:
         """Whether all targets are of one family, so that what is found holds for it alone."""
         return len(self.targets) > 1 and len({target.family for target in self.targets}) == 1
-
-
-def primary(evaluation: Evaluation) -> list[str]:
-    """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
-    heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in evaluation.classes.items()]
-    names = [*heads, "lddt_ca"]
-    return [name for name in names if np.isfinite(evaluation.column(name)).any()]
 
 
 def metric(name: str) -> Metric:

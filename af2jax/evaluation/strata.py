@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.evaluation.record import Evaluation, ScoredTarget, metric, primary
+from af2jax.evaluation.record import Evaluation, ScoredTarget, metric
 from af2jax.metrics.statistics import Interval, bootstrap
 
 MOST = 12  # different words of a column that makes strata
@@ -39,7 +39,7 @@ class Strata:
 
 def study(evaluation: Evaluation) -> Strata | None:
     """The primary metrics by part; None where there are no parts."""
-    names, found = primary(evaluation), strata(evaluation.targets, list(evaluation.classes))
+    names, found = evaluation.primary, strata(evaluation.targets, list(evaluation.classes))
     if not names or not found:
         return None
     families = evaluation.families

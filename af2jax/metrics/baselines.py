@@ -17,6 +17,7 @@ PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the regressions; the best on a h
 WORD = 3  # letters of a word, where sequences differ in length
 ONE_HOT = 20_000  # columns, above which sequences of one length are compared by composition
 BLOCK = 2**24  # numbers compared at a time
+HELIX = (2.3, np.deg2rad(100), 1.5)  # radius in angstrom, turn and rise of each residue, of CA in an alpha helix
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ def baselines(
         inside = _inside if residue else lambda known: known.single.mean(0)[None]
         found[f"{regression} on frozen activations"] = _fitted(learn, ask, inside, fit)
     return found
+
+
+def helix(num: int) -> np.ndarray:
+    """The CA atoms of one long alpha helix, float32 [num 3], angstrom."""
+    radius, turn, rise = HELIX
+    t = np.arange(num)
+    return np.stack([radius * np.cos(turn * t), radius * np.sin(turn * t), rise * t], axis=1).astype(np.float32)
 
 
 def _fitted(learn, ask, features: Callable, fit: Callable) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from af2jax.evaluation.comparison import Comparison, Mean, Pair, has
 from af2jax.evaluation.entries import Entry
-from af2jax.evaluation.record import metric, primary
+from af2jax.evaluation.record import metric
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import ALPHA
 from af2jax.plots import assess, panels
@@ -203,7 +203,7 @@ def _targets(page: Page, found: Comparison) -> None:
     group = {target.id: "all" for target in first.targets}
     for name, mask in found.groups.items():
         group |= {target.id: name or "all" for target, there in zip(first.targets, mask, strict=True) if there}
-    for name in dict.fromkeys(name for entry in found.entries for name in primary(entry.evaluation)):
+    for name in dict.fromkeys(name for entry in found.entries for name in entry.evaluation.primary):
         known = [entry for entry in (*found.entries, *found.baselines) if has(entry, name)]
         columns = [entry.evaluation.column(name) for entry in known]
         ids = [target.id for target in first.targets]
