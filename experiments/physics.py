@@ -59,7 +59,7 @@ def ways(data: Path) -> dict[str, Training | None]:
 
 
 def differences(found: Sequence) -> list[str]:
-    """What the loss changes, of each number that is judged; `found`: the entries of a comparison, plain and physics last."""
+    """What the loss changes of each number that is judged; of three entries the last two are without and with it."""
     lines, families = [], found[0].evaluation.families
     for name, label in JUDGED.items():
         plain, physics = (entry.evaluation.column(name) for entry in found[1:])
@@ -88,8 +88,9 @@ def main(_) -> None:
         remarks += [f"- {what}: {line}" for line in differences(entries)]
     plain, physics = (seconds(Path(entry.path)) for entry in found.entries[1:])
     remarks.append(f"- a step takes {plain:.2f} s without and {physics:.2f} s with that loss")
+    num = len(found.entries[0].evaluation.targets)
     caption = (
-        f"lDDT-CA of {len(found.entries[0].evaluation.targets)} chains never seen, after the same steps with and without the "
+        f"lDDT-CA of {num} chains never seen, after the same steps with and without the "
         f"loss of violations. {remarks[0][2:]}."
     )
     figures = {"plots/means_lddt_ca.png": caption}

@@ -73,8 +73,9 @@ def main(_) -> None:
     compilation.persist()
     data = table(Path(DATA.value).resolve(), Path(walk.OUT.value).resolve())
     found = walk.compare(ways(data), data)
+    num = len(found.entries[0].evaluation.targets)
     caption = (
-        f"Accuracy of helix, strand or loop on {len(found.entries[0].evaluation.targets)} chains without a homologue among "
+        f"Accuracy of helix, strand or loop on {num} chains without a homologue among "
         f"those that were learnt from. {found.verdicts[0].text}"
     )
     walk.summary("Does the trunk know secondary structure?", found, {"plots/means_ss_accuracy.png": caption})

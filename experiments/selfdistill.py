@@ -83,8 +83,9 @@ def main(_) -> None:
     tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamped": 0.5}
     ways: dict[str, Training | None] = {name: walk.training(path, **tuned) for name, path in sets.items()}
     found = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
+    num = len(found.entries[0].evaluation.targets)
     caption = (
-        f"lDDT-CA of {len(found.entries[0].evaluation.targets)} proteins that no way learnt from; {len(labelled)} known "
+        f"lDDT-CA of {num} proteins that no way learnt from; {len(labelled)} known "
         f"structures, and {len(more)} of {len(unlabelled)} predictions that were sure enough (pLDDT "
         f"{CONFIDENT.value:g})."
     )

@@ -74,7 +74,7 @@ def summary(
     figures: Mapping[str, str],
     remarks: Sequence[str] = (),
 ) -> None:
-    """Writes README.md of what `compare` found: the question, every seed, the verdicts, lines of remarks, {path of a figure: its caption}."""
+    """Writes README.md of what `compare` found: every seed, the verdicts, remarks, {path of a figure: its caption}."""
     out, lines = Path(OUT.value), [f"# {question}", ""]
     if SHUFFLE.value:
         lines += ["**The labels that were learnt from are permuted: whatever is found here is chance.**", ""]
