@@ -33,9 +33,9 @@ from af2jax.data.structure import Chain
 from af2jax.data.transforms import padded
 from af2jax.files import write
 from af2jax.metrics import quality
+from af2jax.metrics.baselines import helix
 from af2jax.metrics.contacts import precision
 from af2jax.protein.secondary import secondary
-from af2jax.report.scores import helix
 from experiments import card, controls, corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)

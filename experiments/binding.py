@@ -70,13 +70,13 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     data = table(Path(walk.OUT.value).resolve())
-    found, _, verdicts = walk.compare(ways(data), data)
-    num = len(found[0].evaluation.targets)
+    found = walk.compare(ways(data), data)
+    num = len(found.entries[0].evaluation.targets)
     figures = {
         f"plots/means_{name}_accuracy.png": f"Accuracy of {what} on {num} peptides."
         for name, what in (("binder", "the head of two numbers"), ("free", "the free head"))
     }
-    walk.summary("Can the network be tuned to say what binds?", found, verdicts, figures)
+    walk.summary("Can the network be tuned to say what binds?", found, figures)
 
 
 if __name__ == "__main__":

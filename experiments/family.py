@@ -76,12 +76,12 @@ def main(_) -> None:
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
     data = table(out)
-    found, _, verdicts = walk.compare(ways(data), data, general(out), activations=False)
+    found = walk.compare(ways(data), data, general(out), activations=False)
     caption = (
-        f"lDDT-CA of {len(found[0].evaluation.targets)} held-out members of the family. "
-        f"{verdicts[0].text if verdicts else ''}"
+        f"lDDT-CA of {len(found.entries[0].evaluation.targets)} held-out members of the family. "
+        f"{found.verdicts[0].text if found.verdicts else ''}"
     )
-    walk.summary("Does tuning on a family help?", found, verdicts, {"plots/means_lddt_ca.png": caption})
+    walk.summary("Does tuning on a family help?", found, {"plots/means_lddt_ca.png": caption})
 
 
 if __name__ == "__main__":

@@ -126,11 +126,11 @@ def main(_) -> None:
     out = Path(walk.OUT.value).resolve()
     wild, known = variants()
     data, *scale = table(wild, known, out)
-    found, _, verdicts = walk.compare(ways(data, *scale), data)
+    found = walk.compare(ways(data, *scale), data)
     untuned = f"Masked-MSA marginals, untuned: Spearman {correlation(marginals(wild, known), known)} on all variants"
-    caption = f"Mean absolute error of the score on {len(found[0].evaluation.targets)} variants. {untuned}."
+    caption = f"Mean absolute error of the score on {len(found.entries[0].evaluation.targets)} variants. {untuned}."
     figures = {"plots/means_score_error.png": caption}
-    walk.summary("Can the network be tuned to say what a mutation does?", found, verdicts, figures, [f"- {untuned}"])
+    walk.summary("Can the network be tuned to say what a mutation does?", found, figures, [f"- {untuned}"])
 
 
 if __name__ == "__main__":

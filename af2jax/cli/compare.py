@@ -41,8 +41,8 @@ class Compare:
 
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
+        from af2jax.evaluation.comparison import compare
         from af2jax.report import comparison
-        from af2jax.report.differences import compare
 
         if not self.runs:
             raise InputError("give at least one run, the baseline first")

@@ -39,9 +39,10 @@ class Evaluate:
 
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
-        from af2jax.report import assessment
-        from af2jax.report.evaluation import evaluate, save_answers
-        from af2jax.report.subject import open_subject
+        from af2jax.evaluation.evaluate import evaluate
+        from af2jax.evaluation.saved import save_answers
+        from af2jax.evaluation.subject import open_subject
+        from af2jax.report.pages import page
 
         check_out(self.out)
         read_dataset(self.dataset)  # what is wrong with it is said before weights are loaded
@@ -57,10 +58,9 @@ class Evaluate:
             place = f"; what the heads answer is in {files[0]}" if files else ", and no new head answers"
             print(f"nothing to judge: no item of {self.dataset} has a known structure or a label{place}")
             return 4
-        page, verdicts = assessment.write(found, self.out)
-        for verdict in verdicts:
+        for verdict in found.verdicts.values():
             print(verdict.text)
-        print(page)
+        print(page(found).save(self.out))
         return 3 if found.problems else 0
 
 

@@ -25,7 +25,7 @@ class Explore:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from af2jax.report.explore import explore, save
+        from af2jax.report.explore import explore, render
 
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -33,7 +33,8 @@ class Explore:
             task = bar.add_task("reading")
             update = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
             found = explore(self.dataset, self.target, progress=update)
-            page = save(found, self.out, update)
+            update("drawing", 2, 4)
+            page = render(found).save(self.out)
         if not self.quiet:
             for finding in found.findings:
                 print(f"{finding.level}: {finding.title}")

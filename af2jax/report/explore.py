@@ -19,7 +19,6 @@ from af2jax.data.dataset import Item, read_dataset
 from af2jax.data.dataset import columns as labels
 from af2jax.data.parse import printable
 from af2jax.errors import InputError, nearest
-from af2jax.files import write
 from af2jax.html import markup
 from af2jax.html.page import Page, plain
 from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, relations, target
@@ -128,16 +127,10 @@ def explore(
     return Audit(str(data), targets, every, seen, related, table, learnt, values, parted, ranked(found))
 
 
-def save(known: Audit, out: str | os.PathLike, progress: Progress = lambda what, done, total: None) -> Path:
-    """Writes the data report to the folder `out`; the path of its page.
-
-    `out` has `index.html`, `report.json`, `plots/`, `tables/`, and what is proposed: `prepared.csv` and `config.toml`.
-    """
-    out = Path(out)
-    progress("drawing", 2, STAGES)
+def render(known: Audit) -> Page:
+    """The data report; what is proposed, `prepared.csv` and `config.toml`, is written beside it."""
     shown = [one for one in known.targets if one.relation is None or one.relation.shown]
     proposed = known.targets if known.named else shown[:LEARNT]
-    ready = advice.prepared(known.seen, known.columns, known.related, out)
     config = advice.config(known.seen, proposed, known.related, [one for one in known.targets if one not in proposed])
     page = Page(f"What is in {printable(Path(known.source).name)}", _notes(known))
     findings.write(page, known.findings)
@@ -150,12 +143,9 @@ def save(known: Audit, out: str | os.PathLike, progress: Progress = lambda what,
     leakage.write(page, known.seen, known.related)
     groups.write(page, known.groups, known.targets, known.seen)
     _proposal(page, config)
-    progress("writing", 3, STAGES)
-    write(out / advice.PREPARED, ready)
-    write(out / advice.CONFIG, config)
-    path = page.save(out)
-    progress("done", STAGES, STAGES)
-    return path
+    page.file(advice.PREPARED, lambda out: advice.prepared(known.seen, known.columns, known.related, out))
+    page.file(advice.CONFIG, config)
+    return page
 
 
 def _unread(every: Sequence[Seen]) -> list[Finding]:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from af2jax.constants.residues import RESTYPES
-from af2jax.report.explore import explore
-from af2jax.report.explore import save as save_report
+from af2jax.report.explore import explore, render
 from af2jax.report.reference import COMPOSITION
 
 NUM, HELD = 48, 10  # items; of them in valid and in test
@@ -58,5 +57,5 @@ def mutant(sequence: str, share: float, seed: int = 0) -> str:
 def report(table, out, targets=(), progress=lambda what, done, total: None) -> list:
     """What is found of a table whose report is written to the folder `out`."""
     found = explore(table, targets, progress=progress)
-    save_report(found, out, progress)
+    render(found).save(out)
     return found.findings

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from af2jax.evaluation.assessment import assess
 from af2jax.report import assessment
 from tests.html.test_page import HOSTILE
 from tests.report import made, sets
@@ -69,7 +70,7 @@ def made_page(kind: str, folder):
     if kind == "evaluate":
         found = made.hostile(made.evaluation())
         worst = [shown(target, 90) for target in found.targets[:2]]
-        return assessment.write(dataclasses.replace(found, worst=worst), folder)[0]
+        return assessment.render(assess(dataclasses.replace(found, worst=worst))).save(folder)
     pair = [(confident(low=range(8), name=HOSTILE, notes=(HOSTILE,)), seed) for seed in range(2)]
     return written(pair, folder, alignment=shallow(40, 30))
 

@@ -13,8 +13,9 @@ from af2jax.data.dataset import Item, read_dataset
 from af2jax.data.nearest import nearest, transfer
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
+from af2jax.evaluation.evaluate import sequence_of
+from af2jax.evaluation.record import Evaluation
 from af2jax.metrics import quality, superposition
-from af2jax.report.evaluation import Evaluation, sequence_of
 
 AWAY = 1000.0  # angstrom between residues that the other chain does not have, so that no distance of theirs is right
 

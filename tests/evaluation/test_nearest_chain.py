@@ -8,8 +8,8 @@ import pytest
 from af2jax.data import synthetic
 from af2jax.data.dataset import read_dataset
 from af2jax.errors import InputError
-from af2jax.report import folds
-from af2jax.report.folds import copied
+from af2jax.evaluation import nearest_chain
+from af2jax.evaluation.nearest_chain import copied
 from tests.report import made
 
 
@@ -46,7 +46,7 @@ def test_what_the_other_does_not_have_is_wrong():
     rng = np.random.default_rng(0)
     truth = np.concatenate([rng.normal(0, 4, (30, 3)), rng.normal(200, 4, (30, 3))]).astype(np.float32)
     seen, half = np.ones(60, bool), np.arange(60) < 30
-    found = folds.scores(np.where(half[:, None], truth, 0), half, truth, seen)
+    found = nearest_chain.scores(np.where(half[:, None], truth, 0), half, truth, seen)
     assert found == pytest.approx({"lddt_ca": 50, "gdt_ts": 50, "tm": 0.5}, abs=0.1)
 
 

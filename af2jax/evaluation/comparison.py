@@ -6,21 +6,23 @@ gain on the one and a loss on the other would average to nothing: each group is 
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from af2jax.data.parse import printable
 from af2jax.errors import InputError
+from af2jax.evaluation.entries import Entry, Progress, read, shared, simple, unique
+from af2jax.evaluation.history import Course, course
+from af2jax.evaluation.record import ScoredTarget, metric
+from af2jax.evaluation.scores import METRICS
+from af2jax.evaluation.subject import open_subject
+from af2jax.evaluation.verdict import NO, YES, Verdict, compared
 from af2jax.html.page import plain
 from af2jax.metrics.judgement import Judgement, judge
 from af2jax.metrics.statistics import Interval, Paired, bootstrap, paired
-from af2jax.report.entries import Entry, Progress, read, shared, simple
-from af2jax.report.evaluation import Target, metric, primary
-from af2jax.report.scores import METRICS
-from af2jax.report.subject import open_subject
-from af2jax.report.verdict import NO, YES, Verdict, compared
 
 LEARNED, HELD_OUT, GENERAL = "learned from", "held out", "general"
 
@@ -76,6 +78,7 @@ class Comparison:
         pairs: primary metrics: each network against the first, and against the best baseline.
         others: all other metrics of structures against the first, corrected among themselves.
         forgotten: those on the general data set.
+        course: of the runs among the entries.
         lost: ids of targets that not all entries have.
         notes: what could not be done.
     """
@@ -88,6 +91,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     others: tuple[Pair, ...]
     forgotten: tuple[Pair, ...]
+    course: Course
     lost: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -115,13 +119,13 @@ class Comparison:
 
 
 def compare(
-    networks: Sequence[str | Path],
+    networks: Sequence[str | Path] | Mapping[str, Sequence[str | Path]],
     data: str | Path | None = None,
     split: str = "",
     general: str | Path | None = None,
     num_recycle: int | None = None,
     *,
-    activations: bool = False,
+    activations: bool | str | Path = False,
     preset: str | None = None,
     keep: Path | None = None,
     progress: Progress = lambda done, total: None,
@@ -129,31 +133,43 @@ def compare(
     """Networks target by target, all run in one way, beside simple baselines that learn from the same data.
 
     Args:
-        networks: runs, checkpoints, parameters, or folders that `af2jax evaluate` wrote; the first is the baseline.
+        networks: runs, checkpoints, parameters, or folders that `af2jax evaluate` wrote; the first is the baseline. By
+            name, several are taken together, such as trainings of other seeds: the mean of each number of a target.
         data: None: that of the first evaluation or run.
         split: evaluate this one alone, or "all"; "": test, or else valid, or else all.
         general: a data set that no run was tuned for, to see what was forgotten; all of it is folded.
         num_recycle: recycles of every network; None: those of the first, as it was evaluated or validated.
-        activations: a further baseline, regression on the activations of the first's trunk.
+        activations: a further baseline, regression on the activations of the first's trunk, or of that network's.
         preset: of parameters that are of no run.
-        keep: folder for the evaluations that are made on the way; None: they are not kept.
+        keep: folder for the evaluations that are made on the way, from which the same call goes on; None: none.
         progress: called with the number of targets done and that of all.
 
     Raises:
         InputError, WeightsError: there is no network, something cannot be read, or no target is shared.
     """
-    paths = [Path(network) for network in networks]
-    if not paths:
+    named = networks if isinstance(networks, Mapping) else by_folder(networks)
+    named = {name: [Path(path) for path in paths] for name, paths in named.items()}
+    if not named or not all(named.values()):
         raise InputError("give at least one run, the baseline first")
-    found, lost = shared(read(paths, keep, data and Path(data), split, preset, num_recycle, progress))
+    found, lost = shared(read(named, keep, data and Path(data), split, preset, num_recycle, progress))
     recycles = found[0].evaluation.subject["recycles"]
-    frozen = open_subject(found[0].path, preset, recycles) if activations else None
+    frozen = None
+    if activations:
+        frozen = open_subject(found[0].path if activations is True else activations, preset, recycles)
     baselines, notes = simple(found, frozen, progress)
     remembered = []
     if general:
-        places, out = [Path(entry.path) for entry in found], keep and keep / "general"
-        remembered, _ = shared(read(places, out, Path(general), "all", preset, recycles, progress))
+        again = {entry.name: [Path(one.subject["path"]) for one in entry.runs] for entry in found}
+        remembered, _ = shared(read(again, keep and keep / "general", Path(general), "all", preset, recycles, progress))
     return study(found, baselines, remembered, lost, notes)
+
+
+def by_folder(networks: Sequence[str | Path]) -> dict[str, list[str | Path]]:
+    """Each under the name of its folder, numbered where that is taken."""
+    found: dict[str, list[str | Path]] = {}
+    for network in networks:
+        found[unique(printable(Path(network).resolve().name), found)] = [network]
+    return found
 
 
 def study(
@@ -172,7 +188,7 @@ def study(
     same_way(general)
     groups = grouped([entry.evaluation.targets for entry in entries])
     asked = []
-    for name in dict.fromkeys(name for entry in entries for name in primary(entry.evaluation)):
+    for name in dict.fromkeys(name for entry in entries for name in entry.evaluation.primary):
         for group, mask in groups.items():
             having = [entry for entry in entries if has(entry, name, mask)]
             asked += [(name, entry, having[0], group, mask) for entry in having[1:]]
@@ -195,6 +211,7 @@ def study(
         tuple(_judged(asked)),
         tuple(_judged(others)),
         tuple(_judged(_general(general))),
+        course(entries),
         tuple(lost),
         tuple(notes),
     )
@@ -216,14 +233,14 @@ def same_way(entries: Sequence[Entry]) -> None:
             )
 
 
-def grouped(targets: Sequence[Sequence[Target]]) -> dict[str, np.ndarray]:
+def grouped(targets: Sequence[Sequence[ScoredTarget]]) -> dict[str, np.ndarray]:
     """bool [targets] for each group that there is; {"": all} where there is one. `targets`: of every entry.
 
     A target is learned from where its row says `train`, or where it has no split and is a homologue of what some
     network learned from; held out where its row says valid or test; else general.
     """
 
-    def group(same: Sequence[Target]) -> str:
+    def group(same: Sequence[ScoredTarget]) -> str:
         splits = {target.split for target in same} - {""}
         if "train" in splits or (not splits and any(target.homologue for target in same)):
             return LEARNED
@@ -273,7 +290,7 @@ def _judged(asked: Sequence[tuple]) -> list[Pair]:
 
 
 def _means(entries: Sequence[Entry], baselines: Sequence[Entry], groups: dict[str, np.ndarray]) -> list[Mean]:
-    names = dict.fromkeys(name for entry in entries for name in primary(entry.evaluation))
+    names = dict.fromkeys(name for entry in entries for name in entry.evaluation.primary)
     families = entries[0].evaluation.families
     return [
         Mean(

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from af2jax.data.dataset import read_dataset
 from af2jax.errors import InputError
-from af2jax.report import comparison, differences, entries, evaluation
-from af2jax.report.entries import Entry
+from af2jax.evaluation import comparison as comparing
+from af2jax.evaluation import entries, saved
+from af2jax.evaluation.entries import Entry
+from af2jax.report import comparison
 from tests.report import made
 
 
@@ -18,7 +21,7 @@ def entry(name: str, **changes) -> Entry:
 
 
 def written(found, out, baselines=(), general=(), lost=(), notes=()):
-    compared = differences.study(list(found), list(baselines), list(general), list(lost), list(notes))
+    compared = comparing.study(list(found), list(baselines), list(general), list(lost), list(notes))
     page, verdicts = comparison.render(compared).save(out), compared.verdicts
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
@@ -109,15 +112,55 @@ def test_only_shared_targets_are_compared(tmp_path):
 
 def test_evaluations_are_read(tmp_path):
     for name in ("a", "b"):
-        evaluation.save(made.evaluation(), tmp_path / name)
+        saved.save(made.evaluation(), tmp_path / name)
     paths = [tmp_path / "a", tmp_path / "b", tmp_path / "a"]
-    found = entries.read(paths, tmp_path / "out", None, "", None, None, lambda *_: None)
+    read = lambda paths: entries.read(
+        comparing.by_folder(paths), tmp_path / "out", None, "", None, None, lambda *_: None
+    )
+    found = read(paths)
     assert [e.name for e in found] == ["a", "b", "a (2)"] and len({e.name for e in found}) == 3
     baselines, notes = entries.simple(found, None, lambda *_: None)
     assert [e.name for e in baselines] == [entries.HELIX] and len(notes) == 2  # it was no run, whose data could be read
     assert baselines[0].evaluation.column("lddt_ca").tolist() == [40.0] * 12
     with pytest.raises(InputError, match="is neither a run nor an evaluation: give --data"):
-        entries.read([tmp_path], tmp_path / "out", None, "", None, None, lambda *_: None)
+        read([tmp_path])
+
+
+def test_several_runs_under_one_name(tmp_path):
+    """The mean of each number over runs is compared; runs with other targets are refused."""
+    ways = {"seeds": [tmp_path / "a", tmp_path / "b"], "alone": [tmp_path / "a"]}
+    for seed, name in enumerate("ab"):
+        saved.save(made.evaluation(seed=seed), tmp_path / name)
+    compared = comparing.compare(ways)
+    first, second = compared.entries
+    a, b = (saved.load(tmp_path / name).column("lddt_ca") for name in "ab")
+    np.testing.assert_allclose(first.evaluation.column("lddt_ca"), (a + b) / 2)
+    assert [len(entry.runs) for entry in compared.entries] == [2, 1]
+    assert (second.evaluation.column("lddt_ca") == a).all()
+    (pair,) = (pair for pair in compared.pairs if (pair.name, pair.before) == ("lddt_ca", "seeds"))
+    assert pair.found.difference.value == pytest.approx((a - b).mean() / 2)
+    saved.save(made.evaluation(num=5), tmp_path / "b")
+    with pytest.raises(InputError, match="others under one name have other targets"):
+        comparing.compare(ways)
+
+
+def test_what_was_kept_is_not_made_again(tmp_path, monkeypatch):
+    """Unless the data have changed."""
+    data, asked = tmp_path / "data.csv", []
+    data.write_text("id,sequence\np0,MKT\n")
+    monkeypatch.setattr(entries, "open_subject", lambda path, preset, recycles: made.subject(path, 0))
+    monkeypatch.setattr(entries.evaluating, "choose", lambda subject, place, split: (read_dataset(place), "all"))
+
+    def evaluate(subject, place, split, progress):
+        asked.append(place)
+        items = entries.evaluating.digest(read_dataset(place))
+        return dataclasses.replace(made.evaluation(), data={"path": str(place), "split": "all", "items": items})
+
+    monkeypatch.setattr(entries.evaluating, "evaluate", evaluate)
+    for times, sequence in ((1, "MKT"), (1, "MKT"), (2, "MKTA")):
+        data.write_text(f"id,sequence\np0,{sequence}\n") if sequence == "MKTA" else None
+        comparing.compare({"a": ["mini"]}, data, keep=tmp_path / "out")
+        assert len(asked) == times
 
 
 def test_hostile_names_are_text(tmp_path):
@@ -165,13 +208,13 @@ def test_which_group():
     one = made.evaluation(5).targets
     rows = [("train", True), ("valid", True), ("test", False), ("", True), ("", False)]
     a = [dataclasses.replace(t, split=split, homologue=seen) for t, (split, seen) in zip(one, rows, strict=True)]
-    found = differences.grouped([a, [dataclasses.replace(t, split="") for t in one]])
+    found = comparing.grouped([a, [dataclasses.replace(t, split="") for t in one]])
     assert {name: mask.tolist() for name, mask in found.items()} == {
-        differences.LEARNED: [True, False, False, True, False],
-        differences.HELD_OUT: [False, True, True, False, False],
-        differences.GENERAL: [False, False, False, False, True],
+        comparing.LEARNED: [True, False, False, True, False],
+        comparing.HELD_OUT: [False, True, True, False, False],
+        comparing.GENERAL: [False, False, False, False, True],
     }
-    assert differences.grouped([one]).keys() == {""}
+    assert comparing.grouped([one]).keys() == {""}
 
 
 def test_networks_are_run_in_one_way(tmp_path):
@@ -192,7 +235,7 @@ def test_an_evaluation_with_other_recycles_is_made_again(tmp_path, monkeypatch):
         source = tmp_path / f"{name}.npz"
         source.touch()
         facts = found.subject | {"recycles": recycles, "path": str(source)}
-        evaluation.save(dataclasses.replace(found, subject=facts), tmp_path / name)
+        saved.save(dataclasses.replace(found, subject=facts), tmp_path / name)
     asked = []
 
     def opened(path, preset, recycles):
@@ -205,7 +248,7 @@ def test_an_evaluation_with_other_recycles_is_made_again(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(entries.evaluating, "evaluate", again)
     read = lambda recycles, *names: entries.read(
-        [tmp_path / name for name in names], tmp_path / "out", None, "", None, recycles, lambda *_: None
+        comparing.by_folder([tmp_path / n for n in names]), tmp_path / "out", None, "", None, recycles, lambda *_: None
     )
     found = read(None, "a", "b")
     assert asked == [("b.npz", 1)] and {e.evaluation.subject["recycles"] for e in found} == {1}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from af2jax.evaluation.record import Evaluation, ScoredTarget, metric
 from af2jax.metrics.statistics import Interval, bootstrap
-from af2jax.report.evaluation import Evaluation, Target, metric, primary
 
 MOST = 12  # different words of a column that makes strata
 FEWEST = 2  # targets of one that is shown
@@ -39,7 +39,7 @@ class Strata:
 
 def study(evaluation: Evaluation) -> Strata | None:
     """The primary metrics by part; None where there are no parts."""
-    names, found = primary(evaluation), strata(evaluation.targets, list(evaluation.classes))
+    names, found = evaluation.primary, strata(evaluation.targets, list(evaluation.classes))
     if not names or not found:
         return None
     families = evaluation.families
@@ -56,7 +56,7 @@ def study(evaluation: Evaluation) -> Strata | None:
     return Strata(every, worst, abs(worst.interval.value - mean) if worst else np.nan)
 
 
-def strata(targets: Sequence[Target], without: Sequence[str] = ()) -> dict[str, dict[str, np.ndarray]]:
+def strata(targets: Sequence[ScoredTarget], without: Sequence[str] = ()) -> dict[str, dict[str, np.ndarray]]:
     """{what they are parted by: {part: bool [n]}}, where there are at least two parts of two targets.
 
     Of columns that make the same parts the first counts.

@@ -14,13 +14,16 @@ from af2jax.config import preset
 from af2jax.data import synthetic
 from af2jax.data.items import Label
 from af2jax.errors import InputError
+from af2jax.evaluation import evaluate as evaluating
+from af2jax.evaluation import subject
+from af2jax.evaluation.assessment import assess
+from af2jax.evaluation.observe import Observed
+from af2jax.evaluation.subject import Subject
 from af2jax.finetune import Training
 from af2jax.heads import Calibration, Head, summary
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
-from af2jax.report import assessment, evaluation, subject
-from af2jax.report.observe import Observed
-from af2jax.report.subject import Subject
+from af2jax.report import assessment
 from tests.finetune import toy
 
 HEADS = {"ss": Head("residue", classes=3), "rg": Head("chain", outputs=1)}
@@ -64,22 +67,23 @@ def knows(monkeypatch, data):
         full = np.full((1, num), 100.0, np.float32)
         return Observed(layers, targets.atom_mask, rot, torsions, full, flat, 1.0, flat, flat, flat[0], flat, said)
 
-    example = evaluation.Loader.example
-    monkeypatch.setattr(evaluation.Loader, "example", loaded)
-    monkeypatch.setattr(evaluation, "observe", observe)
+    example = evaluating.Loader.example
+    monkeypatch.setattr(evaluating.Loader, "example", loaded)
+    monkeypatch.setattr(evaluating, "observe", observe)
     return fails
 
 
 @pytest.mark.medium("compiles the small network")
 def test_a_network_that_knows(knows, data, tmp_path):
     told = []
-    found = evaluation.evaluate(network(), data, "all", progress=lambda done, total: told.append((done, total)))
+    found = evaluating.evaluate(network(), data, "all", progress=lambda done, total: told.append((done, total)))
     assert told[0] == (0, 12) and told[-1] == (12, 12) and len(found.targets) == 12 and not found.problems
     np.testing.assert_allclose(found.column("lddt_ca"), 100)
     np.testing.assert_allclose(found.column("ss/accuracy"), 1)
     np.testing.assert_allclose(found.column("rg/error"), 1, rtol=1e-5)
-    assert len(found.worst) == evaluation.WORST and len(found.residues) == sum(len(r["sequence"]) for r in rows(data))
-    page, verdicts = assessment.write(found, tmp_path)
+    assert len(found.worst) == evaluating.WORST and len(found.residues) == sum(len(r["sequence"]) for r in rows(data))
+    judged = assess(found)
+    page, verdicts = assessment.render(judged).save(tmp_path), list(judged.verdicts.values())
     assert [v.answer for v in verdicts][:2] == ["yes", "yes"] and "worst_structures" in page.read_text()
     worst = found.worst[0].target.id
     models = gemmi.read_structure(str(tmp_path / "structures" / f"{worst}_trajectory.cif"))
@@ -89,15 +93,15 @@ def test_a_network_that_knows(knows, data, tmp_path):
 
 def test_which_split(knows, data):
     parts = {row["id"]: row["split"] for row in rows(data)}
-    found = evaluation.evaluate(network(), data)
+    found = evaluating.evaluate(network(), data)
     assert found.data["split"] == "test" and {parts[t.id] for t in found.targets} == {"test"}
-    found = evaluation.evaluate(network(), data, "valid")
+    found = evaluating.evaluate(network(), data, "valid")
     assert {parts[t.id] for t in found.targets} == {"valid"}
-    assert evaluation.choose(network(), data.parent / "structures")[1] == "all"  # a folder has no splits
+    assert evaluating.choose(network(), data.parent / "structures")[1] == "all"  # a folder has no splits
     with pytest.raises(InputError, match='split "tset" is not known'):
-        evaluation.choose(network(), data, "tset")
+        evaluating.choose(network(), data, "tset")
     with pytest.raises(InputError, match='no item is in the split "test"'):
-        evaluation.choose(network(), data.parent / "structures", "test")
+        evaluating.choose(network(), data.parent / "structures", "test")
 
 
 def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
@@ -107,11 +111,11 @@ def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
     lines = ["id\tsplit\treason", *(f"{name}\ttrain\t" for name in names[:-2]), f"{names[-2]}\tvalid\t"]
     (tmp_path / "items.tsv").write_text("\n".join([*lines, f"{names[-1]}\tunused\tbroken"]) + "\n")
     training = Training(str(data), preset="tiny")
-    found = evaluation.evaluate(network(str(tmp_path), training), data)
+    found = evaluating.evaluate(network(str(tmp_path), training), data)
     assert found.data["split"] == "valid" and [t.id for t in found.targets] == [names[-2]]
     learnt = {item.id for item in subject.trained_on(tmp_path)}
     assert learnt == set(names[:-2]) and not found.targets[0].homologue
-    seen = evaluation.evaluate(network(str(tmp_path), training), data, "train")
+    seen = evaluating.evaluate(network(str(tmp_path), training), data, "train")
     assert all(t.homologue for t in seen.targets)
 
 
@@ -120,18 +124,18 @@ def test_failures_are_told(knows, data, tmp_path):
     knows.append(names[0])
     table = data.with_name("bad.csv")
     table.write_text(data.read_text().replace(f"{names[1]}.cif", "gone.cif"))
-    found = evaluation.evaluate(network(), table, "all")
+    found = evaluating.evaluate(network(), table, "all")
     reasons = dict(found.problems)
     assert reasons.keys() == set(names[:2]) and "not finite" in reasons[names[0]] and "gone.cif" in reasons[names[1]]
     assert len(found.targets) == 10
     knows.extend(names)
-    nothing = evaluation.evaluate(network(), table, "all")
+    nothing = evaluating.evaluate(network(), table, "all")
     assert not nothing.targets and len(nothing.problems) == 12
 
 
 def test_labels_that_are_not_there(knows, data):
     some = dataclasses.replace(network(), labels=LABELS | {"tm": Label(False)}, heads=HEADS | {"tm": HEADS["rg"]})
-    found = evaluation.evaluate(some, data)
+    found = evaluating.evaluate(some, data)
     assert found.data["without"] == ["tm"] and found.classes == {"ss": ["H", "E", "C"], "rg": []}
 
 
@@ -144,11 +148,11 @@ def test_nothing_to_judge(monkeypatch, tmp_path, capsys):
         turns, angles = np.tile(np.eye(3, dtype=np.float32), (num, 1, 1)), np.zeros((num, 7, 2), np.float32)
         return Observed(atoms, mask, turns, angles, full, flat, 1.0, flat, flat, flat[0], flat, said)
 
-    monkeypatch.setattr(evaluation, "observe", observe)
-    monkeypatch.setattr("af2jax.report.subject.open_subject", lambda *rest: network())
+    monkeypatch.setattr(evaluating, "observe", observe)
+    monkeypatch.setattr("af2jax.evaluation.subject.open_subject", lambda *rest: network())
     table = tmp_path / "new.csv"
     table.write_text("id,sequence\na,MKTAY\nb,GGW\n")
-    found = evaluation.evaluate(network(), table)
+    found = evaluating.evaluate(network(), table)
     assert not found.judged and found.unjudged.keys() == {"a", "b"} and found.data["without"] == ["rg", "ss"]
     assert main(["evaluate", "runs/a", str(table), "--out", str(tmp_path / "e")]) == 4
     file = tmp_path / "e" / "answers.csv"
@@ -177,7 +181,7 @@ def test_what_is_judged_are_calibrated_probabilities():
         (Head("residue", classes=3), [1 / 6, 4 / 6, 1 / 6]),
         (Head("residue", classes=3, calibration=calibration), [0.25, 0.5, 0.25]),
     ):
-        found = evaluation.answered(head, said, targets, "ss")
+        found = evaluating.answered(head, said, targets, "ss")
         np.testing.assert_allclose(found.said, [expected, expected])
         assert found.label.tolist() == [1, 0] and found.place.tolist() == [0, 1]
 
@@ -185,4 +189,4 @@ def test_what_is_judged_are_calibrated_probabilities():
 def test_heads_that_are_not_judged_are_named(knows, data):
     heads = HEADS | {"contact": Head("pair", classes=2), "two": Head("chain", outputs=2)}
     some = dataclasses.replace(network(), heads=heads)
-    assert evaluation.evaluate(some, data).data["skipped"] == ["contact", "two"]
+    assert evaluating.evaluate(some, data).data["skipped"] == ["contact", "two"]

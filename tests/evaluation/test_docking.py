@@ -10,13 +10,16 @@ import pytest
 
 from af2jax.config import preset
 from af2jax.data.dataset import Item
+from af2jax.evaluation import evaluate as evaluating
+from af2jax.evaluation import saved
+from af2jax.evaluation.assessment import assess
+from af2jax.evaluation.docking import docked, interfaces, matched, names
+from af2jax.evaluation.observe import Observed
+from af2jax.evaluation.scores import score
+from af2jax.evaluation.subject import Subject
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
-from af2jax.report import assessment, evaluation
-from af2jax.report.docking import docked, interfaces, matched, names
-from af2jax.report.observe import Observed
-from af2jax.report.scores import score
-from af2jax.report.subject import Subject
+from af2jax.report import assessment
 from af2jax.schema import Targets
 from tests import support
 from tests.metrics.test_dockq import strands
@@ -119,7 +122,7 @@ def test_a_complex_is_evaluated(tmp_path, monkeypatch):
     (tmp_path / "c.cif").write_text(TRUE.to_mmcif())
     with open(tmp_path / "a.csv", "w", newline="") as file:
         csv.writer(file).writerows([("id", "file", "chain"), ("c", "c.cif", "A,B,C"), ("one", "c.cif", "B")])
-    answers, example = {}, evaluation.Loader.example
+    answers, example = {}, evaluating.Loader.example
 
     def loaded(loader, item, visit):
         answers[item.id] = example(loader, item, visit)
@@ -130,16 +133,16 @@ def test_a_complex_is_evaluated(tmp_path, monkeypatch):
         positions = exchanged(targets.positions) if name == "c" else targets.positions
         return seen(targets, np.asarray(positions))
 
-    monkeypatch.setattr(evaluation.Loader, "example", loaded)
-    monkeypatch.setattr(evaluation, "observe", observe)
+    monkeypatch.setattr(evaluating.Loader, "example", loaded)
+    monkeypatch.setattr(evaluating, "observe", observe)
     subject = Subject("a", "none", AlphaFold(preset("tiny")), {}, {}, {}, None, 0)
-    found = evaluation.evaluate(subject, tmp_path / "a.csv")
+    found = evaluating.evaluate(subject, tmp_path / "a.csv")
     assert not found.problems
     one, whole = found.targets
     assert one.chains == one.interfaces == [] and np.isnan(one.numbers["dockq"])
     assert whole.chains == ["A", "B", "C"] and whole.numbers["dockq"] == pytest.approx(1)
     assert whole.numbers["lddt_ca"] == pytest.approx(100, abs=1e-3) and whole.sequence.count("/") == 2
-    page, _ = assessment.write(found, tmp_path / "out")
+    page = assessment.render(assess(found)).save(tmp_path / "out")
     known = json.loads((tmp_path / "out" / "report.json").read_text())
     rows = known["tables"]["interfaces"]["rows"]
     assert {row[0] for row in rows} == {"c"} and [row[3] for row in rows] == ["high", "high"]
@@ -148,5 +151,5 @@ def test_a_complex_is_evaluated(tmp_path, monkeypatch):
     for file in ("c.cif", "c_trajectory.cif"):
         model = gemmi.read_structure(str(tmp_path / "out" / "structures" / file))[0]
         assert [(chain.name, len(chain)) for chain in model] == [("A", 9), ("B", 12), ("C", 12)]
-    again = evaluation.load(tmp_path / "out")
+    again = saved.load(tmp_path / "out")
     assert again.targets[1].interfaces == whole.interfaces and again.targets[1].chains == whole.chains

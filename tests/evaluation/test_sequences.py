@@ -9,10 +9,10 @@ from af2jax.constants.residues import ONE_TO_THREE
 from af2jax.data import items
 from af2jax.data.dataset import read_dataset
 from af2jax.data.items import Label
-from af2jax.report import entries, folds
-from af2jax.report.baselines import WINDOW, _windows, baselines
-from af2jax.report.entries import _learnt
-from af2jax.report.evaluation import Answers, sequence_of
+from af2jax.evaluation import entries, nearest_chain
+from af2jax.evaluation.entries import _learnt
+from af2jax.evaluation.evaluate import sequence_of
+from af2jax.metrics.baselines import WINDOW, _windows, baselines
 
 FULL = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAP"
 GAPS = {
@@ -68,8 +68,8 @@ def test_labels_and_residues_meet(table):
     assert len(learn) == 2
     for known in learn:
         assert known.sequence == FULL
-        seen = [known.sequence[i] for i in known.answers.place]
-        assert seen == [LETTERS[c] for c in known.answers.label] and not set(known.answers.place) & set(gaps)
+        seen = [known.sequence[i] for i in known.place]
+        assert seen == [LETTERS[c] for c in known.label] and not set(known.place) & set(gaps)
         middle = _windows(known).reshape(len(seen), 2 * WINDOW + 1, -1)[:, WINDOW]
         assert len({(letter, row.argmax()) for letter, row in zip(seen, middle, strict=True)}) == len(set(seen))
 
@@ -77,15 +77,15 @@ def test_labels_and_residues_meet(table):
 def test_a_baseline_reads_the_residue_of_its_label(table):
     learn = _learnt(read_dataset(table[0]), "own", OWN, None, lambda *_: None)
     found = baselines(learn, learn, True, OWN.classes)
-    for answers in found["logistic regression on sequence"]:
-        assert np.mean(answers.said.argmax(-1) == answers.label) == 1
+    for known, answers in zip(learn, found["logistic regression on sequence"], strict=True):
+        assert np.mean(answers.argmax(-1) == known.label) == 1
 
 
 def test_the_whole_chain_is_evaluated(table):
     """The length of a target is that of its structure's sequence: by the table's it would be cropped."""
     for item in read_dataset(table[0]):
         assert sequence_of(item) == FULL == "".join(items.read(item).chains)
-    traces = folds._known(read_dataset(table[0]))
+    traces = nearest_chain._known(read_dataset(table[0]))
     assert all(len(t.sequence) == len(t.points) == len(FULL) for t in traces.values())
 
 
@@ -101,8 +101,7 @@ def test_real_chains_with_missing_residues(shared):
     for item in known:
         chain = items.read(item)
         place = np.flatnonzero(chain.observed)
-        answers = Answers(np.zeros(0), np.zeros(len(place), int), place)
-        windows = _windows(entries.Known(item.id, sequence_of(item), answers))
+        windows = _windows(entries.Known(sequence_of(item), np.zeros(len(place), int), place))
         assert len(windows) == len(place)
         middle = windows.reshape(len(place), 2 * WINDOW + 1, -1)[:, WINDOW].argmax(-1)
         np.testing.assert_array_equal(middle, np.minimum(chain.aatype[place], 20))

@@ -6,10 +6,10 @@ import jax
 import numpy as np
 
 from af2jax.compilation import Jitted
+from af2jax.evaluation.subject import Subject
 from af2jax.inference import check_finite, passes
 from af2jax.metrics import interface
 from af2jax.protein import atoms
-from af2jax.report.subject import Subject
 from af2jax.schema import Features, StructureOutput
 
 

@@ -11,14 +11,14 @@ from af2jax import interop
 from af2jax.config import preset
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
+from af2jax.evaluation import observe as observing
+from af2jax.evaluation.observe import Observed
+from af2jax.evaluation.scores import PAE_BINS, score
+from af2jax.evaluation.subject import Subject
 from af2jax.geometry.rigid import Rigid
 from af2jax.inference import Pass
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.truth import truth
-from af2jax.report import observe as observing
-from af2jax.report.observe import Observed
-from af2jax.report.scores import PAE_BINS, score
-from af2jax.report.subject import Subject
 from tests.losses import examples
 
 NUM, PAD = 24, 3

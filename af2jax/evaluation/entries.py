@@ -1,7 +1,7 @@
 """What is compared: networks run in one way on the same targets, and simple baselines that learn from the same data."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from af2jax.data import items as reading
 from af2jax.data.dataset import Item
 from af2jax.data.items import Label
 from af2jax.data.loading import Loader
-from af2jax.data.parse import printable
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
+from af2jax.evaluation import evaluate as evaluating
+from af2jax.evaluation import saved
+from af2jax.evaluation.nearest_chain import copied
+from af2jax.evaluation.observe import observe
+from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, head_numbers
+from af2jax.evaluation.subject import Subject, labels_of, open_subject, trained_on
 from af2jax.files import file_name
 from af2jax.finetune import run
-from af2jax.report import evaluation as evaluating
-from af2jax.report.baselines import Known, baselines
-from af2jax.report.evaluation import Answers, Evaluation, Target, head_numbers
-from af2jax.report.folds import copied
-from af2jax.report.observe import observe
-from af2jax.report.subject import Subject, labels_of, open_subject, trained_on
+from af2jax.metrics.baselines import Known, baselines
 
 HELIX, COPY = "ideal helix", "nearest training chain"
 Progress = Callable[[int, int], object]
@@ -32,8 +32,9 @@ class Entry:
     """A row of a comparison."""
 
     name: str
-    evaluation: Evaluation
-    path: str  # of the run or of the parameters; "" for a baseline
+    evaluation: Evaluation  # of several runs under one name the mean of each number of a target
+    path: str  # of the (first) run or of the parameters; "" for a baseline
+    runs: tuple[Evaluation, ...] = ()  # what the mean is of
 
     @property
     def is_run(self) -> bool:
@@ -42,7 +43,7 @@ class Entry:
 
 
 def read(
-    paths: Sequence[Path],
+    networks: Mapping[str, Sequence[Path]],
     out: Path | None,
     dataset: Path | None,
     split: str,
@@ -50,9 +51,9 @@ def read(
     recycles: int | None,
     progress: Progress,
 ) -> list[Entry]:
-    """An entry for each path, all run in one way: what `af2jax evaluate` wrote there, or else evaluated, and kept in
-    `out` where it is given.
+    """An entry for each name, all run in one way: what `af2jax evaluate` wrote there, or else evaluated.
 
+    What is evaluated is kept in `out`, where it is given, and not done again while parameters, data and recycles stay.
     An evaluation that was made with other recycles is made again, from the parameters that it was of.
 
     Args:
@@ -63,46 +64,89 @@ def read(
         InputError: something cannot be read, no item could be evaluated, no data set is known, or an evaluation would
             have to be made again and its parameters are no longer there.
     """
-    entries: list[Entry] = []
-    known = {path: evaluating.load(path) for path in paths if (path / evaluating.FILE).exists()}
+    paths = [path for some in networks.values() for path in some]
+    known = {path: saved.load(path) for path in paths if (path / saved.FILE).exists()}
     if dataset is None:
         sets = [found.data["path"] for found in known.values()]
         sets += [run.training_of(path).data for path in paths if run.is_run(path)]
         dataset = Path(sets[0]) if sets else None
     if recycles is None and (baseline := known.get(paths[0])):
         recycles = baseline.subject["recycles"]
-    for path in paths:
-        found = known.get(path)
-        name, source = printable(path.resolve().name), found.subject["path"] if found else str(path)
-        again = found is None or found.subject["recycles"] != recycles or found.subject["seed"] != evaluating.SEED
-        if again:
-            if found is None and dataset is None:
-                raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
-            if found and not Path(source).exists():
+    entries = []
+    for name, some in networks.items():
+        evaluations = []
+        for i, path in enumerate(some):
+            keep = out and out / "evaluations" / file_name(name if len(some) == 1 else f"{name}_{i}")
+            found = known.get(path)
+            if found is None or found.subject["recycles"] != recycles or found.subject["seed"] != evaluating.SEED:
+                found = _made(path, found, keep, dataset, split, preset, recycles, progress)
+                recycles = found.subject["recycles"]
+            if not found.targets:
+                item, reason = found.problems[0]
                 raise InputError(
-                    f"{path} was evaluated with {found.subject['recycles']} recycles and is to be compared with "
-                    f"{recycles}, but its parameters ({source}) are no longer there; give --num-recycle "
-                    f"{found.subject['recycles']}"
+                    f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
                 )
-            subject = open_subject(source, found.subject["preset"] if found else preset, recycles)
-            if found and subject.digest != found.subject["weights"]:
-                raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
-            recycles = subject.recycles
-            part = found.data["split"] if found and not split else split
-            found = evaluating.evaluate(subject, dataset or found.data["path"], part, progress=progress)
-        if not found.targets:
-            item, reason = found.problems[0]
-            raise InputError(
-                f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
-            )
-        name = unique(name, [entry.name for entry in entries])
-        if again and out is not None:
-            evaluating.save(found, out / "evaluations" / file_name(name))
-        entries.append(Entry(name, found, source))
+            evaluations.append(found)
+        source = known[some[0]].subject["path"] if some[0] in known else str(some[0])
+        entries.append(Entry(name, mean_of(evaluations), source, tuple(evaluations)))
     return entries
 
 
-def unique(name: str, taken: Sequence[str]) -> str:
+def _made(
+    path: Path,
+    old: Evaluation | None,
+    keep: Path | None,
+    dataset: Path | None,
+    split: str,
+    preset: str | None,
+    recycles: int | None,
+    progress: Progress,
+) -> Evaluation:
+    """The evaluation of a network, or what was kept of the same; `old`: one that was made in another way."""
+    source = old.subject["path"] if old else str(path)
+    if old is None and dataset is None:
+        raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
+    if old and not Path(source).exists():
+        raise InputError(
+            f"{path} was evaluated with {old.subject['recycles']} recycles and is to be compared with {recycles}, but "
+            f"its parameters ({source}) are no longer there; give --num-recycle {old.subject['recycles']}"
+        )
+    subject = open_subject(source, old.subject["preset"] if old else preset, recycles)
+    if old and subject.digest != old.subject["weights"]:
+        raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
+    data, part = dataset or old.data["path"], old.data["split"] if old and not split else split
+    if keep and (keep / saved.FILE).exists():
+        made = saved.load(keep)
+        same = made.subject["weights"] == subject.digest and made.subject["recycles"] == subject.recycles
+        if same and made.data.get("items") == evaluating.digest(evaluating.choose(subject, data, part)[0]):
+            return made
+    made = evaluating.evaluate(subject, data, part, progress=progress)
+    if keep and made.targets:
+        saved.save(made, keep)
+    return made
+
+
+def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation with the mean of each number over several of the same targets.
+
+    Raises:
+        InputError: their targets are not the same.
+    """
+    first, *others = evaluations
+    if not others:
+        return first
+    if any([t.id for t in one.targets] != [t.id for t in first.targets] for one in others):
+        raise InputError(
+            f"{first.subject['name']} and the others under its name have other targets; evaluate all again"
+        )
+    targets = [
+        dataclasses.replace(same[0], numbers={k: float(np.mean([t.numbers[k] for t in same])) for k in same[0].numbers})
+        for same in zip(*(one.targets for one in evaluations), strict=True)
+    ]
+    return dataclasses.replace(first, targets=targets)
+
+
+def unique(name: str, taken: Container[str]) -> str:
     """`name`, numbered where it is taken."""
     count, new = 2, name
     while new in taken:
@@ -139,7 +183,7 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
     Args:
         frozen: the network whose activations a baseline reads; None: no such baseline.
     """
-    found: dict[str, list[Target]] = {}
+    found: dict[str, list[ScoredTarget]] = {}
     notes, classes = [], {}
     for name in dict.fromkeys(name for entry in entries for name in entry.evaluation.classes):
         owner = next(e for e in entries if name in e.evaluation.classes)
@@ -159,9 +203,11 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
             notes.append(f"{name}: no baselines, as no protein that was learned from has a label")
             continue
         singles = _asked(owner, targets, frozen) if frozen else {}
-        ask = [Known(t.id, t.sequence, t.answers[name], singles.get(t.id)) for t in targets]
+        asked = [t.answers[name] for t in targets]
+        ask = [Known(t.sequence, a.label, a.place, singles.get(t.id)) for t, a in zip(targets, asked, strict=True)]
         classes[name] = owner.evaluation.classes[name]
         for baseline, answers in baselines(learn, ask, label.residue, label.classes).items():
+            answers = [Answers(said, a.label, a.place) for said, a in zip(answers, asked, strict=True)]
             made = found.setdefault(baseline, [_blank(t) for t in owner.evaluation.targets])
             place = {target.id: i for i, target in enumerate(made)}
             for target, given in zip(targets, answers, strict=True):
@@ -172,11 +218,11 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
     return [*out, *_helix(entries[0]), *_copy(entries, notes)], notes
 
 
-def _evaluation(first: Entry, targets: list[Target], classes: dict) -> Evaluation:
+def _evaluation(first: Entry, targets: list[ScoredTarget], classes: dict) -> Evaluation:
     return Evaluation({"run": False, "parameters": 0}, first.evaluation.data, classes, targets, [])
 
 
-def _blank(target: Target) -> Target:
+def _blank(target: ScoredTarget) -> ScoredTarget:
     return dataclasses.replace(target, numbers={}, answers={}, passes=[])
 
 
@@ -216,13 +262,12 @@ def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | Non
         place = np.flatnonzero(label >= 0 if what.classes else ~np.isnan(label))
         if not len(place):
             continue
-        answers = Answers(np.zeros(0), label[place], place)
         single = _single(frozen, item) if frozen else None
-        learn.append(Known(item.id, "/".join(chain.chains), answers, single))
+        learn.append(Known("/".join(chain.chains), label[place], place, single))
     return learn
 
 
-def _asked(owner: Entry, targets: Sequence[Target], frozen: Subject) -> dict[str, np.ndarray]:
+def _asked(owner: Entry, targets: Sequence[ScoredTarget], frozen: Subject) -> dict[str, np.ndarray]:
     """The activations of the targets, which are read again from their data."""
     data = owner.evaluation.data
     chosen, _ = evaluating.choose(frozen, data["path"], "all")

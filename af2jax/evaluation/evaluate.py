@@ -1,12 +1,9 @@
 """Every target of a data set through a network: the scores, what new heads say, and the files that `compare` reads."""
 
-import csv
 import dataclasses
+import hashlib
 import heapq
-import io
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,134 +15,24 @@ from af2jax.data import splits
 from af2jax.data.dataset import SPLITS, Item, read_dataset
 from af2jax.data.labels import over_structure
 from af2jax.data.loading import Loader
-from af2jax.data.parse import printable, read_text
+from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
-from af2jax.files import write
+from af2jax.evaluation.docking import interfaces, matched, names
+from af2jax.evaluation.observe import observe
+from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, Shown, head_numbers
+from af2jax.evaluation.scores import PAE_BINS, Scores, score
+from af2jax.evaluation.subject import Subject, splits_of, subject_of, trained_on
 from af2jax.finetune.run import taught
-from af2jax.heads import Answer, Head, summary
+from af2jax.heads import Answer, Head
 from af2jax.heads import read as read_answers
 from af2jax.heads.calibration import probabilities
-from af2jax.html.page import plain
-from af2jax.metrics.classification import log_loss
 from af2jax.model.alphafold import AlphaFold
-from af2jax.report.docking import interfaces, matched, names
-from af2jax.report.observe import Observed, observe
-from af2jax.report.scores import METRICS, PAE_BINS, Metric, Scores, score
-from af2jax.report.subject import Subject, splits_of, subject_of, trained_on
 from af2jax.schema import Features, Targets
 
-FORMAT, FILE = 2, "scores.json"
 SEED = 0  # of the draws of alignments, for every network, so that they see the same
 WORST = 3  # targets whose structures are kept
-HEAD_METRICS = {
-    "accuracy": Metric("accuracy", True),
-    "log_loss": Metric("log loss", False),
-    "error": Metric("absolute error", False),
-}
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a head predicts of a target where the label is known."""
-
-    said: np.ndarray  # float [n classes] probabilities, calibrated where the head is, or [n] numbers
-    label: np.ndarray  # int [n] or float [n]
-    place: np.ndarray  # int [n] of the full sequence, from 0; 0 where the whole has one label
-
-
-@dataclass(frozen=True)
-class Target:
-    """One evaluated protein. `numbers` has those of `Scores` and "<head>/accuracy" and so on."""
-
-    id: str
-    sequence: str
-    family: int  # equal for homologues
-    homologue: bool  # whether a homologue was learned from
-    numbers: dict[str, float]
-    passes: list[list[float]]
-    answers: dict[str, Answers]
-    values: dict[str, str] = field(default_factory=dict)  # other cells of its row, for groups
-    split: str = ""  # "train", "valid" or "test", as its row or the run says
-    chains: list[str] = field(default_factory=list)  # names, where there are several
-    interfaces: list[dict] = field(default_factory=list)  # those of the known structure, as `docking.interfaces`
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A target whose structures are kept; not part of the files."""
-
-    target: Target
-    features: Features
-    targets: Targets
-    seen: Observed
-    scores: Scores
-    alignment: np.ndarray | None = None  # int [N_seq N_res], the query first; None: the item has none
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What came of a data set."""
-
-    subject: dict  # facts of the network
-    data: dict  # path, split
-    classes: dict[str, list[str]]  # of each head; [] of numbers
-    targets: list[Target]
-    problems: list[tuple[str, str]]  # (id, reason)
-    pae: np.ndarray = field(default_factory=lambda: np.zeros((PAE_BINS, 2)))
-    residues: list[tuple] = field(default_factory=list)  # (id, position, letter, lddt_ca, lddt, plddt, error, clashes)
-    worst: list[Shown] = field(default_factory=list)
-    unjudged: dict[str, dict[str, Answer]] = field(default_factory=dict)  # by target of which nothing is known
-
-    @property
-    def rows(self) -> list[dict]:
-        """A row for each target: its id, split, family, and all its numbers by name."""
-        facts = ("id", "split", "family", "homologue")
-        return [{name: getattr(target, name) for name in facts} | target.numbers for target in self.targets]
-
-    def json(self) -> str:
-        """All of it but structures, as `scores.json` has it; null where a number is not known."""
-        names = ("subject", "data", "classes", "problems")
-        known = {"format": FORMAT} | {name: getattr(self, name) for name in names}
-        known["targets"] = [dataclasses.asdict(target) for target in self.targets]
-        return json.dumps(plain(known), allow_nan=False)
-
-    @property
-    def judged(self) -> bool:
-        """Whether anything is known of any target: a structure, or a label of a head."""
-        return len(self.unjudged) < len(self.targets)
-
-    def column(self, name: str) -> np.ndarray:
-        """A number of every target, NaN where it has none."""
-        return np.array([target.numbers.get(name, np.nan) for target in self.targets], float)
-
-    @property
-    def families(self) -> np.ndarray:
-        """What is drawn together: the family of every target; each alone where all are of one, as in a scan."""
-        found = np.array([target.family for target in self.targets], int)
-        return np.arange(len(found)) if self.scan else found
-
-    @property
-    def scan(self) -> bool:
-        """Whether all targets are of one family, so that what is found holds for it alone."""
-        return len(self.targets) > 1 and len({target.family for target in self.targets}) == 1
-
-
-def primary(evaluation: Evaluation) -> list[str]:
-    """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
-    heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in evaluation.classes.items()]
-    names = [*heads, "lddt_ca"]
-    return [name for name in names if np.isfinite(evaluation.column(name)).any()]
-
-
-def metric(name: str) -> Metric:
-    """How a number of a target is read; "<head>/<kind>" those of new heads."""
-    head, _, kind = name.rpartition("/")
-    if not head:
-        return METRICS[name]
-    known = HEAD_METRICS[kind]
-    return dataclasses.replace(known, label=f"{head}: {known.label}")
 
 
 def choose(subject: Subject, dataset: str | Path, split: str = "") -> tuple[list[Item], str]:
@@ -225,7 +112,7 @@ def evaluate(
         chains = names(item, features)
         answers = {name: answered(subject.heads[name], seen.heads[name], targets, name) for name in labels}
         numbers = scores.numbers | head_numbers(answers)
-        target = Target(
+        target = ScoredTarget(
             item.id,
             sequences[item.id],
             family[item.id],
@@ -252,7 +139,7 @@ def evaluate(
                 heapq.heappop(worst)
     progress(len(left), len(left))
     skipped = sorted(name for name, head in subject.heads.items() if not head.judged)
-    told = {"path": str(data), "split": split, "without": lost, "skipped": skipped}
+    told = {"path": str(data), "split": split, "items": digest(chosen), "without": lost, "skipped": skipped}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
     return Evaluation(facts(subject), told, classes, found, problems, pae, residues, best_last, unjudged)
@@ -287,18 +174,14 @@ def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answe
     return Answers(said.astype(np.float64), label[place], place)
 
 
-def head_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
-    """The mean accuracy and log loss of classes, and absolute error of numbers, over the known labels of one target."""
-    out: dict[str, float] = {}
-    for name, given in answers.items():
-        if not len(given.label):
-            continue
-        if given.said.ndim == 2:
-            out[f"{name}/accuracy"] = float((given.said.argmax(-1) == given.label).mean())
-            out[f"{name}/log_loss"] = float(log_loss(given.said, given.label).mean())
-        else:
-            out[f"{name}/error"] = float(np.abs(given.said - given.label).mean())
-    return out
+def digest(items: Sequence[Item]) -> str:
+    """What tells other items, and other contents of their files, from these: by rows, sizes and times of change."""
+    known = []
+    for item in items:
+        files = [file for file in (item.file, item.aligned_templates, *item.msa) if file]
+        stats = [(file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None for file in files]
+        known.append(repr((dataclasses.replace(item, known=None), stats)))
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
 def facts(subject: Subject) -> dict:
@@ -338,53 +221,3 @@ def _rows(name: str, features: Features, scores: Scores) -> list[tuple]:
     columns = [scores.residues[key] for key in ("lddt_ca", "lddt", "plddt", "error", "clashes")]
     numbers = [column.tolist() for column in columns]
     return list(zip([name] * len(letters), range(1, len(letters) + 1), letters, *numbers, strict=True))
-
-
-def save(evaluation: Evaluation, out: Path) -> None:
-    """Writes `scores.json`, from which `load` makes the same, and `residues.csv`."""
-    write(out / FILE, evaluation.json() + "\n")
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("id", "residue", "letter", "lddt_ca", "lddt", "plddt", "error", "clashes"))
-    show = lambda value: ("" if value != value else f"{value:.2f}") if isinstance(value, float) else value
-    table.writerows([show(value) for value in row] for row in evaluation.residues)
-    write(out / "residues.csv", text.getvalue())
-
-
-def save_answers(evaluation: Evaluation, out: Path) -> list[Path]:
-    """Writes what the heads answer of targets of which nothing is known, as `af2jax predict --answers-only` does."""
-    sequences = {target.id: target.sequence.replace("/", "") for target in evaluation.targets}
-    rows, residues = [], []
-    for name, answers in evaluation.unjudged.items():
-        rows += summary.rows(name, answers, summary.in_one_table(answers))
-        residues += summary.residues(name, sequences[name], answers)
-    return summary.save(out, rows, residues)
-
-
-def load(out: Path) -> Evaluation:
-    """What `save` wrote, without structures.
-
-    Raises:
-        InputError: the file is missing, damaged, or of another version.
-    """
-    file = out / FILE
-    try:
-        known = json.loads(read_text(file))
-        if known["format"] != FORMAT:
-            raise InputError(f"{file} is of another version of af2jax; run af2jax evaluate again")
-        targets = [_target(entry) for entry in known["targets"]]
-        problems = [(name, reason) for name, reason in known["problems"]]
-        return Evaluation(known["subject"], known["data"], known["classes"], targets, problems)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file} is damaged; run af2jax evaluate again") from None
-
-
-def _target(entry: dict) -> Target:
-    answers = {
-        name: Answers(np.array(a["said"], float), np.array(a["label"]), np.array(a["place"], int))
-        for name, a in entry.pop("answers").items()
-    }
-    numbers = {name: np.nan if value is None else value for name, value in entry.pop("numbers").items()}
-    return Target(answers=answers, numbers=numbers, **entry)

@@ -9,16 +9,16 @@ import jax
 import numpy as np
 
 from af2jax.constants.atoms import CA
+from af2jax.evaluation.docking import docked
+from af2jax.evaluation.observe import Observed
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics import quality, stereochemistry, superposition
+from af2jax.metrics.baselines import helix
 from af2jax.metrics.dockq import DockQ
 from af2jax.metrics.statistics import spearman
 from af2jax.protein.truth import truth
-from af2jax.report.docking import docked
-from af2jax.report.observe import Observed
 from af2jax.schema import Features, Targets
 
-HELIX = (2.3, np.deg2rad(100), 1.5)  # radius in angstrom, turn and rise of each residue, of CA in an alpha helix
 CHI_NEAR = 40.0  # degrees, within which a side-chain angle counts as right
 PAE_WIDTH, PAE_BINS = 2.0, 16  # angstrom, of the table of predicted against true aligned errors
 APART = 6  # residues along a chain, below which two are neighbours, whose places nobody asks of PAE or contacts
@@ -144,13 +144,6 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
     passes = np.asarray(backbone.overall).reshape(num_pass, num_layer)
     aligned = np.where(aligned_mask, aligned, np.nan)[rows][:, rows]
     return Scores(numbers, residues, passes, table, moved[rows], aligned, interfaces)
-
-
-def helix(num: int) -> np.ndarray:
-    """The CA atoms of one long alpha helix, float32 [num 3], angstrom."""
-    radius, turn, rise = HELIX
-    t = np.arange(num)
-    return np.stack([radius * np.cos(turn * t), radius * np.sin(turn * t), rise * t], axis=1).astype(np.float32)
 
 
 def _helix(true_points: np.ndarray, observed: np.ndarray) -> dict[str, float]:

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from af2jax.evaluation import reliability, verdict
 from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
-from af2jax.report import reliability, verdict
+from af2jax.report import sentences
 from tests.report import made
 
 NUM = 12
@@ -36,16 +37,16 @@ def residues(noise: float = 0.0, scale: float = 1.0, shift: float = 0.0, num: in
 )
 def test_what_is_said_of_plddt(line, changes):
     of = reliability.plddt(residues(**changes))
-    first = next(i for i, (holds, _) in enumerate(reliability.PLDDT) if holds(of))
+    first = next(i for i, (holds, _) in enumerate(sentences.PLDDT) if holds(of))
     assert first == line
-    says = reliability.plddt_sentence(of)
+    says = sentences.plddt_sentence(of)
     assert ("may be used to rank" in says) == (line == 2)
     assert line == 0 or f"Spearman {of.rank.value:.3g} (95 %: " in says
 
 
 def test_a_score_that_ranks_backwards_is_never_recommended():
     """Calibrated in the mean of each bin's residues, and backwards: the calibration error alone would call it good."""
-    says = reliability.plddt_sentence(reliability.plddt(residues(scale=-0.1, shift=55.0)))
+    says = sentences.plddt_sentence(reliability.plddt(residues(scale=-0.1, shift=55.0)))
     assert "ranks residues backwards here: never" in says and "may be used" not in says
 
 
@@ -59,7 +60,7 @@ def test_a_score_that_ranks_backwards_is_never_recommended():
     ],
 )
 def test_what_is_said_of_its_values(scale, shift, says):
-    assert says in reliability.plddt_sentence(reliability.plddt(residues(scale=scale, shift=shift, noise=1.0)))
+    assert says in sentences.plddt_sentence(reliability.plddt(residues(scale=scale, shift=shift, noise=1.0)))
 
 
 def pairs(rank: float, num: int = NUM, gap: float = 0.0, sure: float = 1.0):
@@ -84,8 +85,8 @@ def pairs(rank: float, num: int = NUM, gap: float = 0.0, sure: float = 1.0):
     ids=str,
 )
 def test_what_is_said_of_pae(line, of):
-    assert next(i for i, (holds, _) in enumerate(reliability.PAE) if holds(of)) == line
-    assert ("may guide" in reliability.pae_sentence(of)) == (line == 3)
+    assert next(i for i, (holds, _) in enumerate(sentences.PAE) if holds(of)) == line
+    assert ("may guide" in sentences.pae_sentence(of)) == (line == 3)
 
 
 def passes(*means: float, num: int = NUM, noise: float = 0.3):
@@ -110,8 +111,8 @@ def passes(*means: float, num: int = NUM, noise: float = 0.3):
 )
 def test_what_is_said_of_recycling(line, of):
     """Advice on recycles only where passes were compared."""
-    assert next(i for i, (holds, _) in enumerate(reliability.RECYCLES) if holds(of)) == line
-    says = reliability.recycling_sentence(of)
+    assert next(i for i, (holds, _) in enumerate(sentences.RECYCLES) if holds(of)) == line
+    says = sentences.recycling_sentence(of)
     assert ("fewer recycles would do" in says) == (line == 4) and ("keep recycling" in says) == (line == 2)
 
 

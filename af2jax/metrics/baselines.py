@@ -11,38 +11,38 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2jax.constants.residues import RESTYPES, encode
-from af2jax.report.evaluation import Answers
 
 WINDOW = 7  # residues on either side that a baseline of a residue head sees
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the regressions; the best on a held-out fifth counts
 WORD = 3  # letters of a word, where sequences differ in length
 ONE_HOT = 20_000  # columns, above which sequences of one length are compared by composition
 BLOCK = 2**24  # numbers compared at a time
+HELIX = (2.3, np.deg2rad(100), 1.5)  # radius in angstrom, turn and rise of each residue, of CA in an alpha helix
 
 
 @dataclass(frozen=True)
 class Known:
     """A protein with a label, as a baseline sees it."""
 
-    id: str
     sequence: str  # on which labels are placed, "/" between chains
-    answers: Answers  # `said` is not read
+    label: np.ndarray  # int [n] or float [n]
+    place: np.ndarray  # int [n] of the sequence, from 0; 0 where the whole has one label
     single: np.ndarray | None = None  # float [N_res c], activations; None: not computed
 
 
 def baselines(
     learn: Sequence[Known], ask: Sequence[Known], residue: bool, classes: int, seed: int = 0
-) -> dict[str, list[Answers]]:
-    """{name of a baseline: its answers, one for each of `ask`}, in the order of `ask`.
+) -> dict[str, list[np.ndarray]]:
+    """{name of a baseline: for each of `ask` in its order, float [n classes] probabilities or [n] numbers}.
 
     Args:
         residue: one label for each residue; else one for the whole.
         classes: their number; 0: numbers.
     """
-    truth = np.concatenate([known.answers.label for known in learn])
+    truth = np.concatenate([known.label for known in learn])
     constant = _probabilities(truth, classes) if classes else truth.mean()
     name = "majority class" if classes else "mean"
-    found = {name: [_answers(known, np.repeat(constant[None], len(known.answers.label), 0)) for known in ask]}
+    found = {name: [np.repeat(constant[None], len(known.label), 0) for known in ask]}
     text = _windows if residue else _whole(learn, ask)
     found["nearest neighbour"] = _fitted(learn, ask, text, lambda x, y, _: _nearest(x, y, classes))
     regression = "logistic regression" if classes else "ridge regression"
@@ -55,17 +55,20 @@ def baselines(
     return found
 
 
-def _fitted(learn, ask, features: Callable, fit: Callable) -> list[Answers]:
+def helix(num: int) -> np.ndarray:
+    """The CA atoms of one long alpha helix, float32 [num 3], angstrom."""
+    radius, turn, rise = HELIX
+    t = np.arange(num)
+    return np.stack([radius * np.cos(turn * t), radius * np.sin(turn * t), rise * t], axis=1).astype(np.float32)
+
+
+def _fitted(learn, ask, features: Callable, fit: Callable) -> list[np.ndarray]:
     """Answers of what `fit` makes of (features, labels, index of the protein)."""
     x = np.concatenate([features(known) for known in learn])
-    y = np.concatenate([known.answers.label for known in learn])
-    owner = np.repeat(np.arange(len(learn)), [len(known.answers.label) for known in learn])
+    y = np.concatenate([known.label for known in learn])
+    owner = np.repeat(np.arange(len(learn)), [len(known.label) for known in learn])
     say = fit(x, y, owner)
-    return [_answers(known, say(features(known))) for known in ask]
-
-
-def _answers(known: Known, said: np.ndarray) -> Answers:
-    return Answers(said, known.answers.label, known.answers.place)
+    return [say(features(known)) for known in ask]
 
 
 def _probabilities(label: np.ndarray, classes: int) -> np.ndarray:
@@ -79,13 +82,13 @@ def _windows(known: Known) -> np.ndarray:
     beyond = "/" * WINDOW
     letters = beyond + known.sequence.replace("/", beyond) + beyond
     codes = np.minimum(encode(letters), len(RESTYPES))  # "/" is none of the types
-    place = np.flatnonzero(np.array(list(letters)) != "/")[known.answers.place]
+    place = np.flatnonzero(np.array(list(letters)) != "/")[known.place]
     seen = codes[place[:, None] + np.arange(-WINDOW, WINDOW + 1)]
     return np.eye(len(RESTYPES) + 1, dtype=np.float32)[seen].reshape(len(seen), -1)
 
 
 def _inside(known: Known) -> np.ndarray:
-    return known.single[known.answers.place]
+    return known.single[known.place]
 
 
 def _whole(learn: Sequence[Known], ask: Sequence[Known]) -> Callable:
@@ -95,8 +98,8 @@ def _whole(learn: Sequence[Known], ask: Sequence[Known]) -> Callable:
         one_hot = lambda known: np.eye(21, dtype=np.float32)[np.minimum(encode(known.sequence), 20)].reshape(
             1, length * 21
         )
-        return lambda known: np.repeat(one_hot(known), len(known.answers.label), 0)
-    return lambda known: np.repeat(_composition(known.sequence)[None], len(known.answers.label), 0)
+        return lambda known: np.repeat(one_hot(known), len(known.label), 0)
+    return lambda known: np.repeat(_composition(known.sequence)[None], len(known.label), 0)
 
 
 def _composition(sequence: str) -> np.ndarray:
