@@ -11,11 +11,14 @@ test); every other column may be a label, and `cluster` says which items are hom
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from af2jax.data import formats, mutants, tables
+from af2jax.data.formats import is_file, locate
+from af2jax.data.items import Item
+from af2jax.data.packed import unpack
 from af2jax.data.parse import bare, odd_letter, printable, read_text
 from af2jax.data.structure import protein_chains
 from af2jax.errors import InputError
@@ -41,50 +44,6 @@ ALIASES = {
 COLUMNS = ("id", "sequence", "file", "chain", "msa", "templates", "aligned_templates", "placed", "weight", "split")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One protein of a data set, as its row says; nothing is read yet.
-
-    Attributes:
-        id: its name, the only one of its data set.
-        where: file and line, for messages.
-        folder: that paths are relative to.
-        sequence: "" where the structure has it; "/" joins chains.
-        file: the structure; None: only the sequence is known.
-        chain: author's identifier; "": the only one; of a complex several joined by ",", or "*": all.
-        msa: paths.
-        templates: paths, each of a structure or "path:chain".
-        aligned_templates: alphafold_finetune's table of templates.
-        placed: pairs "position of the sequence:residue of the structure", counted from 0; "": as the file says.
-        weight: how often it is drawn, beside the others.
-        split: "train", "valid", "test", or "" where it is to be split.
-        values: every other cell by column.
-        mutations: that make the sequence of the wild type; (): it is no row of a scan, or the wild type.
-        wild: the sequence of the wild type; "" where it is no row of a scan, or the structure has it.
-        fault: why it cannot be used; "": it can.
-        known: makes the chain of an item whose structure was read before (`af2jax.data.packed`), mutations included;
-            then there is no file.
-    """
-
-    id: str
-    where: str
-    folder: Path = Path()
-    sequence: str = ""
-    file: Path | None = None
-    chain: str = ""
-    msa: tuple[Path, ...] = ()
-    templates: tuple[str, ...] = ()
-    aligned_templates: Path | None = None
-    placed: str = ""
-    weight: float = 1.0
-    split: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
-    mutations: tuple[mutants.Mutation, ...] = ()
-    wild: str = ""
-    fault: str = ""
-    known: Callable | None = field(default=None, compare=False)
-
-
 def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None = None) -> list[Item]:
     """The items of a table, of the structures in a folder and below it, or of a pack (`af2jax.data.packed`).
 
@@ -101,8 +60,6 @@ def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None 
     """
     path = Path(path)
     if path.suffix == ".npz":
-        from af2jax.data.packed import unpack  # here, because a pack is made of items
-
         items = unpack(path)
     else:
         items = list(_folder(path) if path.is_dir() else _table(path, strict=repeated is None))
@@ -241,30 +198,6 @@ def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item
         split=split,
         values={name: cell for name, cell in cells.items() if name not in COLUMNS},
     )
-
-
-def locate(folder: Path, name: str) -> Path:
-    """The file that a table in `folder` means: beside it, compressed, or under a path of which only the end is there.
-
-    A file that is nowhere is returned as it was named, to be reported where it is read.
-    """
-    parts = Path(name).parts
-    for start in range(len(parts)):
-        place = folder.joinpath(*parts[start:])
-        for file in (place, *(Path(f"{place}{end}") for end in formats.PACKED)):
-            if is_file(file):
-                return file
-        if Path(name).is_absolute():
-            break
-    return folder / name
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file is there; False too for what is no path."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, a NUL
-        return False
 
 
 def _template(folder: Path, text: str) -> str:

@@ -1,7 +1,8 @@
-"""An item of a data set as an example: its chain read or made up from its sequence, its labels as numbers."""
+"""An item of a data set, and what is made of it: its chain read or made up from its sequence, its labels as numbers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from af2jax.constants.atoms import ATOM37_INDEX
 from af2jax.constants.residues import UNKNOWN, encode
 from af2jax.data import motmaen, mutants
 from af2jax.data.assembly import number
-from af2jax.data.dataset import Item, locate
+from af2jax.data.formats import locate
 from af2jax.data.label_file import is_label_file, read_array
 from af2jax.data.labels import example_of
 from af2jax.data.structure import Chain, read_complex
@@ -20,6 +21,50 @@ from af2jax.errors import InputError
 
 KEPT = [ATOM37_INDEX[name] for name in ("N", "CA", "C", "O", "CB")]  # atoms of a residue that is another
 MISSING = ("", ".", "na", "n/a", "nan", "none", "null", "?")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One protein of a data set, as its row says; nothing is read yet.
+
+    Attributes:
+        id: its name, the only one of its data set.
+        where: file and line, for messages.
+        folder: that paths are relative to.
+        sequence: "" where the structure has it; "/" joins chains.
+        file: the structure; None: only the sequence is known.
+        chain: author's identifier; "": the only one; of a complex several joined by ",", or "*": all.
+        msa: paths.
+        templates: paths, each of a structure or "path:chain".
+        aligned_templates: alphafold_finetune's table of templates.
+        placed: pairs "position of the sequence:residue of the structure", counted from 0; "": as the file says.
+        weight: how often it is drawn, beside the others.
+        split: "train", "valid", "test", or "" where it is to be split.
+        values: every other cell by column.
+        mutations: that make the sequence of the wild type; (): it is no row of a scan, or the wild type.
+        wild: the sequence of the wild type; "" where it is no row of a scan, or the structure has it.
+        fault: why it cannot be used; "": it can.
+        known: makes the chain of an item whose structure was read before (`af2jax.data.packed`), mutations included;
+            then there is no file.
+    """
+
+    id: str
+    where: str
+    folder: Path = Path()
+    sequence: str = ""
+    file: Path | None = None
+    chain: str = ""
+    msa: tuple[Path, ...] = ()
+    templates: tuple[str, ...] = ()
+    aligned_templates: Path | None = None
+    placed: str = ""
+    weight: float = 1.0
+    split: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    mutations: tuple[mutants.Mutation, ...] = ()
+    wild: str = ""
+    fault: str = ""
+    known: Callable | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

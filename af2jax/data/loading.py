@@ -13,8 +13,7 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.data import crop as window
 from af2jax.data.batch import stack
-from af2jax.data.dataset import Item
-from af2jax.data.items import Label, load
+from af2jax.data.items import Item, Label, load
 from af2jax.data.transforms import pad
 from af2jax.errors import InputError
 

@@ -13,7 +13,7 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import encode
 from af2jax.data import tables
-from af2jax.data.dataset import is_file, locate
+from af2jax.data.formats import is_file, locate
 from af2jax.data.parse import read_text
 from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import Template, lay, stack

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.data.dataset import Item
-from af2jax.data.items import read
+from af2jax.data.items import Item, read
 from af2jax.data.label_file import is_label_file
 from af2jax.data.mutants import Mutation
 from af2jax.data.parse import printable

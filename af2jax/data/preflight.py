@@ -14,8 +14,9 @@ import numpy as np
 from af2jax.config import Config
 from af2jax.constants.residues import LETTERS
 from af2jax.data import motmaen, splits
-from af2jax.data.dataset import SPLITS, Item, columns, is_file, locate
-from af2jax.data.items import Label, load
+from af2jax.data.dataset import SPLITS, columns
+from af2jax.data.formats import is_file, locate
+from af2jax.data.items import Item, Label, load
 from af2jax.data.label_file import is_label_file
 from af2jax.errors import InputError, nearest
 

@@ -17,7 +17,8 @@ from af2jax.data.parse import printable
 from af2jax.data.placement import Site, sites
 from af2jax.data.structure import polymers
 from af2jax.errors import InputError
-from af2jax.protein.files import Protein, chain_name
+from af2jax.protein.files import Protein
+from af2jax.protein.record import chain_name
 
 TITLE, KEYWORDS = "af2jax prediction of ", "PREDICTED STRUCTURE"  # what files of our own predictions say
 LISTED = 5  # names in a note

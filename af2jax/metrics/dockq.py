@@ -32,7 +32,8 @@ from af2jax.constants.atoms import CA, C, N, O
 from af2jax.errors import InputError
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics.chain_assignment import assign
-from af2jax.protein.files import Protein, chain_name
+from af2jax.protein.files import Protein
+from af2jax.protein.record import chain_name
 from af2jax.typing import Bool, Float, Int
 
 TOUCH, NEAR = 5.0, 10.0  # angstrom between heavy atoms: contacts, residues of the interface

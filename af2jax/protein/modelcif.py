@@ -5,19 +5,15 @@ import re
 import gemmi
 import numpy as np
 
-from af2jax.protein.files import THREE, Protein, plain
+from af2jax.constants.residues import THREE
+from af2jax.protein.record import Atoms, plain
 
 PREDICTED = ("ma_", "audit_conform", "software")  # categories that predictions alone have
 DICTIONARY = "https://raw.githubusercontent.com/ihmwg/ModelCIF/master/dist/mmcif_ma.dic"
 
 
-def document(protein: Protein) -> str:
-    """The text of a ModelCIF file with one data block.
-
-    Raises:
-        InputError: an atom has no finite position.
-    """
-    structure = protein.structure()
+def document(protein: Atoms, structure: gemmi.Structure) -> str:
+    """The text of a ModelCIF file with one data block; `structure`: the atoms as gemmi has them, which gains a name."""
     structure.name = re.sub(r"[^\w.-]", "_", protein.name, flags=re.ASCII)
     groups = gemmi.MmcifOutputGroups(True, auth_all=True, cell=False, symmetry=False)
     block = structure.make_mmcif_document(groups)[0]
@@ -39,7 +35,7 @@ def document(protein: Protein) -> str:
     return out.as_string()
 
 
-def _model(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]:
+def _model(protein: Atoms, entity_of: dict[str, str]) -> dict[str, list[dict]]:
     """What was modelled and by what: categories by name, each as its rows."""
     entities = sorted(set(entity_of.values()), key=int)
     kind = lambda name: "peptide linking" if name == "GLY" else "L-peptide linking"
@@ -69,7 +65,7 @@ def _model(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]
     }
 
 
-def _residues(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]:
+def _residues(protein: Atoms, entity_of: dict[str, str]) -> dict[str, list[dict]]:
     """pLDDT and the numbers of each residue; mkdssp finds no chain without the latter."""
     confidence, scheme = [], []
     for chain, asym in protein.names.items():

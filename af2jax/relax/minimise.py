@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from absl import logging
 
+from af2jax.constants.residues import THREE
 from af2jax.errors import InputError
-from af2jax.protein.files import THREE, Protein
+from af2jax.protein.files import Protein
 from af2jax.relax.system import available, build, failures, segments
 from af2jax.relax.violations import mirrored, violating
 

@@ -9,7 +9,7 @@ from af2jax.data import items as reading
 from af2jax.data.dataset import Item
 from af2jax.losses.assignment import Chains, assign
 from af2jax.metrics.dockq import DockQ, dockq, same_residues
-from af2jax.protein.files import chain_name
+from af2jax.protein.record import chain_name
 from af2jax.report.observe import Observed
 from af2jax.schema import Features, Targets, num_chains
 

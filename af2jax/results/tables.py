@@ -9,10 +9,10 @@ from absl import logging
 from af2jax.files import file_name
 from af2jax.heads import Answer, together
 from af2jax.results.naming import Files
-from af2jax.results.prediction import Prediction
+from af2jax.results.scored import Scored
 
 
-def answers(predictions: Sequence[Prediction]) -> dict[str, Answer]:
+def answers(predictions: Sequence[Scored]) -> dict[str, Answer]:
     """What each head answers over the predictions of one query: the mean and the spread of those that have it.
 
     Raises:
@@ -21,7 +21,7 @@ def answers(predictions: Sequence[Prediction]) -> dict[str, Answer]:
     return together([prediction.heads for prediction in predictions])
 
 
-def tables(predictions: Sequence[Prediction], naming: str) -> Files:
+def tables(predictions: Sequence[Scored], naming: str) -> Files:
     """The table of each head that answers of residues or pairs, by the name of its file.
 
     Rows are those of `Answer.rows`, with the chain, the number and the letter of each residue as structures have them;
