@@ -327,7 +327,7 @@ def test_a_search_before_the_prediction(fold, sequence, tmp_path, monkeypatch, c
 
     (tmp_path / "db.fa").write_text(f">a\n{OTHER}\n")
     monkeypatch.setattr(alignments, "_hits", lambda *rest: [f"a\n{OTHER}"])
-    monkeypatch.setattr("af2jax.data.a3m.join", lambda name, query, hits: A3M)
+    monkeypatch.setattr("af2jax.data.search.a3m.join", lambda name, query, hits: A3M)
     assert fold(sequence, "--db", tmp_path / "db.fa") == 0
     assert "WARNING" not in capsys.readouterr().err and (tmp_path / "out" / "q.a3m").read_text() == A3M
     monkeypatch.setattr(alignments, "_hits", lambda *rest: pytest.fail("searched again"))

@@ -9,10 +9,10 @@ from af2jax import schema
 from af2jax.config import Data, preset
 from af2jax.constants.residues import GAP, LETTERS, encode
 from af2jax.data import msa, pairing
-from af2jax.data.a3m import join_chains
 from af2jax.data.assembly import Ids
 from af2jax.data.pairing import Joint, by_row, by_species, pair, separate, species
 from af2jax.data.parse import Alignment, complex_header, parse_a3m
+from af2jax.data.search.a3m import join_chains
 from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from absl import logging
 
-from af2jax.data import a3m
 from af2jax.data.parse import printable
+from af2jax.data.search import a3m
 from af2jax.errors import InputError
 
 LONGEST = 86_400.0  # seconds that one program may take
