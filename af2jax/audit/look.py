@@ -10,7 +10,6 @@ import numpy as np
 
 from af2jax.constants.atoms import ATOM37_INDEX, ATOM37_MASK, CA
 from af2jax.constants.residues import GAP, UNKNOWN
-from af2jax.data.coordinates import read_structure
 from af2jax.data.dataset import Item
 from af2jax.data.items import read
 from af2jax.data.labels import over_structure
@@ -22,7 +21,6 @@ from af2jax.errors import InputError
 from af2jax.protein.secondary import secondary
 from af2jax.protein.shape import radius_of_gyration
 
-DEPOSITED = "_pdbx_database_status.recvd_initial_deposition_date"
 DATE = re.compile(r"(\d{4})-(\d{2})(-(\d{2}))?")
 DATES = re.compile(r"date|deposited|released", re.IGNORECASE)  # names of columns that hold one
 SAMPLE = 1000  # rows that sequences are weighted among
@@ -86,9 +84,9 @@ def _look(item: Item) -> Seen:
     try:
         known = read(item)
     except InputError as error:
-        return Seen(item, item.sequence, str(error), _date(item, with_file=False))
+        return Seen(item, item.sequence, str(error), _date(item))
     sequence = item.sequence or "/".join(known.chains)
-    found = Seen(item, sequence, "", _date(item), own_template=_own_template(item))
+    found = Seen(item, sequence, "", _date(item, known.deposited), own_template=_own_template(item))
     if known.atom_mask.any():
         found = dataclasses.replace(found, structure=_structure(known, item))
     if item.msa:
@@ -170,13 +168,10 @@ def effective(codes: np.ndarray) -> float:
     return float((1 / alike.sum(axis=1)).sum())
 
 
-def _date(item: Item, with_file: bool = True) -> str:
+def _date(item: Item, deposited: str = "") -> str:
     """When it was deposited or released, as a column or the file says: "2018-04-30", or ""."""
     cells = [cell for name, cell in item.values.items() if DATES.search(name)]
-    if with_file and item.file is not None and not any(cells):
-        info = read_structure(item.file).info
-        cells = [info[DEPOSITED]] if DEPOSITED in info else []
-    for cell in cells:
+    for cell in cells if any(cells) else [deposited]:
         if found := DATE.match(cell.strip()):
             return f"{found[1]}-{found[2]}-{found[4] or '01'}"
     return ""

@@ -113,11 +113,12 @@ def read(item: Item) -> Chain:
         raise InputError(f"{item.where}: chain {chains.index('') + 1} of the sequence is empty")
     aatype, lengths = encode("".join(chains)).astype(np.int32), tuple(map(len, chains))
     positions, mask = np.zeros((len(aatype), 37, 3), np.float32), np.zeros((len(aatype), 37), bool)
+    deposited = ""
     if item.file is not None:
-        positions, mask = motmaen.placed(item.file, item.placed, aatype, item.where)
+        positions, mask, deposited = motmaen.placed(item.file, item.placed, aatype, item.where)
     index = number(chains).residue_index
     lengths = lengths if len(lengths) > 1 else ()
-    return Chain(item.where, item.chain or "A", aatype, index, positions, mask, 0.0, "", lengths)
+    return Chain(item.where, item.chain or "A", aatype, index, positions, mask, 0.0, "", lengths, deposited)
 
 
 def _mutated(known: Chain, item: Item) -> Chain:

@@ -22,8 +22,8 @@ from af2jax.errors import InputError
 COLUMNS = ("template_pdbfile", "target_to_template_alignstring")
 
 
-def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """(positions [N_res 37 3], atom mask [N_res 37]) of a structure laid over the sequence `aatype`.
+def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray, str]:
+    """(positions [N_res 37 3], atom mask [N_res 37], date of deposition) of a structure over the sequence `aatype`.
 
     Atoms of a residue of another type are left out but for the backbone's.
     """
@@ -39,7 +39,7 @@ def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.n
     other = np.zeros(len(aatype), bool)
     other[i] = aatype[i] != known.aatype[j]
     mask[other, 3:] = False
-    return positions * mask[..., None], mask
+    return positions * mask[..., None], mask, known.deposited
 
 
 def identity(file: Path, pairs: str, sequence: str, where: str) -> float:
@@ -115,4 +115,4 @@ def _residues(file: Path) -> Chain:
     whole = read_complex(file, "*")
     own = whole.observed
     arrays = (whole.aatype[own], whole.residue_index[own], whole.positions[own], whole.atom_mask[own])
-    return Chain(whole.source, whole.name, *arrays, whole.resolution, whole.method)
+    return Chain(whole.source, whole.name, *arrays, whole.resolution, whole.method, deposited=whole.deposited)

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,11 @@ class Query(NamedTuple):
     chains: tuple[str, ...]  # sequences
     unpaired: tuple[Alignment | None, ...]  # of each chain
     paired: tuple[Alignment | None, ...] = ()  # of each chain, where one file joins rows of several
+
+    @property
+    def nbytes(self) -> int:
+        """What the arrays of its alignments take."""
+        return sum(rows.codes.nbytes + rows.deletions.nbytes for rows in (*self.unpaired, *self.paired) if rows)
 
 
 def features(
@@ -83,40 +89,78 @@ def features(
         InputError: a file is missing, no text, or not well-formed; a chain is empty; an alignment or hits belong to
             another query; `seed` is negative or `cycles` not positive; `pairing` is unknown.
     """
+    known = read(
+        query,
+        msa=msa,
+        templates=templates,
+        template_dir=template_dir,
+        max_template_date=max_template_date,
+        pairing=pairing,
+    )
+    return draw(known, seed, config, cycles)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A query of which every file is read; `draw` makes the features of any network and seed of it."""
+
+    query: Query
+    assembly: Assembly  # of all chains
+    profile: np.ndarray  # float32 [N_res 22] of the assembled alignment
+    templates: Callable[[Config], schema.Templates] | None  # those of a network
+
+    @property
+    def alignment(self) -> Alignment:
+        """What is known of the query, its letters in `Alignment.query`: of one chain all rows, those too that repeat
+        others."""
+        return self.query.unpaired[0] if len(self.query.chains) == 1 else self.assembly.alignment
+
+
+def read(
+    query: str | os.PathLike | Query,
+    *,
+    msa: Paths | None = None,
+    templates: Paths | None = None,
+    template_dir: str | os.PathLike | None = None,
+    max_template_date: str | None = None,
+    pairing: str = "auto",
+) -> Read:
+    """Reads a query once, for `draw`; arguments and errors are those of `features`. Templates are read when a network
+    first asks for them, once for all networks that take as many in the same way."""
+    known = query if isinstance(query, Query) else read_query(query, msa)
+    found = assemble(known.chains, known.unpaired, known.paired, pairing)
+    codes = found.alignment.codes
+    if len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any():
+        logging.warning(NO_ALIGNMENT)
+    kept: dict[tuple, schema.Templates] = {}
+
+    def of(config: Config) -> schema.Templates:
+        kind = config.template.fusion if config.template else config.name, config.data.max_templates
+        if kind not in kept:
+            kept[kind] = load_templates(templates, known.chains, config, template_dir, max_template_date)
+        return kept[kind]
+
+    return Read(known, found, msa_ops.profile(codes), None if templates is None else of)
+
+
+def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> schema.Features:
+    """The features of a query for a network and a seed; see `features`.
+
+    Raises:
+        InputError: `seed` is negative or `cycles` not positive; a template cannot be used.
+    """
     cycles = config.num_recycle + 1 if cycles is None else cycles
     if cycles < 1:
         raise InputError(f"cycles={cycles}: at least one draw of the MSA is needed")
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
-    known = read_query(query, msa)
-    found = put_together(known, pairing)
-    codes, deletions = found.alignment.codes, found.alignment.deletions
-    if len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any():
-        logging.warning(NO_ALIGNMENT)
-    profile = msa_ops.profile(codes)
+    found = known.assembly
+    rows = found.alignment.codes, found.alignment.deletions, known.profile
     draws = [
-        draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data, found.own).msa
-        for cycle in range(cycles)
+        draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own).msa for cycle in range(cycles)
     ]
     out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config)
-    if templates is not None:
-        laid = load_templates(templates, known.chains, config, template_dir, max_template_date)
-        out = out.replace(templates=laid)
-    return schema.check(out)
-
-
-def put_together(query: Query, pairing: str = "auto") -> Assembly:
-    """All chains of a query side by side; see `assembly.assemble`."""
-    return assemble(query.chains, query.unpaired, query.paired, pairing)
-
-
-def load_alignment(query: str | os.PathLike, msa: Paths | None = None, pairing: str = "auto") -> Alignment:
-    """The alignment that `query` and `msa` stand for, `Alignment.query` in the letters of `query`; see `features`.
-
-    That of one chain has all rows, those too that repeat others.
-    """
-    known = read_query(query, msa)
-    return known.unpaired[0] if len(known.chains) == 1 else put_together(known, pairing).alignment
+    return schema.check(out if known.templates is None else out.replace(templates=known.templates(config)))
 
 
 def read_query(query: str | os.PathLike, msa: Paths | None = None) -> Query:

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absl import logging
 
@@ -34,6 +34,7 @@ class Content(NamedTuple):
 
     sequence: str  # of all chains
     sha256: str  # of the sequence, or of the alignment's file as it is when unpacked
+    read: Any  # `pipeline.Query`: what the alignment's file holds; None: it is a sequence
 
 
 def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list[Job], list[tuple[str, str]]]:
@@ -127,10 +128,10 @@ def content(job: Job) -> Content:
     from af2jax.data.pipeline import read_query
 
     if isinstance(job.query, Path):
-        chains = read_query(job.query).chains
-        return Content("".join(chains), hashlib.sha256(read_bytes(job.query)).hexdigest())
+        known = read_query(job.query)
+        return Content("".join(known.chains), hashlib.sha256(read_bytes(job.query)).hexdigest(), known)
     chains = split_chains(job.query, job.source or job.name)
-    return Content("".join(chains), hashlib.sha256(job.query.encode()).hexdigest())
+    return Content("".join(chains), hashlib.sha256(job.query.encode()).hexdigest(), None)
 
 
 def _jobs(file: Path, whole_files: bool) -> list[Job]:

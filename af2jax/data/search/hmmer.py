@@ -1,6 +1,7 @@
 """Searching sequence databases inside the process, by pyhmmer: rows equal to those of HMMER's own programs.
 
-`jackhmmer` for alignments, `template_hits` (hmmbuild and hmmsearch) for templates, each with the settings of AlphaFold's data pipeline.
+`jackhmmer` for alignments, `template_hits` (hmmbuild, then hmmsearch) for templates, each with the settings of
+AlphaFold's data pipeline.
 """
 
 import io

@@ -90,8 +90,8 @@ def test_databases_follow_each_other(query, path, tmp_path):
 def test_no_more_rows_than_alphafold_takes(query, path, monkeypatch, name, rows):
     every = rows_of(hmmer.jackhmmer("q", query, [path]))
     assert (hmmer.MAX_ROWS, hmmer.MAX_ROWS_OF["mgy"]) == (10_000, 501)
-    monkeypatch.setattr(search, "MAX_ROWS", 6)
-    monkeypatch.setattr(search, "MAX_ROWS_OF", {"mgy": 4, "mgnify": 4, "bfd": None})
+    monkeypatch.setattr(hmmer, "MAX_ROWS", 6)
+    monkeypatch.setattr(hmmer, "MAX_ROWS_OF", {"mgy": 4, "mgnify": 4, "bfd": None})
     assert rows_of(hmmer.jackhmmer("q", query, [path.rename(path.with_name(name))])) == every[:rows]
 
 
