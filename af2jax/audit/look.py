@@ -11,8 +11,8 @@ import numpy as np
 from af2jax.constants.atoms import ATOM37_INDEX, ATOM37_MASK, CA
 from af2jax.constants.residues import GAP, UNKNOWN
 from af2jax.data.dataset import Item
-from af2jax.data.items import read
-from af2jax.data.labels import over_structure
+from af2jax.data.examples import over_structure
+from af2jax.data.items import read_item
 from af2jax.data.msa import deduplicate
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
@@ -29,7 +29,7 @@ BINS = 20  # parts of a chain over which gaps are averaged
 ENOUGH = 30  # sequences at a position, below which AlphaFold's accuracy falls (Jumper et al. 2021, figure 5a)
 
 
-class Structure(NamedTuple):
+class StructureSummary(NamedTuple):
     """What a file knows of a chain: angstrom, shares of residues from 0 to 1."""
 
     resolution: float  # NaN: not stated
@@ -62,7 +62,7 @@ class Seen:
     sequence: str = ""
     problem: str = ""
     date: str = ""
-    structure: Structure | None = None
+    structure: StructureSummary | None = None
     rows: Rows | None = None
     own_template: str = ""
 
@@ -82,7 +82,7 @@ def look(items: Sequence[Item], progress: Callable[[int, int], None] = lambda do
 
 def _look(item: Item) -> Seen:
     try:
-        known = read(item)
+        known = read_item(item)
     except InputError as error:
         return Seen(item, item.sequence, str(error), _date(item))
     sequence = item.sequence or "/".join(known.chains)
@@ -97,7 +97,7 @@ def _look(item: Item) -> Seen:
     return found
 
 
-def _structure(known: Chain, item: Item) -> Structure:
+def _structure(known: Chain, item: Item) -> StructureSummary:
     seen = known.observed
     expected = ATOM37_MASK[known.aatype].copy()
     expected[:, ATOM37_INDEX["OXT"]] = False
@@ -105,7 +105,7 @@ def _structure(known: Chain, item: Item) -> Structure:
     letters = secondary(known.aatype, known.positions, known.atom_mask, known.ids.asym_id)
     count = max(len(letters) - letters.count("-"), 1)
     numbers = [known.residue_index[part][seen[part]] for part in known.parts]
-    return Structure(
+    return StructureSummary(
         resolution=known.resolution or _stated(item),
         method=printable(known.method or item.values.get("method", "")).lower(),
         observed=float(seen.mean()),

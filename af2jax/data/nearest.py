@@ -12,7 +12,7 @@ from af2jax.errors import InputError
 
 
 class Nearest(NamedTuple):
-    """One chain laid over the query."""
+    """One chain aligned to the query."""
 
     id: str
     pairs: np.ndarray  # int [N 2] positions in the query and in the other, from 0, both rising

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.data.items import Item, read
+from af2jax.data.items import Item, read_item
 from af2jax.data.label_file import is_label_file
 from af2jax.data.mutants import Mutation
 from af2jax.data.parse import printable
@@ -42,7 +42,7 @@ def pack(items: Sequence[Item], out: str | os.PathLike) -> Path:
         other = item.templates or item.aligned_templates or item.placed
         if other or any(map(is_label_file, item.values.values())):
             raise InputError(f"{item.where}: templates, placed residues and labels in files cannot be packed")
-        known = read(item) if item.file is not None or item.known or item.fault else None
+        known = read_item(item) if item.file is not None or item.known or item.fault else None
         scan = {"wild": item.wild, "mutations": list(item.mutations)} if item.mutations or item.wild else {}
         rows.append(
             {name: getattr(item, name) for name in PLAIN}

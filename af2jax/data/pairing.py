@@ -62,7 +62,7 @@ def pair(
         rows: the number of rows of a chain, at most; half of them, rounded down, may be paired.
 
     Of each alignment but those aligned row by row, rows that repeat an earlier row are dropped first, as AlphaFold
-    does with the hits of its data bases. Where all sequences are the same nothing is paired, and each row of
+    does with the hits of its databases. Where all sequences are the same nothing is paired, and each row of
     `unpaired` stands in all copies at once. A chain's unpaired rows leave out what any paired row has, and there are
     at most `rows` less its paired rows with a residue. Copies are side by side in the unpaired rows too.
 
@@ -128,7 +128,7 @@ def separate(
     width = alignment.codes.shape[1]
     if sum(lengths) != width or len(lengths) != len(copies) or min(*lengths, *copies) < 1:
         raise InputError(
-            f"the first line of the complex speaks of chains of {', '.join(map(str, lengths))} residues in "
+            f"the header declares chains of {', '.join(map(str, lengths))} residues in "
             f"{', '.join(map(str, copies))} copies, the first row has {width} residues; correct one of them"
         )
     ends = np.cumsum(lengths)

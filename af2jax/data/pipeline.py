@@ -75,13 +75,13 @@ def features(
         msa: one alignment or several, where `query` is a FASTA or a sequence: A3M, Stockholm or PSICOV's .aln, in each
             of which the first row is the query; of a complex, one of its chains, or all of them in ColabFold's form.
             Rows of one chain follow one another. Without an alignment, or where none has a row, the query stands alone.
-        templates: known structures ("1abc.cif:A") and hits of a search; see `templates.load_templates`. Each is laid
-            over the chain that it is most like, and over its copies. None: none.
+        templates: known structures ("1abc.cif:A") and hits of a search; see `templates.load_templates`. Each is
+            aligned to the chain that it is most like, and to its copies. None: none.
         template_dir: folder of the mmCIF files that hits name.
         max_template_date: hits that were released later are left out: "2021-09-30".
         pairing: how rows of the chains of a complex are joined, see `assembly.assemble`; of no meaning for one chain.
 
-    Rows that repeat an earlier row are dropped, as AlphaFold does with the hits of its data bases. If the query is all
+    Rows that repeat an earlier row are dropped, as AlphaFold does with the hits of its databases. If the query is all
     that is left, a warning says so. With `templates` there are as many places as the preset takes, some of them empty;
     without, one empty place.
 
@@ -160,7 +160,7 @@ def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> s
         draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own).msa for cycle in range(cycles)
     ]
     out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config)
-    return schema.check(out if known.templates is None else out.replace(templates=known.templates(config)))
+    return schema.check_features(out if known.templates is None else out.replace(templates=known.templates(config)))
 
 
 def read_query(query: str | os.PathLike, msa: Paths | None = None) -> Query:

@@ -137,7 +137,7 @@ def content(job: Job) -> Content:
 def _jobs(file: Path, whole_files: bool) -> list[Job]:
     """The queries in one file, and records of it that cannot be read, which have a fault and no `query`."""
     from af2jax.data import formats, inputs
-    from af2jax.data.parse import Record, parse_fasta, printable, read_text
+    from af2jax.data.parse import FastaRecord, parse_fasta, printable, read_text
     from af2jax.data.pipeline import ALIGNMENTS
 
     source, suffix = printable(str(file)), Path(_plain(file)).suffix
@@ -153,7 +153,7 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
             return [_job_of(entry, stem, f"{source}, query {n}", file.parent) for n, entry in enumerate(entries, 1)]
     if suffix in TABLES:
         return parse_table(text, source, file.parent)
-    faults: list[tuple[Record, str]] = []
+    faults: list[tuple[FastaRecord, str]] = []
     records = parse_fasta(text, source, None if whole_files else faults)
     parts = [_record(record, source, file.parent) for record in records]
     if whole_files:

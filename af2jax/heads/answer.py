@@ -128,7 +128,9 @@ class Answer:
         return f" {self.unit}" if self.unit else ""
 
 
-def read(heads: Mapping[str, Head], raw: Mapping[str, Array | np.ndarray], features: Features) -> dict[str, Answer]:
+def read_answers(
+    heads: Mapping[str, Head], raw: Mapping[str, Array | np.ndarray], features: Features
+) -> dict[str, Answer]:
     """The answers in what heads computed (`heads.apply`) of one query, padding included.
 
     A "binding" head answers of two molecules or more alone; of one it is left out, and a warning says so.

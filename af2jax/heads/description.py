@@ -28,7 +28,7 @@ def describe(heads: Mapping[str, Head], preset: str, num_recycle: int | None = N
     return {"format": FORMAT, "preset": preset, "num_recycle": num_recycle, "heads": own}
 
 
-def read(known, source: str) -> Description:
+def read_description(known, source: str) -> Description:
     """What `describe` made.
 
     Raises:
@@ -46,7 +46,7 @@ def read(known, source: str) -> Description:
         raise WeightsError(f"{source} is damaged ({' '.join(str(error).split())}); export again") from None
 
 
-def check(heads: Mapping[str, Head], params: Mapping, config: Config, source: str) -> None:
+def check_heads(heads: Mapping[str, Head], params: Mapping, config: Config, source: str) -> None:
     """Passes if `params`, by name of head, are finite and the arrays of `heads` on the network of `config`.
 
     Raises:

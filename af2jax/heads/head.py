@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from af2jax.config import Config
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
 from af2jax.heads.calibration import Calibration

@@ -19,7 +19,7 @@ def names(item: Item, features: Features) -> list[str]:
     count = num_chains(features)
     if count == 1:
         return []
-    given = reading.read(item).name.split(",")
+    given = reading.read_item(item).name.split(",")
     fits = len({*given}) == len(given) == count and all(name.isprintable() and name.split() for name in given)
     return given if fits else [chain_name(i) for i in range(count)]
 

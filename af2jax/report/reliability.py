@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2jax.metrics.judgement import BETTER, WORSE, Judgement, judge
-from af2jax.metrics.quality import Calibration, calibration
+from af2jax.metrics.quality import PlddtCalibration, calibration
 from af2jax.metrics.statistics import NARROW, Interval, Paired, bootstrap, paired, rank_correlation
 from af2jax.report.evaluation import Evaluation
 from af2jax.report.scores import PAE_WIDTH
@@ -21,7 +21,7 @@ GAIN = 0.5  # lDDT-CA that recycling has to bring
 class Plddt:
     """pLDDT against lDDT-CA, over the residues of all targets."""
 
-    found: Calibration
+    found: PlddtCalibration
     rank: Interval  # Spearman's correlation, over families
     over: float  # mean of pLDDT minus lDDT-CA
 

@@ -199,12 +199,12 @@ class TestExamples:
     def test_an_example_of_a_complex(self, dimer, files):
         features, targets = af2jax.example(dimer, "H,P", msa=[files / "b.a3m", files / "a.a3m"], config=CONFIG)
         assert features.asym_id.tolist() == targets.asym_id.tolist() == [1] * 10 + [2] * 7
-        assert features.msa.feat.shape[1] >= 4 and targets.whole is None and targets.use_clamped_fape == 1
+        assert features.msa.feat.shape[1] >= 4 and targets.full_complex is None and targets.use_clamped_fape == 1
 
     def test_copies_bring_the_whole_complex(self, dimer):
         features, targets = af2jax.example(dimer, "*", config=CONFIG, crop=12)
-        assert features.seq_mask.sum() == 12 and len(targets.whole.seq_mask) == 27
-        assert targets.whole.entity_id.tolist() == [1] * 20 + [2] * 7
+        assert features.seq_mask.sum() == 12 and len(targets.full_complex.seq_mask) == 27
+        assert targets.full_complex.entity_id.tolist() == [1] * 20 + [2] * 7
 
     def test_an_alignment_of_no_chain(self, dimer, tmp_path):
         (tmp_path / "x.a3m").write_text(">x\nWWWW\n")

@@ -338,7 +338,7 @@ def test_the_monomers_functions_take_it_as_it_is():
     assert draw.true_msa.shape == (3, 7) and draw.msa.extra.shape == (2, 7)
     np.testing.assert_array_equal(draw.true_msa[0], codes[0])
     ids = Ids(joint.residue_index, joint.asym_id, joint.entity_id, joint.sym_id)
-    schema.check(assembled(encode(joint.alignment.query), ids, stack_draws([draw.msa]), config))
+    schema.check_features(assembled(encode(joint.alignment.query), ids, stack_draws([draw.msa]), config))
 
 
 # What is wrong is said

@@ -82,7 +82,7 @@ def test_an_alignment_is_the_same_in_every_form(write):
 
 
 def test_a_single_sequence_stands_alone(caplog):
-    found = schema.check(af2jax.features("MKV", CONFIG, cycles=1))
+    found = schema.check_features(af2jax.features("MKV", CONFIG, cycles=1))
     assert found.msa.feat.shape == (1, 1, 3, 49) and found.msa.extra.shape == (1, 1, 3)
     assert found.msa.mask.all() and not found.msa.extra_mask.any()
     assert caplog.messages == ["single sequence without an alignment: AlphaFold is poor without one"]
@@ -109,7 +109,7 @@ def test_letters_that_are_no_standard_amino_acid(write):
 @pytest.mark.parametrize("name", ["tiny", "model_1_ptm", "model_3", "model_5", "model_1_multimer_v3"])
 def test_fields_of_a_preset(name, write):
     config = preset(name)
-    found = schema.check(af2jax.features(write("a.a3m", rows(9)), config))
+    found = schema.check_features(af2jax.features(write("a.a3m", rows(9)), config))
     assert found.msa.feat.shape == (config.num_recycle + 1, 10, 20, 49) or name == "tiny"
     assert found.target_feat.shape == (20, config.target_features)
     f = {name: np.asarray(getattr(found, name)).dtype for name in schema._AXES if "." not in name}
@@ -244,7 +244,7 @@ def test_queries_that_cannot_be_read(query, message, tmp_path, monkeypatch):
         (
             "a.a3m",
             "#2,4\t1,1\n>a\nACDEF",
-            "{}, line 1: the first line of the complex speaks of chains of 2, 4 residues in 1, 1 copies, the first row "
+            "{}, line 1: the header declares chains of 2, 4 residues in 1, 1 copies, the first row "
             "has 5 residues; correct one of them",
         ),
         (
@@ -372,7 +372,7 @@ def test_any_text_gives_features_or_one_line(query):
     except InputError as error:
         assert len(str(error).splitlines()) == 1
     else:
-        assert schema.check(found).msa.feat.shape == (1, 1, len(found.aatype), 49)
+        assert schema.check_features(found).msa.feat.shape == (1, 1, len(found.aatype), 49)
 
 
 # Real files
@@ -380,7 +380,7 @@ def test_any_text_gives_features_or_one_line(query):
 
 def test_a_real_alignment(shared):
     path = shared / "data" / "msa" / "1a3p_A" / "mgnify_hits.a3m.gz"
-    found = schema.check(af2jax.features(path, preset("model_1_ptm"), cycles=1))
+    found = schema.check_features(af2jax.features(path, preset("model_1_ptm"), cycles=1))
     alignment = aligned(path)
     kept = len(np.unique(alignment.codes, axis=0))
     assert (kept, found.msa.feat.shape[1], found.msa.extra.shape[1]) == (kept, min(kept, 508), max(kept - 508, 1))

@@ -1,4 +1,4 @@
-"""The tables of alphafold_finetune (Motmaen et al., PNAS 120, e2216697120, 2023): structures laid over a sequence.
+"""The tables of alphafold_finetune (Motmaen et al., PNAS 120, e2216697120, 2023): structures aligned to a sequence.
 
 A cell "0:0;1:1;..." pairs positions of the sequence, chains joined, with residues of a structure file in their order,
 all counted from 0.
@@ -16,7 +16,7 @@ from af2jax.data import tables
 from af2jax.data.formats import is_file, locate
 from af2jax.data.parse import read_text
 from af2jax.data.structure import Chain, read_complex
-from af2jax.data.templates import Template, lay, stack
+from af2jax.data.templates import PlacedTemplate, place_template, stack
 from af2jax.errors import InputError
 
 COLUMNS = ("template_pdbfile", "target_to_template_alignstring")
@@ -62,13 +62,13 @@ def templates(path: Path, known: Chain, config: Config) -> schema.Templates:
     Raises:
         InputError: the table or a structure cannot be read.
     """
-    found: list[Template] = []
+    found: list[PlacedTemplate] = []
     for where, file, pairs in _table(path)[: config.data.max_templates]:
         other = _residues(file)
         i, j = _pairs(pairs, where)
         if (len(i) and i.max() >= len(known.aatype)) or (len(j) and j.max() >= len(other.aatype)):
             raise InputError(f"{where}: pairs reach beyond the sequence or the template")
-        found.append(lay(len(known.aatype), i, other.aatype[j], other, j))
+        found.append(place_template(len(known.aatype), i, other.aatype[j], other, j))
     return stack(found, len(known.aatype), config.data.max_templates)
 
 
