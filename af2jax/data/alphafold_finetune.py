@@ -18,11 +18,14 @@ from af2jax.data.parse import read_text
 from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import PlacedTemplate, place_template, stack
 from af2jax.errors import InputError
+from af2jax.typing import Bool, Float, Int
 
 COLUMNS = ("template_pdbfile", "target_to_template_alignstring")
 
 
-def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray, str]:
+def placed(
+    file: Path, pairs: str, aatype: Int[np.ndarray, " N_res"], where: str
+) -> tuple[Float[np.ndarray, "N_res 37 3"], Bool[np.ndarray, "N_res 37"], str]:
     """(positions [N_res 37 3], atom mask [N_res 37], date of deposition) of a structure over the sequence `aatype`.
 
     Atoms of a residue of another type are left out but for the backbone's.

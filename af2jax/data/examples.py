@@ -12,8 +12,8 @@ from af2jax.constants.residues import CODES, GAP, LETTERS, UNKNOWN, encode
 from af2jax.data import crop as window
 from af2jax.data import msa as msa_ops
 from af2jax.data import transforms
+from af2jax.data.alignment import take
 from af2jax.data.assembly import Assembly, assemble
-from af2jax.data.pairing import take
 from af2jax.data.parse import Alignment, printable
 from af2jax.data.pipeline import join_alignments
 from af2jax.data.structure import Chain, read_complex
@@ -182,8 +182,8 @@ def over_structure(known: Chain, msa: Paths | None) -> Assembly:
                 raise InputError(f"{printable(str(file))}: its chain has an alignment already; join the files")
             unpaired[sequence] = over
     chains = known.chains
-    first = lambda place, chain: unpaired.get(chain) if chains.index(chain) == place else None
-    return assemble(chains, [first(place, chain) for place, chain in enumerate(chains)])
+    first = [unpaired.get(chain) if chains.index(chain) == place else None for place, chain in enumerate(chains)]
+    return assemble(chains, first)
 
 
 def _over_some_chain(known: Chain, alignment: Alignment, file: str | os.PathLike) -> tuple[str, Alignment]:

@@ -17,6 +17,7 @@ from af2jax.data.labels import Label, read_label
 from af2jax.data.structure import Chain, read_complex
 from af2jax.data.templates import load_templates
 from af2jax.errors import InputError
+from af2jax.typing import Float, Int
 
 KEPT = [ATOM37_INDEX[name] for name in ("N", "CA", "C", "O", "CB")]  # atoms of a residue that is another
 
@@ -136,7 +137,7 @@ def load_example(
     return example_of(known, item.msa or None, config, crop, seed, own, templates)
 
 
-def label_of(item: Item, name: str, what: Label, known: Chain) -> np.ndarray:
+def label_of(item: Item, name: str, what: Label, known: Chain) -> Float[np.ndarray, "..."] | Int[np.ndarray, "..."]:
     """The label `name` of an item, on its chain; see `labels.read_label`."""
     return read_label(item.values.get(name, ""), what, known, item.folder, f'{item.where}, column "{name}"')
 

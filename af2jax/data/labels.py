@@ -1,15 +1,19 @@
 """Labels: what the cells of a column hold, as numbers for the residues of a chain."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from af2jax.data.formats import locate
-from af2jax.data.label_file import is_label_file, read_array
+from af2jax.data.parse import printable, read_text
 from af2jax.data.structure import Chain
 from af2jax.errors import InputError
+from af2jax.typing import Float, Int
 
+SUFFIXES = (".npy", ".csv")  # of files of labels that a cell is too small for
 MISSING = ("", ".", "na", "n/a", "nan", "none", "null", "?")
 
 
@@ -37,12 +41,14 @@ class Label:
         return 2 if self.pair else int(self.residue)
 
 
-def read_label(cell: str, what: Label, known: Chain, folder: Path, where: str) -> np.ndarray:
+def read_label(
+    cell: str, what: Label, known: Chain, folder: Path, where: str
+) -> Float[np.ndarray, "..."] | Int[np.ndarray, "..."]:
     """What a cell of a table holds: int32 (-1: unknown) or float32 (NaN: unknown), [], of residues [N_res], of pairs
     [N_res N_res] over its full sequence; of several numbers with a last axis of them.
 
     A cell holds one value; for residues a letter for each, or values between spaces or ";"; several numbers of the
-    whole between spaces or ";". Or it is the path of a file (`label_file`), which pairs, and several numbers of
+    whole between spaces or ";". Or it is the path of a file (`read_array`), which pairs, and several numbers of
     residues, need. There is a value for each residue of the full sequence or for each that is observed.
 
     Raises:
@@ -129,3 +135,44 @@ def _value(text: str, what: Label, where: str) -> np.int32 | np.float32:
         known = ", ".join(what.names) or f"0 to {what.classes - 1}"
         raise InputError(f"{where}: {text[:40]!r} is none of the classes ({known})")
     return np.int32(number)
+
+
+def is_label_file(cell: str) -> bool:
+    """Whether a cell names such a file."""
+    return cell.strip().lower().endswith(SUFFIXES)
+
+
+def read_array(path: str | os.PathLike, where: str) -> np.ndarray:
+    """What a file holds: numbers of a .npy; of a .csv its cells as text, [rows columns], or [rows] of one column.
+
+    A .csv has no header; ",", ";", a tab or spaces stand between cells, whichever of these its first line has.
+
+    Raises:
+        InputError: it cannot be read, holds no numbers, or its rows differ in length.
+    """
+    if str(path).lower().endswith(".npy"):
+        return _npy(path, where)
+    rows, lines = [], read_text(path).splitlines()
+    mark = next((mark for mark in ",;\t" if mark in "".join(lines[:1])), None)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        cells = line.split() if mark is None else re.split(mark, line)
+        if rows and len(cells) != len(rows[0]):
+            raise InputError(
+                f"{where}: {printable(str(path))}, line {number}: {len(cells)} cells, where the first line has "
+                f"{len(rows[0])}; give a matrix without a header"
+            )
+        rows.append([cell.strip() for cell in cells])
+    found = np.array(rows, str)
+    return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+
+
+def _npy(path: str | os.PathLike, where: str) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{where}: {path} cannot be read ({type(error).__name__}); give a .npy of numbers") from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        raise InputError(f"{where}: {path} is no array of numbers")
+    return values

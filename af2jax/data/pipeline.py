@@ -15,8 +15,9 @@ from af2jax.config import Config
 from af2jax.constants.residues import LETTERS, encode
 from af2jax.data import formats, inputs, stockholm
 from af2jax.data import msa as msa_ops
-from af2jax.data import pairing as joint
+from af2jax.data.alignment import difference
 from af2jax.data.assembly import Assembly, assemble
+from af2jax.data.pairing import separate
 from af2jax.data.parse import (
     Alignment,
     bare,
@@ -217,7 +218,7 @@ def by_chain(msa: Paths, chains: Sequence[str]) -> tuple[tuple[Alignment | None,
                 paired = list(found.paired)
             continue
         alignment = _parse(text, source)
-        places = [place for place, chain in enumerate(chains) if joint.difference(alignment, chain) is None]
+        places = [place for place, chain in enumerate(chains) if difference(alignment, chain) is None]
         if not places:
             raise InputError(
                 f"{source}: its first row ({quote(alignment.names[0])}, {alignment.codes.shape[1]} residues) is none "
@@ -238,7 +239,7 @@ def _separated(text: str, source: str) -> Query | None:
         return None
     alignment = parse_a3m(text, source)
     try:
-        return Query(source, *map(tuple, joint.separate(alignment, *header)))
+        return Query(source, *map(tuple, separate(alignment, *header)))
     except InputError as error:
         raise InputError(f"{source}, line 1: {error}") from None
 

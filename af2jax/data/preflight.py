@@ -17,8 +17,7 @@ from af2jax.data import alphafold_finetune, splits
 from af2jax.data.dataset import SPLITS, columns
 from af2jax.data.formats import is_file, locate
 from af2jax.data.items import Item, load_example
-from af2jax.data.label_file import is_label_file
-from af2jax.data.labels import Label
+from af2jax.data.labels import Label, is_label_file
 from af2jax.errors import InputError, nearest
 
 THREADS = 4
@@ -188,18 +187,18 @@ def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen
     """What is left when no class is unknown to training, and notes of classes without an item."""
     problems, notes = [], []
     for name, what in labels.items():
-        classes = lambda seen, name=name: {int(c) for c in np.unique(seen.labels[name])} - {-1}
-        called = lambda number, what=what: what.names[number] if what.names else number
         if not what.classes:
             continue
-        known = set().union(*(classes(seen) for seen in good if seen.item.split == "train"))
+        called = what.names or range(what.classes)
+        classes = {seen.item.id: {int(c) for c in np.unique(seen.labels[name])} - {-1} for seen in good}
+        known = set().union(*(classes[seen.item.id] for seen in good if seen.item.split == "train"))
         for seen in good:
-            if new := classes(seen) - known:
-                reason = f'class {called(min(new))} of "{name}" is never seen in training'
+            if new := classes[seen.item.id] - known:
+                reason = f'class {called[min(new)]} of "{name}" is never seen in training'
                 problems.append((seen.item, f"{seen.item.where}: {reason}"))
-        good = [seen for seen in good if classes(seen) <= known]
+        good = [seen for seen in good if classes[seen.item.id] <= known]
         if absent := set(range(what.classes)) - known:
-            notes.append(f'"{name}": no training item is of class {", ".join(str(called(n)) for n in sorted(absent))}')
+            notes.append(f'"{name}": no training item is of class {", ".join(str(called[n]) for n in sorted(absent))}')
     return good, problems, notes
 
 

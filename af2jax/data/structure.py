@@ -168,12 +168,11 @@ def joined(chains: Sequence[Chain]) -> Chain:
     """Chains of one structure side by side."""
     if len(chains) == 1:
         return chains[0]
-    beside = lambda name: np.concatenate([getattr(chain, name) for chain in chains])
-    first = chains[0]
+    first, arrays = chains[0], ("aatype", "residue_index", "positions", "atom_mask")
     return Chain(
         source=first.source,
         name=",".join(chain.name for chain in chains),
-        **{name: beside(name) for name in ("aatype", "residue_index", "positions", "atom_mask")},
+        **{name: np.concatenate([getattr(chain, name) for chain in chains]) for name in arrays},
         resolution=first.resolution,
         method=first.method,
         lengths=tuple(len(chain.aatype) for chain in chains),

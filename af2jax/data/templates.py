@@ -22,8 +22,9 @@ from af2jax.data import formats, hits
 from af2jax.data.parse import CODE_OF_BYTE, printable, quote, read_bytes
 from af2jax.data.structure import Chain, read_chain, read_chains
 from af2jax.data.transforms import no_template
-from af2jax.errors import InputError
+from af2jax.errors import InputError, few
 from af2jax.files import path_and_chain
+from af2jax.typing import Int
 
 MIN_ALIGNED = 0.1  # part of the query; hits that cover no more of it are left out
 MAX_OF_QUERY = 0.95  # hits of the query's own sequence that cover more of it are left out
@@ -94,9 +95,8 @@ def load_templates(
     parts = [of_chains[chain] for chain in chains]
     if len(parts) > 1 and config.template.fusion == "attention":
         parts = _one_at_a_time(parts)
-    beside = lambda name: np.concatenate([getattr(part, name) for part in parts], axis=1)
     return schema.Templates(
-        **{name: beside(name) for name in ("aatype", "positions", "atom_mask")},
+        **{name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in PlacedTemplate._fields},
         mask=np.any([part.mask for part in parts], axis=0),
     )
 
@@ -208,12 +208,12 @@ def from_hits(
             found.append(template)
         seen.add(key)
     if left_out:
-        lines = (f"{reason} ({_few(names)})" for reason, names in left_out.items())
+        lines = (f"{reason} ({few(names, 5)})" for reason, names in left_out.items())
         logging.warning("%s: %d templates of %d hits; left out: %s", path, len(found), len(listed), "; ".join(lines))
     return found
 
 
-def align(query: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+def align(query: str, target: str) -> tuple[Int[np.ndarray, " N_pair"], Int[np.ndarray, " N_pair"]]:
     """The positions that a global alignment of two sequences pairs: BLOSUM62, affine gaps that cost nothing to open at
     the ends. A target of nothing but X is aligned residue by residue to a query of its length.
 
@@ -303,7 +303,13 @@ def _codes(sequence: str) -> np.ndarray:
     return CODE_OF_BYTE[np.frombuffer(sequence.encode(), np.uint8)].astype(np.int32)
 
 
-def place_template(n_res: int, i: np.ndarray, codes: np.ndarray, chain: Chain, j: np.ndarray) -> PlacedTemplate:
+def place_template(
+    n_res: int,
+    i: Int[np.ndarray, " N_pair"],
+    codes: Int[np.ndarray, " N_pair"],
+    chain: Chain,
+    j: Int[np.ndarray, " N_pair"],
+) -> PlacedTemplate:
     """A template of `n_res` positions, of which i have the residues j of a chain, as types `codes`."""
     aatype = np.full(n_res, GAP, np.int32)
     positions = np.zeros((n_res, *chain.positions.shape[1:]), np.float32)
@@ -346,7 +352,3 @@ def _mmcif_files(folder: str | os.PathLike) -> dict[str, Path]:
         raise InputError(f"template_dir {printable(str(folder))} cannot be read: {reason}") from None
     names = [(formats.plain(path.name.lower()), path) for path in files]
     return {name.removesuffix(".cif"): path for name, path in names if name.endswith(".cif")}
-
-
-def _few(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

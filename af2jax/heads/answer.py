@@ -76,12 +76,13 @@ class Answer:
     def columns(self) -> list[str]:
         """The names of the columns of `rows`."""
         several = self.values.shape[-1] > 1
-        numbers = lambda name: [f"{name}_{i + 1}" for i in range(self.values.shape[-1])] if several else [name]
         spread = self.spread is not None
         if self.classes:
             found = ["class", "probability", *(["spread"] if spread else []), *(f"p_{name}" for name in self.classes)]
         else:
-            found = numbers("value") + (numbers("spread") if spread else [])
+            names = ("value", "spread") if spread else ("value",)
+            places = [f"_{i + 1}" for i in range(self.values.shape[-1])] if several else [""]
+            found = [f"{name}{place}" for name in names for place in places]
         return [*AXES[self.kind], *found]
 
     @property

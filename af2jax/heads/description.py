@@ -61,10 +61,10 @@ def check_heads(heads: Mapping[str, Head], params: Mapping, config: Config, sour
         needed, found = _shapes(expected[name]), _shapes(params[name])
         for path in sorted(needed.keys() | found.keys()):
             if needed.get(path) != found.get(path):
-                shown = lambda shapes, path=path: list(shapes[path]) if path in shapes else "absent"
+                here, there = (list(shapes[path]) if path in shapes else "absent" for shapes in (needed, found))
                 raise WeightsError(
-                    f'{source}: head "{name}" as described on {config.name} has {path} {shown(needed)}, '
-                    f"its arrays have {shown(found)}; take both from one export or run"
+                    f'{source}: head "{name}" as described on {config.name} has {path} {here}, '
+                    f"its arrays have {there}; take both from one export or run"
                 )
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params[name])):
             raise WeightsError(f'{source}: head "{name}" holds numbers that are not finite')

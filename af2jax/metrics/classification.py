@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from af2jax.typing import Float, Int
+from af2jax.typing import Bool, Float, Int
 
 
 class Curve(NamedTuple):
@@ -70,7 +70,7 @@ def scores(matrix: Int[np.ndarray, "classes classes"]) -> Classes:
     return Classes(true, share(hits, said), recall, f1, accuracy, mean(recall), mean(f1))
 
 
-def roc(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
+def roc(score: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Curve:
     """The ROC curve of one class against the others: false positive rate, true positive rate.
 
     Equal scores are one step, so the area is the chance that a positive is above a negative, ties counting half.
@@ -82,7 +82,7 @@ def roc(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
     return Curve(x, y, float(np.trapezoid(y, x)))
 
 
-def precision_recall(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
+def precision_recall(score: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Curve:
     """Recall and precision of one class against the others; the area is the average precision."""
     hits, wrong = _counts(score, positive)
     if not hits[-1]:
@@ -92,7 +92,7 @@ def precision_recall(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Cu
     return Curve(recall, precision, float(np.sum(np.diff(recall) * precision[1:])))
 
 
-def reliability(confidence: Float[np.ndarray, " n"], right: np.ndarray, bins: int = 10) -> Reliability:
+def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = 10) -> Reliability:
     """Answers given with `confidence` (0 to 1) in equal bins, and how often they were right (bool [n])."""
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)

@@ -62,7 +62,10 @@ class Table:
         """An attention module at scope "attention" of both; `one_key`: keys and values have no heads (Algorithm 19)."""
         here = self if one_key else self.at("attention", "attention")
         at = "attention//" if one_key else "//"
-        wide = lambda c: reshape((c, heads, dim), (c, heads * dim))
+
+        def wide(c):
+            return reshape((c, heads, dim), (c, heads * dim))
+
         key = reshape((c_y, dim)) if one_key else wide(c_y)
         here.add(f"{at}query_w", "q/kernel", wide(c_x))
         here.add(f"{at}key_w", "k/kernel", key)

@@ -15,6 +15,7 @@ from af2jax.protein.files import Protein
 from af2jax.results.naming import NAMINGS, Files, json_text, ranking
 from af2jax.results.scored import Scored
 from af2jax.results.tables import answers, tables
+from af2jax.typing import Int
 
 DRAWN = {"residue": "track", "pair": "pairs"}  # by kind of a head, the function of `plots.answers` that draws it
 
@@ -42,7 +43,7 @@ def save_job(
     naming: str = "colabfold",
     plots: bool = True,
     arrays: bool = False,
-    alignment: np.ndarray | None = None,
+    alignment: Int[np.ndarray, "N_seq N_res"] | None = None,
     relaxed: Mapping[int, Protein] | None = None,
     by: str = "auto",
 ) -> list[Path]:

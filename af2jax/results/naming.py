@@ -25,7 +25,10 @@ def _colabfold(rank: int, prediction: Scored, seed: int, relaxed: Protein | None
     model = f"alphafold2{kind}{version}_model_{number}" if number else base
     model = file_name(model + prediction.preset.removeprefix(base))
     job, tag = file_name(prediction.protein.name), f"rank_{rank:03d}_{model}_seed_{seed:03d}"
-    name = lambda kind: f"{job}_{kind}_{tag}"
+
+    def name(kind: str) -> str:
+        return f"{job}_{kind}_{tag}"
+
     files = _structures(name("unrelaxed"), prediction.protein) | _kept(name, prediction)
     if relaxed is not None:
         files |= _structures(name("relaxed"), relaxed)
@@ -40,7 +43,10 @@ def _colabfold(rank: int, prediction: Scored, seed: int, relaxed: Protein | None
 def _alphafold(rank: int, prediction: Scored, seed: int, relaxed: Protein | None, arrays: bool) -> Files:
     """The files of one prediction under AlphaFold's names; `ranked_0` is the best, relaxed if it was."""
     job, tag = file_name(prediction.protein.name), _pred(prediction, seed)
-    name = lambda kind: f"{job}/{kind}_{tag}"
+
+    def name(kind: str) -> str:
+        return f"{job}/{kind}_{tag}"
+
     files = _structures(name("unrelaxed"), prediction.protein) | _kept(name, prediction)
     if relaxed is not None:
         files |= _structures(name("relaxed"), relaxed)

@@ -8,6 +8,7 @@ import numpy as np
 from af2jax.protein.files import Protein
 from af2jax.results.job import save
 from af2jax.results.scored import Scored
+from af2jax.typing import Int
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Prediction(Scored):
         naming: str = "colabfold",
         plots: bool = True,
         arrays: bool = False,
-        alignment: np.ndarray | None = None,
+        alignment: Int[np.ndarray, "N_seq N_res"] | None = None,
         relaxed: Protein | None = None,
     ) -> list[Path]:
         """Writes this prediction into the folder `out`, whole or not at all, and says which files these are.
