@@ -90,15 +90,8 @@ def features(
         InputError: a file is missing, no text, or not well-formed; a chain is empty; an alignment or hits belong to
             another query; `seed` is negative or `cycles` not positive; `pairing` is unknown.
     """
-    known = read(
-        query,
-        msa=msa,
-        templates=templates,
-        template_dir=template_dir,
-        max_template_date=max_template_date,
-        pairing=pairing,
-    )
-    return draw(known, seed, config, cycles)
+    of_templates = {"template_dir": template_dir, "max_template_date": max_template_date}
+    return draw(read(query, msa=msa, templates=templates, pairing=pairing, **of_templates), seed, config, cycles)
 
 
 @dataclass(frozen=True)

@@ -61,13 +61,11 @@ def confusion(
 def scores(matrix: Int[np.ndarray, "classes classes"]) -> Classes:
     """Precision, recall and F1 of each class of a confusion matrix. A class never said has precision NaN and F1 0."""
     hits, true, said = np.diag(matrix).astype(float), matrix.sum(1), matrix.sum(0)
-    share = lambda a, b: np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
-    recall = share(hits, true)
-    f1 = share(2 * hits, true + said)
+    recall, f1 = _share(hits, true), _share(2 * hits, true + said)
     occurs = true > 0
-    mean = lambda x: float(x[occurs].mean()) if occurs.any() else np.nan
+    means = (float(x[occurs].mean()) if occurs.any() else np.nan for x in (recall, f1))
     accuracy = float(hits.sum() / matrix.sum()) if matrix.sum() else np.nan
-    return Classes(true, share(hits, said), recall, f1, accuracy, mean(recall), mean(f1))
+    return Classes(true, _share(hits, said), recall, f1, accuracy, *means)
 
 
 def roc(score: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Curve:
@@ -97,8 +95,7 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
-    mean = lambda x: np.divide(np.bincount(place, x, bins), count, out=np.full(bins, np.nan), where=count > 0)
-    said, found = mean(confidence), mean(right.astype(float))
+    said, found = (_share(np.bincount(place, x, bins), count) for x in (confidence, right.astype(float)))
     error = float(np.nansum(np.abs(found - said) * count) / count.sum()) if count.sum() else np.nan
     return Reliability(edges, count, said, found, error)
 
@@ -128,6 +125,11 @@ def regression(said: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> 
         float(np.sqrt((error**2).mean())),
         float(1 - (error**2).sum() / ((true - true.mean()) ** 2).sum()) if varies else np.nan,
     )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part` of `whole`; NaN of nothing."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
 def _counts(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

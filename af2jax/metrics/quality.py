@@ -76,13 +76,14 @@ def calibration(
     edges = np.linspace(0, 100, bins + 1)
     place = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
-    mean = lambda x: np.where(count > 0, np.bincount(place, x, bins) / np.maximum(count, 1), np.nan)
+    sums = (np.bincount(place, x, bins) for x in (predicted, found))
+    means = [np.where(count > 0, total / np.maximum(count, 1), np.nan) for total in sums]
     gap = np.abs(np.bincount(place, found - predicted, bins))
     return PlddtCalibration(
         edges=edges,
         count=count,
-        predicted=mean(predicted),
-        found=mean(found),
+        predicted=means[0],
+        found=means[1],
         error=float(np.sum(gap) / len(found)) if len(found) else np.nan,
         pearson=_correlation(predicted, found),
         spearman=_correlation(_ranks(predicted), _ranks(found)),

@@ -184,11 +184,10 @@ def paired(after: Values, before: Values, clusters: Sequence | np.ndarray | None
     interval = bootstrap(difference, clusters, seed)
     labels, difference = _labels(clusters, keep), difference[keep]
     means = np.bincount(labels, difference) / np.bincount(labels) if len(labels) else difference
-    mean = lambda values: float(values[keep].mean()) if keep.any() else np.nan
+    both = (float(values[keep].mean()) if keep.any() else np.nan for values in (after, before))
     return Paired(
         interval,
-        mean(after),
-        mean(before),
+        *both,
         int((difference > 0).sum()),
         int((difference == 0).sum()),
         int((difference < 0).sum()),
