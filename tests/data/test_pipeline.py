@@ -14,11 +14,9 @@ import af2jax
 from af2jax import schema
 from af2jax.config import PRESETS, Data, preset
 from af2jax.constants.residues import GAP, encode
-from af2jax.data import pipeline, templates
 from af2jax.data.parse import parse_a3m
-from af2jax.data.pipeline import draw, read
+from af2jax.data.pipeline import read
 from af2jax.errors import InputError
-from tests.data.molecules import pdb, peptide
 from tests.data.test_parse import LIKELY, fails
 
 CONFIG = preset("tiny")  # 12 clusters, 24 extra rows
@@ -392,23 +390,3 @@ def test_an_alignment_is_the_files():
     alignment = aligned("ACD")
     expected = parse_a3m(">query\nACD", "x")
     assert alignment.query == expected.query and (alignment.codes == expected.codes).all()
-
-
-# Once
-
-
-def test_a_query_is_read_once_for_all_networks_and_seeds(write, monkeypatch):
-    """One parse of the alignment and of the template; what is drawn is what `features` makes, draw by draw."""
-    parsed = []
-    for module, name in ((pipeline, "parse_a3m"), (templates, "read_chain")):
-        once = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, once=once: parsed.append(name) or once(*a))
-    path, structure = write("q.a3m", rows(20)), write("1abc.pdb", pdb(peptide(SEQUENCE)))
-    known = read(path, templates=[structure])
-    networks = [preset("model_1_ptm"), preset("model_2_ptm"), preset("model_3_ptm"), CONFIG]
-    drawn = {(config, seed): draw(known, seed, config, 2) for config in networks for seed in (0, 1)}
-    assert len(known.alignment.codes) == 21 and parsed == ["parse_a3m", "read_chain"]
-    for (config, seed), found in drawn.items():
-        assert same(found, af2jax.features(path, config, seed, 2, templates=[structure]))
-    assert drawn[networks[0], 0].templates.mask.any() and not drawn[networks[2], 0].templates.mask.any()
-    assert not same(drawn[CONFIG, 0].msa, drawn[CONFIG, 1].msa)
