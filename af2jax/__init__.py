@@ -8,7 +8,7 @@ import importlib
 _PUBLIC = {
     "load": "af2jax.finetune.run:load",
     "features": "af2jax.data.pipeline:features",
-    "example": "af2jax.data.labels:example",
+    "example": "af2jax.data.examples:example",
     "stack": "af2jax.data.batch:stack",
     "forward": "af2jax.model.recycle:forward",
     "predict": "af2jax.inference:predict",

@@ -58,8 +58,8 @@ def _lives(process: int) -> bool:
 def file_name(job: str) -> str:
     """`job` as a file name that stays in its folder: letters and digits of any script, "_", "-", "." and at most 120
     bytes; of ASCII alone where the file system has no other."""
-    kept = lambda c: c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.-"
-    name = "".join(c if kept(c) else "_" for c in unicodedata.normalize("NFC", job))
+    letters = unicodedata.normalize("NFC", job)
+    name = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.-" else "_" for c in letters)
     try:
         os.fsencode(name)
     except UnicodeEncodeError:

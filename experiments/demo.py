@@ -29,7 +29,7 @@ from af2jax.config import preset
 from af2jax.data import synthetic
 from af2jax.data.batch import stack
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.loading import Loader
 from af2jax.files import write
 from af2jax.finetune import Training, fit

@@ -31,7 +31,7 @@ import numpy as np
 from absl import app, flags, logging
 
 from af2jax import compilation
-from af2jax.data.items import read
+from af2jax.data.items import read_item
 from af2jax.files import whole, write
 from af2jax.finetune import Training, fit
 from af2jax.finetune.rules import ALONE
@@ -108,7 +108,7 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         alone, aligned = ([m for m in known if (m.msa is None) == single] for single in (True, False))
         side = lambda some, name: [m for m in some if m.side == name]
         train, valid = side(alone, "train"), [(m, 1.0, "valid") for m in side(alone, "valid")]
-        labelled = corpus.labelled(data, [read(m.item).sequence for m in side(known, "valid")])
+        labelled = corpus.labelled(data, [read_item(m.item).sequence for m in side(known, "valid")])
         learn = lambda some, weight: [(m, weight, "train") for m in some]
         write(paths["structures"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
         write(paths["alignments"], corpus.table([*learn(train, 0.25), *learn(side(aligned, "train"), 1.0), *valid]))

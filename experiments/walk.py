@@ -9,7 +9,7 @@ from absl import flags
 
 import af2jax
 from af2jax.data.dataset import Item
-from af2jax.data.items import read
+from af2jax.data.items import read_item
 from af2jax.files import file_name, write
 from af2jax.finetune import Training, fit
 
@@ -104,7 +104,7 @@ def shuffled(item: Item, rng: np.random.Generator) -> tuple[str, str]:
         pairs = [pair.split(":") for pair in item.placed.split(";")]
         places, residues = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     else:
-        places = np.flatnonzero(read(item).observed).tolist()
+        places = np.flatnonzero(read_item(item).observed).tolist()
         residues = list(range(len(places)))
     placed = ";".join(f"{i}:{j}" for i, j in zip(places, rng.permutation(residues), strict=True))
     return item.sequence if item.placed else "/".join(read(item).chains), placed

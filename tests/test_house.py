@@ -116,6 +116,33 @@ def test_imports_go_down(path):
             )
 
 
+def circles(files: dict[str, Path]) -> set[str]:
+    """The modules (files by dotted name) that import themselves by way of others, inside functions or not."""
+    below = {}
+    for name, path in files.items():
+        found = (n if n in files else n.rpartition(".")[0] for n in imports(path))
+        below[name] = {n for n in found if n in files} - {name}
+    while free := {name for name, needed in below.items() if not needed & below.keys()}:
+        below = {name: needed for name, needed in below.items() if name not in free}
+    while top := below.keys() - set().union(*below.values()):  # these import a circle, and are in none
+        below = {name: needed for name, needed in below.items() if name not in top}
+    return set(below)
+
+
+def test_no_import_goes_in_circles():
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
+    assert not circles(names)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_circle_is_found(lazy, tmp_path):
+    back = "def f():\n    from p.a import x" if lazy else "import p.a"
+    texts = {"p.a": "from p import b", "p.b": "from p.c import y", "p.c": back, "p.d": "import p.a", "p.e": "import re"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert circles({name: tmp_path / name for name in texts}) == {"p.a", "p.b", "p.c"}
+
+
 @pytest.fixture
 def declared(monkeypatch):
     """The packages of setup.py: (those always installed, those of extras)."""

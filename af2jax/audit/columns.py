@@ -13,7 +13,7 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import DATE, DATES, Seen
 from af2jax.audit.spellings import spellings
 from af2jax.constants.residues import RESTYPES
-from af2jax.data.items import MISSING
+from af2jax.data.labels import MISSING
 from af2jax.data.parse import printable
 
 WORDS = ("-", "--", "unknown", "missing", "undefined", "not available", "nd", "n.d.", "n/d", "#n/a", "inf", "-inf")
@@ -104,7 +104,7 @@ def about(name: str) -> bool:
 
 
 def parts(cell: str) -> list[str]:
-    """The values of a cell for residues, as `data.items.label` reads it."""
+    """The values of a cell for residues, as `data.labels.read_label` reads it."""
     split = cell.replace(";", " ").split()
     return list(cell) if len(split) == 1 else split
 

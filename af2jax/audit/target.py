@@ -10,7 +10,7 @@ from af2jax.audit import cells, signal, units
 from af2jax.audit.columns import Column, parts
 from af2jax.audit.findings import Finding
 from af2jax.audit.look import Seen
-from af2jax.data.items import MISSING
+from af2jax.data.labels import MISSING
 from af2jax.data.parse import printable
 
 FEW, IMBALANCE = 5, 5  # examples of a class; times that the largest class is larger than another

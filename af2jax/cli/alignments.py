@@ -82,7 +82,7 @@ def template_hits_for(
         InputError: as of `alignment_for`; the alignment is that of a complex.
     """
     from af2jax.data.parse import complex_header, read_text
-    from af2jax.data.search import template_hits
+    from af2jax.data.search.hmmer import template_hits
 
     text = read_text(alignment)
     if complex_header(text):
@@ -111,8 +111,8 @@ def search_bar(name: str, quiet: bool) -> Iterator[Progress]:
 
 
 def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> str:
-    from af2jax.data import a3m
     from af2jax.data.parse import split_chains
+    from af2jax.data.search import a3m
 
     chains = [(chain, len(list(copies))) for chain, copies in groupby(split_chains(job.query, job.name))]
     found = {chain: _hits(job.name, chain, options, progress or (lambda *state: None)) for chain, _ in chains}
@@ -123,18 +123,18 @@ def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> st
 
 def _hits(name: str, sequence: str, options: SearchOptions, progress: Progress) -> list[str]:
     """The hits of one chain from every source."""
-    from af2jax.data import a3m, external, server
-    from af2jax.data.search import search
+    from af2jax.data.search import a3m, programs, server
+    from af2jax.data.search.hmmer import jackhmmer
 
     texts = []
     if options.db:
-        texts.append(search(name, sequence, options.db, cpus=options.cpus, progress=progress))
+        texts.append(jackhmmer(name, sequence, options.db, cpus=options.cpus, progress=progress))
     if options.hhblits_db:
         progress("hhblits", 0, 0.0)
-        texts.append(external.hhblits(name, sequence, options.hhblits_db, cpus=options.cpus))
+        texts.append(programs.hhblits(name, sequence, options.hhblits_db, cpus=options.cpus))
     if options.mmseqs_db:
         progress("mmseqs", 0, 0.0)
-        texts.append(external.mmseqs(name, sequence, options.mmseqs_db, cpus=options.cpus))
+        texts.append(programs.mmseqs(name, sequence, options.mmseqs_db, cpus=options.cpus))
     if options.msa_server:
         told = lambda state: progress(f"server: {state}", 0, 0.0)
         agent = f"af2jax/{version('af2jax')}"

@@ -10,7 +10,7 @@ from af2jax.data.dataset import Item
 from af2jax.evaluation.observe import Observed
 from af2jax.losses.assignment import Chains, assign
 from af2jax.metrics.dockq import DockQ, dockq, same_residues
-from af2jax.protein.files import chain_name
+from af2jax.protein.record import chain_name
 from af2jax.schema import Features, Targets, num_chains
 
 
@@ -19,7 +19,7 @@ def names(item: Item, features: Features) -> list[str]:
     count = num_chains(features)
     if count == 1:
         return []
-    given = reading.read(item).name.split(",")
+    given = reading.read_item(item).name.split(",")
     fits = len({*given}) == len(given) == count and all(name.isprintable() and name.split() for name in given)
     return given if fits else [chain_name(i) for i in range(count)]
 

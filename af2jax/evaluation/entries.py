@@ -9,7 +9,7 @@ import numpy as np
 
 from af2jax.data import items as reading
 from af2jax.data.dataset import Item
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.loading import Loader
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
@@ -257,8 +257,8 @@ def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | Non
     for done, item in enumerate(items):
         if frozen:
             progress(done, len(items))
-        chain = reading.read(item)
-        label = np.atleast_1d(reading.label(item, name, what, chain))
+        chain = reading.read_item(item)
+        label = np.atleast_1d(reading.label_of(item, name, what, chain))
         place = np.flatnonzero(label >= 0 if what.classes else ~np.isnan(label))
         if not len(place):
             continue

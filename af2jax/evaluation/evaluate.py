@@ -13,7 +13,7 @@ from af2jax.constants.residues import LETTERS
 from af2jax.data import items as reading
 from af2jax.data import splits
 from af2jax.data.dataset import SPLITS, Item, read_dataset
-from af2jax.data.labels import over_structure
+from af2jax.data.examples import over_structure
 from af2jax.data.loading import Loader
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
@@ -25,8 +25,7 @@ from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, Shown, h
 from af2jax.evaluation.scores import PAE_BINS, Scores, score
 from af2jax.evaluation.subject import Subject, splits_of, subject_of, trained_on
 from af2jax.finetune.run import taught
-from af2jax.heads import Answer, Head
-from af2jax.heads import read as read_answers
+from af2jax.heads import Answer, Head, read_answers
 from af2jax.heads.calibration import probabilities
 from af2jax.model.alphafold import AlphaFold
 from af2jax.schema import Features, Targets
@@ -146,7 +145,7 @@ def evaluate(
 
 
 def _alignment(item: Item) -> np.ndarray | None:
-    if item.msa and (known := reading.read(item)).lengths:
+    if item.msa and (known := reading.read_item(item)).lengths:
         return over_structure(known, item.msa).alignment.codes
     rows = join_alignments(item.msa) if item.msa else None
     return None if rows is None else rows.codes
@@ -161,7 +160,7 @@ def sequence_of(item: Item) -> str:
         InputError: its structure cannot be read.
     """
     placed = item.file is None or item.placed
-    return item.sequence if placed and item.sequence else "/".join(reading.read(item).chains)
+    return item.sequence if placed and item.sequence else "/".join(reading.read_item(item).chains)
 
 
 def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:

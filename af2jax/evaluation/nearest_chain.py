@@ -58,7 +58,7 @@ def _known(items: Sequence[Item]) -> dict[str, Trace]:
     found = {}
     for item in items:
         with suppress(InputError):
-            chain = reading.read(item)
+            chain = reading.read_item(item)
             trace = Trace(sequence_of(item).replace("/", ""), chain.positions[:, CA], chain.atom_mask[:, CA])
             found |= {item.id: trace} if trace.seen.any() else {}
     return found

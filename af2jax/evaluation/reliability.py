@@ -7,7 +7,7 @@ import numpy as np
 from af2jax.evaluation.record import Evaluation
 from af2jax.evaluation.scores import PAE_WIDTH
 from af2jax.metrics.judgement import Judgement, judge
-from af2jax.metrics.quality import Calibration, calibration
+from af2jax.metrics.quality import PlddtCalibration, calibration
 from af2jax.metrics.statistics import Interval, Paired, bootstrap, paired, rank_correlation
 
 RANKS, WEAKLY = 0.5, 0.2  # Spearman's correlation, which the whole interval must exceed to rank at all, or weakly
@@ -20,7 +20,7 @@ GAIN = 0.5  # lDDT-CA that recycling has to bring
 class Plddt:
     """pLDDT against lDDT-CA, over the residues of all targets."""
 
-    found: Calibration
+    found: PlddtCalibration
     rank: Interval  # Spearman's correlation, over families
     over: float  # mean of pLDDT minus lDDT-CA
 

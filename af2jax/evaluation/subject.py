@@ -6,7 +6,7 @@ from pathlib import Path
 
 from af2jax.config import canonical, preset
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
 from af2jax.finetune import run

@@ -26,7 +26,7 @@ from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
 from af2jax.finetune.state import LORA, TrainState, assembled
 from af2jax.finetune.watch import Validation
-from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
+from af2jax.heads import SCOPE, Head, TrainedOn
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import checkpoint
@@ -269,8 +269,8 @@ def taught(path: str | os.PathLike) -> TrainedOn | None:
     """The sequences that taught the heads of a run, or of a folder that `af2jax.export` wrote; None where not known."""
     root = _root(Path(path))
     if root is not None:
-        return trained_on.load(root)
-    return trained_on.load(path) or trained_on.load(Path(path) / "params")
+        return TrainedOn.load(root)
+    return TrainedOn.load(path) or TrainedOn.load(Path(path) / "params")
 
 
 def heads_of(path: str | os.PathLike) -> dict[str, Head]:
@@ -333,7 +333,7 @@ def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[Al
             raise WeightsError(f"{place} is of another training: {name} is {list(shape)} in it, the network has none")
     frozen = {name: leaf for name, leaf in begun.items() if name not in arrays}
     found = jax.device_get(assembled(unflatten(arrays), unflatten(frozen)))
-    task_heads.check(heads, found.get(SCOPE, {}), model.config, str(place))
+    task_heads.check_heads(heads, found.get(SCOPE, {}), model.config, str(place))
     heads = {name: dataclasses.replace(head, calibration=calibration.get(name)) for name, head in heads.items()}
     return model.clone(heads=tuple(heads.items())), found
 

@@ -139,7 +139,7 @@ def init(
             "(heads=dict(model.heads)), or leave out the scope task_heads"
         )
     new = task_heads.init(heads, config) | known
-    task_heads.check({name: heads[name] for name in known}, known, config, "params")
+    task_heads.check_heads({name: heads[name] for name in known}, known, config, "params")
     if losses is not None and not losses:
         raise InputError("losses={} leaves nothing to learn; give weights by name, or None for DeepMind's")
     all_losses.check(

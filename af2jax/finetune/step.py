@@ -114,8 +114,8 @@ def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key, 
         outputs = forward(setup.model, apart(params), features, num_recycle, key)
     weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
     own = {name: weights.pop(name) for name in heads if name in weights}
-    if targets.whole is not None:
-        targets = permute(outputs, targets, features.entity_id, targets.whole, targets.whole.entity_id)
+    if targets.full_complex is not None:
+        targets = permute(outputs, targets, features.entity_id, targets.full_complex, targets.full_complex.entity_id)
     total, metrics = all_losses.total(outputs, targets, weights)
     said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
     for name, weight in own.items():

@@ -14,7 +14,8 @@ from af2jax.audit.columns import Column
 from af2jax.audit.look import Seen
 from af2jax.audit.target import Target, explains
 from af2jax.data import splits
-from af2jax.data.dataset import COLUMNS, Item, is_file
+from af2jax.data.dataset import COLUMNS, Item
+from af2jax.data.formats import is_file
 from af2jax.heads import TAKEN
 from af2jax.losses import LOSSES
 from af2jax.report import chains, leakage

@@ -97,9 +97,9 @@ def _settled(model: AlphaFold, params: dict, features: Features, num_recycle: in
     """What `read` takes from the first pass that moves less than `tolerance` (angstrom), or from the last."""
 
     def step(state):
-        left, _, prev, _ = state
-        out = cycle(model, params, features, left - 1, prev)
-        return left - 1, change(prev, out.prev, features.seq_mask), out.prev, read(out)
+        remaining, _, prev, _ = state
+        out = cycle(model, params, features, remaining - 1, prev)
+        return remaining - 1, change(prev, out.prev, features.seq_mask), out.prev, read(out)
 
     start = jnp.int32(num_recycle + 1), jnp.float32(jnp.inf), initial(features, model.config)
     nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, (*start, None))[3])
@@ -108,7 +108,7 @@ def _settled(model: AlphaFold, params: dict, features: Features, num_recycle: in
 
 
 def _read(model: AlphaFold, raw: dict, features: Features) -> dict[str, Answer] | InputError:
-    found = task_heads.read(dict(model.heads), raw, features)
+    found = task_heads.read_answers(dict(model.heads), raw, features)
     if wrong := [name for name, answer in found.items() if not np.isfinite(answer.values).all()]:
         return InputError(f'head "{wrong[0]}" answers what is not finite; check the parameters and the precision')
     return found

@@ -12,7 +12,7 @@ import pytest
 from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.data import synthetic
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from af2jax.evaluation import evaluate as evaluating
 from af2jax.evaluation import subject

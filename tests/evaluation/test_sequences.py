@@ -8,7 +8,7 @@ import pytest
 from af2jax.constants.residues import ONE_TO_THREE
 from af2jax.data import items
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.evaluation import entries, nearest_chain
 from af2jax.evaluation.entries import _learnt
 from af2jax.evaluation.evaluate import sequence_of
@@ -84,7 +84,7 @@ def test_a_baseline_reads_the_residue_of_its_label(table):
 def test_the_whole_chain_is_evaluated(table):
     """The length of a target is that of its structure's sequence: by the table's it would be cropped."""
     for item in read_dataset(table[0]):
-        assert sequence_of(item) == FULL == "".join(items.read(item).chains)
+        assert sequence_of(item) == FULL == "".join(items.read_item(item).chains)
     traces = nearest_chain._known(read_dataset(table[0]))
     assert all(len(t.sequence) == len(t.points) == len(FULL) for t in traces.values())
 
@@ -99,7 +99,7 @@ def test_real_chains_with_missing_residues(shared):
     known = [item for item in read_dataset(shared / "data" / "chains.tsv") if item.file and item.sequence][:60]
     longer = 0
     for item in known:
-        chain = items.read(item)
+        chain = items.read_item(item)
         place = np.flatnonzero(chain.observed)
         windows = _windows(entries.Known(sequence_of(item), np.zeros(len(place), int), place))
         assert len(windows) == len(place)

@@ -17,7 +17,6 @@ from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import loop, prepare, run
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
-from af2jax.heads import trained_on
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
@@ -122,7 +121,7 @@ def test_a_run_directory(whole):
     assert json.loads((out / "config.json").read_text())["steps"] == 6
     assert "pair" in (out / "summary.txt").read_text() and "task_heads/ss" in (out / "changes.txt").read_text()
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
-    assert trained_on.load(out).sequences == Given.taught.sequences
+    assert TrainedOn.load(out).sequences == Given.taught.sequences
 
 
 def test_frozen_leaves_keep_every_bit(whole):

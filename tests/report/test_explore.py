@@ -12,7 +12,7 @@ from af2jax.cli.explore import Explore
 from af2jax.config import preset
 from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from af2jax.finetune import config
 from af2jax.report.explore import explore

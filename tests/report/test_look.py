@@ -8,7 +8,7 @@ import pytest
 
 from af2jax.audit.look import BINS, Seen, effective, look
 from af2jax.constants.residues import GAP, RESTYPES, encode
-from af2jax.data import synthetic
+from af2jax.data import coordinates, synthetic
 from af2jax.data.dataset import Item, read_dataset
 from af2jax.report import alignments, chains, reference
 from tests.data import tables
@@ -38,6 +38,12 @@ def test_a_structure(seen):
     assert one.structure.helix + one.structure.strand + one.structure.coil == pytest.approx(1)
     assert found["four"].structure is None and found["four"].sequence == SEQUENCES["four"]
     assert found["three"].structure.observed == 1 and found["three"].structure.rg > 0
+
+
+def test_a_structure_is_parsed_once(seen, monkeypatch):
+    parsed, once = [], coordinates._text
+    monkeypatch.setattr(coordinates, "_text", lambda path, source: parsed.append(source) or once(path, source))
+    assert seen()["two"].structure and len(parsed) == len(set(parsed)) == 3
 
 
 def test_dates(seen):

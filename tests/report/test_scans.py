@@ -6,7 +6,8 @@ import pytest
 from af2jax.config import preset
 from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label, read
+from af2jax.data.items import read_item
+from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from af2jax.report.explore import explore
 from tests.data import molecules
@@ -108,7 +109,7 @@ def test_a_scan_on_the_structure_of_its_wild_type(tmp_path):
     report = preflight.check(items, {"score": Label(False)}, preset("tiny"))
     assert [item.id for item in report.items] == ["v0", "v1", "v2"] and report.sequences[0] == "MATAYIAKQRQISFVKSHFSRQ"
     assert "mutant K3A: residue 3 of the sequence is T, not K" in report.problems[0][1]
-    known, other = read(items[0]), read(items[1])
+    known, other = read_item(items[0]), read_item(items[1])
     assert (
         known.sequence[1] == "A" and known.atom_mask[1, :5].tolist() == [True] * 5 and not known.atom_mask[1, 5:].any()
     )

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from absl import logging
 
-from af2jax.data import a3m, server
 from af2jax.data.parse import parse_a3m
+from af2jax.data.search import a3m, server
 from af2jax.errors import InputError
-from tests.data.stand_in import HIT, QUERY, QUICK, RESULT, StandIn, pack, say, status
+from tests.data.search.stand_in import HIT, QUERY, QUICK, RESULT, StandIn, pack, say, status
 
 
 def broken(handler):

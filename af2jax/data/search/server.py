@@ -22,8 +22,8 @@ from urllib.request import OpenerDirector, Request
 
 from absl import logging
 
-from af2jax.data import a3m
 from af2jax.data.parse import printable, quote
+from af2jax.data.search import a3m
 from af2jax.errors import InputError
 from af2jax.transfer import HANDLERS
 

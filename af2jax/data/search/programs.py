@@ -10,8 +10,8 @@ from pathlib import Path
 
 from absl import logging
 
-from af2jax.data import a3m
 from af2jax.data.parse import printable
+from af2jax.data.search import a3m
 from af2jax.errors import InputError
 
 LONGEST = 86_400.0  # seconds that one program may take
@@ -100,7 +100,10 @@ def mmseqs(
             raise InputError(f"{printable(str(path))} is no MMseqs2 database; make one by: mmseqs createdb FASTA DB")
     hits = []
     with tempfile.TemporaryDirectory(prefix="af2jax-") as folder:
-        call = lambda *arguments: _run("mmseqs", "mmseqs2", [*arguments, "-v", 1], folder, timeout)
+
+        def call(*arguments):
+            return _run("mmseqs", "mmseqs2", [*arguments, "-v", 1], folder, timeout)
+
         version = _run("mmseqs", "mmseqs2", ["version"], folder, timeout).strip()
         if not version.startswith(COLABFOLD_MMSEQS):
             logging.warning("MMseqs2 is %s; ColabFold's own alignments are made by %s", version, COLABFOLD_MMSEQS)

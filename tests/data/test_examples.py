@@ -15,7 +15,7 @@ from af2jax.config import Data, preset
 from af2jax.constants.residues import GAP, UNKNOWN, encode
 from af2jax.data import items, msa
 from af2jax.data.dataset import Item
-from af2jax.data.labels import example_of
+from af2jax.data.examples import example_of
 from af2jax.data.structure import read_chain
 from tests.data.molecules import change, cif, peptide, save, without
 from tests.data.test_parse import fails
@@ -79,7 +79,7 @@ def letters(features: schema.Features, draw: int = -1) -> np.ndarray:
 def test_the_targets_are_the_chain(structure):
     features, targets = af2jax.example(structure, config=CONFIG)
     known = read_chain(structure)
-    schema.check(features)
+    schema.check_features(features)
     for name in ("aatype", "residue_index", "seq_mask", "asym_id"):
         np.testing.assert_array_equal(getattr(features, name), getattr(targets, name))
     np.testing.assert_array_equal(targets.aatype, encode(SEQUENCE))
@@ -223,7 +223,7 @@ HIDING = replace(CONFIG, data=replace(CONFIG.data, mask_target=1.0))
 def hiding(sequence: str, folder: Path | None, config=HIDING, seed: int = 1):
     """The example of a sequence, with the same 29 homologues each time where a folder is given."""
     msa = save(folder, rows(sequence, 29), f"{sequence}.a3m") if folder else None
-    known = items.read(Item("x", "x", sequence=sequence))
+    known = items.read_item(Item("x", "x", sequence=sequence))
     return example_of(known, msa and [msa], config, None, seed, None, None)
 
 

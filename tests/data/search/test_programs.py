@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from absl import logging
 
-from af2jax.data import external
 from af2jax.data.parse import parse_a3m
+from af2jax.data.search import programs
 from af2jax.errors import InputError
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -59,12 +59,12 @@ def test_hhblits_finds_the_family(families, query, tmp_path):
     context = ["-A", tables / "cs219.lib", "-D", tables / "context_data.lib", "-x", 0.3, "-c", 4]
     call(translate, *context, "-f", "-b", "-I", "a3m", "-i", "db_a3m", "-o", "db_cs219", cwd=tmp_path)
 
-    text = external.hhblits("my query", query, [tmp_path / "db"], cpus=1)
+    text = programs.hhblits("my query", query, [tmp_path / "db"], cpus=1)
     rows = parse_a3m(text, "")
     assert rows.names[0] == "my query" and rows.query == query and rows.codes.shape[1] == 80
     assert {name.split()[0] for name in rows.names[1:]} >= {f"f1_{n}" for n in range(1, 10)}
     assert not any(name.startswith(("f0", "f2")) for name in rows.names)
-    assert external.hhblits("q", "ACDEFG", [tmp_path / "db"]) == ">q\nACDEFG\n"
+    assert programs.hhblits("q", "ACDEFG", [tmp_path / "db"]) == ">q\nACDEFG\n"
 
 
 def test_mmseqs_finds_the_family(families, query, tmp_path, caplog):
@@ -74,7 +74,7 @@ def test_mmseqs_finds_the_family(families, query, tmp_path, caplog):
     fasta.write_text("".join(f">{name}_{n}\n{row}\n" for name, rows in families.items() for n, row in enumerate(rows)))
     call("mmseqs", "createdb", fasta, tmp_path / "db")
     rare = query[:20] + "U" + query[21:]  # MMseqs2 gives it back as another letter
-    text = external.mmseqs("my query", rare, [tmp_path / "db"], cpus=1)
+    text = programs.mmseqs("my query", rare, [tmp_path / "db"], cpus=1)
     rows = parse_a3m(text, "")
     assert rows.names[0] == "my query" and rows.query == rare and rows.codes.shape[1] == 80
     assert len(rows.names) > 8 and all(name.startswith("f1_") for name in rows.names[1:9])  # the best hits
@@ -100,7 +100,7 @@ def stand_in(tmp_path, monkeypatch):
 
 def test_how_it_is_called(stand_in, query, tmp_path):
     stand_in(f'printf "%s\\n" "$@" > {tmp_path}/said; cat "$2" > "$4"')
-    assert external.hhblits("q", query, [tmp_path / "db", tmp_path / "db"], cpus=3) == f">q\n{query}\n"
+    assert programs.hhblits("q", query, [tmp_path / "db", tmp_path / "db"], cpus=3) == f">q\n{query}\n"
     words = (tmp_path / "said").read_text().split("\n")
     assert words[4:10] == ["-o", os.devnull, "-v", "1", "-cpu", "3"]
     settings = "-n 3 -e 0.001 -maxseq 1000000 -realign_max 100000 -maxfilt 100000 -min_prefilter_hits 1000"
@@ -121,14 +121,14 @@ def test_how_it_is_called(stand_in, query, tmp_path):
 def test_failures_are_one_line(stand_in, query, tmp_path, lines, message):
     stand_in(lines)
     with pytest.raises(InputError) as error:
-        external.hhblits("q", query, [tmp_path / "db"])
+        programs.hhblits("q", query, [tmp_path / "db"])
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_program_that_takes_too_long_is_stopped_with_its_children(stand_in, query, tmp_path):
     stand_in(f"sleep 60 & echo $! > {tmp_path}/child; wait")
     with pytest.raises(InputError, match=r"hhblits was stopped after 0\.5 seconds"):
-        external.hhblits("q", query, [tmp_path / "db"], timeout=0.5)
+        programs.hhblits("q", query, [tmp_path / "db"], timeout=0.5)
     child = int((tmp_path / "child").read_text())
     for _ in range(100):
         state = Path(f"/proc/{child}/stat")
@@ -140,13 +140,13 @@ def test_a_program_that_takes_too_long_is_stopped_with_its_children(stand_in, qu
 
 def test_what_is_missing_is_named(query, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="is no HH-suite database: there is no db_cs219"):
-        external.hhblits("q", query, [tmp_path / "db"])
+        programs.hhblits("q", query, [tmp_path / "db"])
     with pytest.raises(InputError, match="is no MMseqs2 database; make one by"):
-        external.mmseqs("q", query, [tmp_path / "db"])
+        programs.mmseqs("q", query, [tmp_path / "db"])
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="hhblits is not installed: install the package hhsuite"):
-        external.hhblits("q", query, [])
+        programs.hhblits("q", query, [])
     with pytest.raises(InputError, match="mmseqs is not installed: install the package mmseqs2"):
-        external.mmseqs("q", query, [])
+        programs.mmseqs("q", query, [])
     with pytest.raises(InputError, match="amino-acid letters only"):
-        external.hhblits("q", "$(ls)", [])
+        programs.hhblits("q", "$(ls)", [])

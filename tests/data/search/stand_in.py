@@ -6,7 +6,7 @@ import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from af2jax.data import server
+from af2jax.data.search import server
 
 QUERY = "MEIIALLIEEGIIIIKDKKVAERF"
 HIT = ">UniRef100_A\t119\t1.00\n-EIIALLkkIEEGIIIIKDKKVAE--\n"

@@ -8,9 +8,10 @@ import pytest
 
 from af2jax.config import preset
 from af2jax.constants.residues import GAP
-from af2jax.data import motmaen
+from af2jax.data.alphafold_finetune import COLUMNS
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label, load, read
+from af2jax.data.items import load_example, read_item
+from af2jax.data.labels import Label
 from af2jax.data.preflight import check
 from af2jax.errors import InputError
 from tests.data.molecules import backbone, pdb, peptide, save
@@ -45,7 +46,7 @@ def item(folder):
 
 
 def test_the_structure_is_laid_over_both_chains(item):
-    known = read(item)
+    known = read_item(item)
     assert known.sequence == FIRST + SECOND and known.residue_index.tolist() == [*range(10), *range(4)]
     assert np.flatnonzero(known.observed).tolist() == [*range(2, 8), *range(10, 14)]
     expected = backbone(40)
@@ -56,13 +57,13 @@ def test_the_structure_is_laid_over_both_chains(item):
 
 
 def test_its_templates(item):
-    features, targets = load(item, CONFIG, None, 0, {"binder": Label(False, 2)})
+    features, targets = load_example(item, CONFIG, None, 0, {"binder": Label(False, 2)})
     templates = features.templates
     assert int(targets.labels["binder"]) == 1 and templates.mask.tolist() == [True, False, False, False]
-    assert (templates.aatype[0, :8] == read(item).aatype[2:10]).all() and (templates.aatype[0, 8:] == GAP).all()
+    assert (templates.aatype[0, :8] == read_item(item).aatype[2:10]).all() and (templates.aatype[0, 8:] == GAP).all()
     assert np.allclose(templates.positions[0, 0, 1], backbone(40)[2, 1], atol=1e-3)
     plain = dataclasses.replace(CONFIG, template=None)
-    assert not load(item, plain, None, 0, {})[0].templates.mask.any()
+    assert not load_example(item, plain, None, 0, {})[0].templates.mask.any()
 
 
 @pytest.mark.parametrize(
@@ -75,8 +76,16 @@ def test_its_templates(item):
         ("templates.tsv", "a\tb\n1\t2\n", "needs a row and the columns template_pdbfile and target_to_template"),
         ("templates.tsv", "template_pdbfile\ttarget_to_template_alignstring\n", "needs a row"),
         ("templates.tsv", "template_pdbfile\ttarget_to_template_alignstring\nx.pdb\n", "x.pdb: no such file"),
-        ("templates.tsv", f"{'	'.join(motmaen.COLUMNS)}\ntemplate.pdb\n", "line 2: '' is no list of pairs"),
-        ("templates.tsv", f"{'	'.join(motmaen.COLUMNS)}\ntemplate.pdb\t14:0\n", "line 2: pairs reach beyond"),
+        (
+            "templates.tsv",
+            f"{'	'.join(COLUMNS)}\ntemplate.pdb\n",
+            "line 2: '' is no list of pairs",
+        ),
+        (
+            "templates.tsv",
+            f"{'	'.join(COLUMNS)}\ntemplate.pdb\t14:0\n",
+            "line 2: pairs reach beyond",
+        ),
     ],
 )
 def test_bad_pairs_and_tables(folder, item, name, content, message):
@@ -85,7 +94,7 @@ def test_bad_pairs_and_tables(folder, item, name, content, message):
     else:
         (folder / name).write_text(content)
     with pytest.raises(InputError, match=message) as caught:
-        load(item, CONFIG, None, 0, {})
+        load_example(item, CONFIG, None, 0, {})
     assert "\n" not in str(caught.value)
 
 
@@ -94,7 +103,7 @@ def test_damaged_tables(folder, item):
     for data in mutations(whole, 300, seed=3):
         (folder / "templates.tsv").write_bytes(data)
         try:
-            load(item, CONFIG, None, 0, {})
+            load_example(item, CONFIG, None, 0, {})
         except InputError as error:
             assert "\n" not in str(error)
 
@@ -111,13 +120,13 @@ def test_the_published_example(shared):
     for name, number in [("tiny_example_train.tsv.gz", 50), ("tiny_example_valid.shared.tsv", 25)]:
         items = read_dataset(folder / name)
         assert len(items) == number and all(item.file.is_file() and item.aligned_templates for item in items)
-        known = read(items[0])
+        known = read_item(items[0])
         protein, peptide_ = items[0].sequence.split("/")
         assert known.chains == (protein, peptide_) and known.residue_index[len(protein)] == 0
         assert known.observed[: len(protein)].all() and not known.observed[len(protein) :].any()  # no peptide there
         named = json.loads(f"[{items[0].values['peptide_positions'].replace(';', ',')}]")
         assert sorted(named) == list(range(len(protein), len(protein) + len(peptide_)))
-        features, targets = load(items[0], CONFIG, None, 0, {"binder": Label(False, 2)})
+        features, targets = load_example(items[0], CONFIG, None, 0, {"binder": Label(False, 2)})
         assert features.templates.mask.all() and int(targets.labels["binder"]) == int(items[0].values["binder"])
         distance = np.linalg.norm(np.diff(known.positions[: len(protein), 1], axis=0), axis=1)
         assert np.median(distance) == pytest.approx(3.8, abs=0.05)

@@ -1,4 +1,4 @@
-"""The tables of alphafold_finetune (Motmaen et al., PNAS 120, e2216697120, 2023): structures laid over a sequence.
+"""The tables of alphafold_finetune (Motmaen et al., PNAS 120, e2216697120, 2023): structures aligned to a sequence.
 
 A cell "0:0;1:1;..." pairs positions of the sequence, chains joined, with residues of a structure file in their order,
 all counted from 0.
@@ -13,17 +13,20 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.residues import encode
 from af2jax.data import tables
-from af2jax.data.dataset import is_file, locate
+from af2jax.data.formats import is_file, locate
 from af2jax.data.parse import read_text
 from af2jax.data.structure import Chain, read_complex
-from af2jax.data.templates import Template, lay, stack
+from af2jax.data.templates import PlacedTemplate, place_template, stack
 from af2jax.errors import InputError
+from af2jax.typing import Bool, Float, Int
 
 COLUMNS = ("template_pdbfile", "target_to_template_alignstring")
 
 
-def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """(positions [N_res 37 3], atom mask [N_res 37]) of a structure laid over the sequence `aatype`.
+def placed(
+    file: Path, pairs: str, aatype: Int[np.ndarray, " N_res"], where: str
+) -> tuple[Float[np.ndarray, "N_res 37 3"], Bool[np.ndarray, "N_res 37"], str]:
+    """(positions [N_res 37 3], atom mask [N_res 37], date of deposition) of a structure over the sequence `aatype`.
 
     Atoms of a residue of another type are left out but for the backbone's.
     """
@@ -39,7 +42,7 @@ def placed(file: Path, pairs: str, aatype: np.ndarray, where: str) -> tuple[np.n
     other = np.zeros(len(aatype), bool)
     other[i] = aatype[i] != known.aatype[j]
     mask[other, 3:] = False
-    return positions * mask[..., None], mask
+    return positions * mask[..., None], mask, known.deposited
 
 
 def identity(file: Path, pairs: str, sequence: str, where: str) -> float:
@@ -62,13 +65,13 @@ def templates(path: Path, known: Chain, config: Config) -> schema.Templates:
     Raises:
         InputError: the table or a structure cannot be read.
     """
-    found: list[Template] = []
+    found: list[PlacedTemplate] = []
     for where, file, pairs in _table(path)[: config.data.max_templates]:
         other = _residues(file)
         i, j = _pairs(pairs, where)
         if (len(i) and i.max() >= len(known.aatype)) or (len(j) and j.max() >= len(other.aatype)):
             raise InputError(f"{where}: pairs reach beyond the sequence or the template")
-        found.append(lay(len(known.aatype), i, other.aatype[j], other, j))
+        found.append(place_template(len(known.aatype), i, other.aatype[j], other, j))
     return stack(found, len(known.aatype), config.data.max_templates)
 
 
@@ -115,4 +118,4 @@ def _residues(file: Path) -> Chain:
     whole = read_complex(file, "*")
     own = whole.observed
     arrays = (whole.aatype[own], whole.residue_index[own], whole.positions[own], whole.atom_mask[own])
-    return Chain(whole.source, whole.name, *arrays, whole.resolution, whole.method)
+    return Chain(whole.source, whole.name, *arrays, whole.resolution, whole.method, deposited=whole.deposited)

@@ -11,9 +11,9 @@ import subprocess
 
 import pytest
 
-from af2jax.data import database, search
-from af2jax.data.database import blocks
 from af2jax.data.parse import parse_a3m
+from af2jax.data.search import database, hmmer
+from af2jax.data.search.database import blocks
 from af2jax.errors import InputError
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -57,7 +57,7 @@ def path(fasta, tmp_path):
 
 
 def test_what_is_planted_is_found(query, path):
-    text = search.search("my query", query, [path])
+    text = hmmer.jackhmmer("my query", query, [path])
     assert text.startswith(f">my query\n{query}\n>copy0/1-90 [subseq from] mol:protein length:90\n{query}\n")
     found = dict(rows_of(text)[1:])
     assert {name.split("/")[0] for name in found} == {*(f"copy{n}" for n in range(8)), "longer", "shorter"}
@@ -67,52 +67,52 @@ def test_what_is_planted_is_found(query, path):
 
 
 def test_how_it_is_read_changes_nothing(query, fasta, path, tmp_path, monkeypatch):
-    once = search.search("q", query, [path], cpus=1)
+    once = hmmer.jackhmmer("q", query, [path], cpus=1)
     packed = tmp_path / "db.fasta.gz"
     packed.write_bytes(gzip.compress(fasta[:9000].encode()) + gzip.compress(fasta[9000:].encode()))
-    assert search.search("q", query.lower(), [packed]) == once
-    templates = search.template_hits(once, path)
+    assert hmmer.jackhmmer("q", query.lower(), [packed]) == once
+    templates = hmmer.template_hits(once, path)
     monkeypatch.setattr(database, "_BLOCK", 1000)
-    assert search.search("q", query, [path], cpus=3) == once and search.template_hits(once, packed) == templates
+    assert hmmer.jackhmmer("q", query, [path], cpus=3) == once and hmmer.template_hits(once, packed) == templates
 
 
 def test_databases_follow_each_other(query, path, tmp_path):
     other = tmp_path / "other.fa"
     other.write_text(f">x\n{query}\n")
-    first, second = (search.search("q", query, [p]) for p in (path, other))
-    assert search.search("q", query, [path, other]) == first + second.split("\n", 2)[2]
-    assert search.search("q", query, []) == f">q\n{query}\n"
+    first, second = (hmmer.jackhmmer("q", query, [p]) for p in (path, other))
+    assert hmmer.jackhmmer("q", query, [path, other]) == first + second.split("\n", 2)[2]
+    assert hmmer.jackhmmer("q", query, []) == f">q\n{query}\n"
 
 
 @pytest.mark.parametrize(
     "name, rows", [("mgy_clusters.fa", 4), ("MGnify.fasta", 4), ("uniref90.fasta", 6), ("bfd.fa", 11)]
 )
 def test_no_more_rows_than_alphafold_takes(query, path, monkeypatch, name, rows):
-    every = rows_of(search.search("q", query, [path]))
-    assert (search.MAX_ROWS, search.MAX_ROWS_OF["mgy"]) == (10_000, 501)
-    monkeypatch.setattr(search, "MAX_ROWS", 6)
-    monkeypatch.setattr(search, "MAX_ROWS_OF", {"mgy": 4, "mgnify": 4, "bfd": None})
-    assert rows_of(search.search("q", query, [path.rename(path.with_name(name))])) == every[:rows]
+    every = rows_of(hmmer.jackhmmer("q", query, [path]))
+    assert (hmmer.MAX_ROWS, hmmer.MAX_ROWS_OF["mgy"]) == (10_000, 501)
+    monkeypatch.setattr(hmmer, "MAX_ROWS", 6)
+    monkeypatch.setattr(hmmer, "MAX_ROWS_OF", {"mgy": 4, "mgnify": 4, "bfd": None})
+    assert rows_of(hmmer.jackhmmer("q", query, [path.rename(path.with_name(name))])) == every[:rows]
 
 
 def test_progress_goes_to_the_end(query, path, monkeypatch):
     monkeypatch.setattr(database, "_BLOCK", 4000)
     seen = []
-    search.search("q", query, [path], progress=lambda *call: seen.append(call))
+    hmmer.jackhmmer("q", query, [path], progress=lambda *call: seen.append(call))
     assert len(seen) > 5 and seen == sorted(seen) and seen[-1] == ("db.fasta", 310, 1.0)
 
 
 def test_odd_letters(query, tmp_path):
     path = tmp_path / "db.fasta"
     path.write_text(f">stop\n{query[:45]}*{query[46:]}\n>odd\n{query[:45]}U{query[46:]}\n")
-    rows = dict(rows_of(search.search("q", query, [path])))
+    rows = dict(rows_of(hmmer.jackhmmer("q", query, [path])))
     assert rows["odd/1-90"] == query[:45] + "U" + query[46:]
     # HMMER puts a stop into an insertion; the letter is X, which readers of A3M know.
     assert rows["stop/1-90"].replace("-", "") == query[:45] + "x" + query[46:]
 
 
 def test_templates_stand_on_the_query_s_columns(query, path):
-    text = search.template_hits(search.search("q", query, [path]), path)
+    text = hmmer.template_hits(hmmer.jackhmmer("q", query, [path]), path)
     assert text.startswith("# STOCKHOLM 1.0\n") and text.endswith("//\n")
     rows = stockholm(text)
     assert "longer/1-95" in rows and "copy7/1-90" in rows and "q" not in rows
@@ -125,7 +125,7 @@ def test_templates_as_alphafold_reads_them(query, path):
     hmmsearch = pytest.importorskip("alphafold.data.tools.hmmsearch", reason="DeepMind's code is not installed")
     # Names as in the PDB's file; its parser reads the residues' numbers from them.
     path.write_text(re.sub(r">([a-z]+)(\d*) ", lambda m: f">1{m[1][:2]}{m[2] or 0}_A ", path.read_text()))
-    text = search.template_hits(search.search("q", query, [path]), path)
+    text = hmmer.template_hits(hmmer.jackhmmer("q", query, [path]), path)
     tool = hmmsearch.Hmmsearch.__new__(hmmsearch.Hmmsearch)
     hits = tool.get_template_hits(text, query)
     assert {h.name for h in hits} >= {"1co0_A", "1lo0_A", "1sh0_A"}
@@ -135,8 +135,8 @@ def test_templates_as_alphafold_reads_them(query, path):
 
 def test_nothing_found(query, path):
     path.write_text(f">other\n{drawn(random.Random(5), 8)}\n")
-    assert search.search("q", query, [path]) == f">q\n{query}\n"
-    assert search.template_hits(f">q\n{query}\n", path) == search.NO_HITS
+    assert hmmer.jackhmmer("q", query, [path]) == f">q\n{query}\n"
+    assert hmmer.template_hits(f">q\n{query}\n", path) == hmmer.NO_HITS
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_nothing_found(query, path):
 )
 def test_bad_databases_are_one_line(query, path, content, message):
     path.write_bytes(content)
-    for attempt in (lambda: search.search("q", query, [path]), lambda: search.template_hits(f">q\n{query}\n", path)):
+    for attempt in (lambda: hmmer.jackhmmer("q", query, [path]), lambda: hmmer.template_hits(f">q\n{query}\n", path)):
         with pytest.raises(InputError) as error:
             attempt()
         assert message in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
@@ -172,25 +172,25 @@ ODD = [b">na\nCT05ATCTTTG\n", b">gaps\nAC-D\n", b">dots\nAC..D\n", b">\nACD\n", 
 def test_one_bad_record_is_skipped_and_counted(query, path, odd, packed, caplog):
     good = f">hit\n{query}\n>other\n{query[:40]}\n".encode()
     path.write_bytes(packed(good))
-    expected = search.search("q", query, [path])
+    expected = hmmer.jackhmmer("q", query, [path])
     path.write_bytes(packed(odd + good[:-6] + b"\n" + odd + good))
     names = [sequence.name for block in blocks(path) for sequence in block]
     assert names == ["hit", "other", "hit", "other"]
     assert caplog.messages == [f'{path}: skipped 2 records that are no proteins, "{odd.split()[0][1:].decode()}" first']
     path.write_bytes(packed(odd + good))
-    assert search.search("q", query, [path]) == expected and ">hit" in expected
+    assert hmmer.jackhmmer("q", query, [path]) == expected and ">hit" in expected
 
 
 @pytest.mark.parametrize("name, message", [("", "is a folder"), ("none.fa", "no such file"), ("a\0b", "is no path")])
 def test_what_is_no_file(query, tmp_path, name, message):
     with pytest.raises(InputError, match=message):
-        search.search("q", query, [tmp_path / name])
+        hmmer.jackhmmer("q", query, [tmp_path / name])
 
 
 @pytest.mark.parametrize("sequence", ["", "AC:D", "A C", "AC1"])
 def test_a_query_is_one_chain_of_letters(path, sequence):
     with pytest.raises(InputError, match="amino-acid letters only"):
-        search.search("q", sequence, [path])
+        hmmer.jackhmmer("q", sequence, [path])
 
 
 @pytest.mark.medium("reads hundreds of damaged files")
@@ -199,7 +199,7 @@ def test_mutated_input_raises_nothing_else(query, fasta, tmp_path):
     path = tmp_path / "db.fasta"
     small = re.sub(r"(?m)^>none\d.*\n.*\n.*\n", "", fasta).encode() + f">last\n{query}\n".encode()
     path.write_bytes(small)
-    a3m = search.search("q", query, [path]).encode()
+    a3m = hmmer.jackhmmer("q", query, [path]).encode()
     done = 0
     for trial in range(200):
         data, alignment, sequence = bytearray(small), bytearray(a3m), query
@@ -231,9 +231,9 @@ def test_mutated_input_raises_nothing_else(query, fasta, tmp_path):
             packed[rng.randrange(len(packed))] ^= 1 << rng.randrange(8)
         path.write_bytes(packed if trial % 2 else data)
         try:
-            parse_a3m(search.search("q", sequence, [path]), "")
+            parse_a3m(hmmer.jackhmmer("q", sequence, [path]), "")
             done += 1
-            search.template_hits(alignment.decode("latin-1"), path)
+            hmmer.template_hits(alignment.decode("latin-1"), path)
         except InputError as error:
             assert "\n" not in str(error)
     assert 40 < done < 180
@@ -287,7 +287,7 @@ def everything(shared, tmp_path_factory):
     return path
 
 
-def hmmer(program: str, *arguments) -> None:
+def run(program: str, *arguments) -> None:
     if not shutil.which(program):
         pytest.skip(f"{program} (HMMER) is not installed")
     subprocess.run([program, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -297,12 +297,12 @@ def hmmer(program: str, *arguments) -> None:
 @pytest.mark.parametrize("case", ["6kwc_A", "lysozyme_P61626", "3l4q_C"])
 def test_rows_are_hmmer_s_own(shared, everything, case, tmp_path):
     (query,) = (row["query"] for row in table(shared / "data" / "msa_cases.tsv") if row["case"] == case)
-    ours = search.search(case, query, [everything])
+    ours = hmmer.jackhmmer(case, query, [everything])
 
     fasta, sto, hits = (tmp_path / name for name in ("q.fasta", "q.sto", "hits.sto"))
     fasta.write_text(f">{case}\n{query}\n")
     filters = ["--F1", 0.0005, "--F2", 0.00005, "--F3", 0.0000005]
-    hmmer("jackhmmer", "-A", sto, "--noali", *filters, "--incE", 0.0001, "-E", 0.0001, "-N", 1, fasta, everything)
+    run("jackhmmer", "-A", sto, "--noali", *filters, "--incE", 0.0001, "-E", 0.0001, "-N", 1, fasta, everything)
     theirs = stockholm(sto.read_text())
     columns = [letter != "-" for letter in theirs[case]]
     as_a3m = lambda row: "".join(
@@ -318,11 +318,11 @@ def test_rows_are_hmmer_s_own(shared, everything, case, tmp_path):
     mark = compact("".join("x" if column else "." for column in columns))
     lines = [f"{name} {compact(theirs[name])}" for name in kept]
     sto.write_text("\n".join(["# STOCKHOLM 1.0", *lines, f"#=GC RF {mark}", "//", ""]))
-    hmmer("hmmbuild", "--hand", "--amino", tmp_path / "q.hmm", sto)
+    run("hmmbuild", "--hand", "--amino", tmp_path / "q.hmm", sto)
     thresholds = [word for option in ("-E", "--incE", "--domE", "--incdomE") for word in (option, 100)]
     filters = [word for option in ("--F1", "--F2", "--F3") for word in (option, 0.1)]
-    hmmer("hmmsearch", "--noali", *filters, *thresholds, "-A", hits, tmp_path / "q.hmm", everything)
-    theirs, ours = stockholm(hits.read_text()), stockholm(search.template_hits(ours, everything))
+    run("hmmsearch", "--noali", *filters, *thresholds, "-A", hits, tmp_path / "q.hmm", everything)
+    theirs, ours = stockholm(hits.read_text()), stockholm(hmmer.template_hits(ours, everything))
     assert ours == theirs and len(theirs) > 1000
     # The order too, but for hits whose scores are one unit of rounding apart.
     assert sum(a != b for a, b in zip(ours, theirs, strict=True)) < 0.01 * len(theirs)

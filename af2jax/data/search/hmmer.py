@@ -1,6 +1,7 @@
 """Searching sequence databases inside the process, by pyhmmer: rows equal to those of HMMER's own programs.
 
-`search` is jackhmmer, `template_hits` hmmbuild and hmmsearch, each with the settings of AlphaFold's data pipeline.
+`jackhmmer` for alignments, `template_hits` (hmmbuild, then hmmsearch) for templates, each with the settings of
+AlphaFold's data pipeline.
 """
 
 import io
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.data import a3m
-from af2jax.data.database import Progress, blocks
 from af2jax.data.parse import a3m_rows, parse_a3m, printable, quote
+from af2jax.data.search import a3m
+from af2jax.data.search.database import Progress, blocks
 from af2jax.errors import InputError
 
 JACKHMMER = dict(F1=0.0005, F2=0.00005, F3=0.0000005, E=0.0001, incE=0.0001, incdomE=0.001)  # the last is HMMER's
@@ -25,7 +26,7 @@ MAX_ROWS_OF = {"mgy": 501, "mgnify": 501, "bfd": None}  # and for those whose fi
 NO_HITS = "# STOCKHOLM 1.0\n//\n"
 
 
-def search(
+def jackhmmer(
     name: str,
     sequence: str,
     databases: Sequence[str | os.PathLike],
