@@ -136,9 +136,7 @@ def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:
     if not others:
         return first
     if any([t.id for t in one.targets] != [t.id for t in first.targets] for one in others):
-        raise InputError(
-            f"{first.subject['name']} and the others under its name have other targets; evaluate all again"
-        )
+        raise InputError(f"{first.subject['name']} and others under one name have other targets; evaluate all again")
     targets = [
         dataclasses.replace(same[0], numbers={k: float(np.mean([t.numbers[k] for t in same])) for k in same[0].numbers})
         for same in zip(*(one.targets for one in evaluations), strict=True)
