@@ -79,7 +79,7 @@ def main(_) -> None:
         "labelled and self-distilled": table("distilled", [*labelled, *more], test, out),
         "all labelled": table("all", rest, test, out),
     }
-    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamped": 0.5}
+    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamp_fraction": 0.5}
     ways: dict[str, Training | None] = {name: walk.training(path, **tuned) for name, path in sets.items()}
     found, _, verdicts = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
     caption = (

@@ -47,7 +47,9 @@ def estimate(training: Training, watts: float = 0.0) -> str:
         watched = [_timed(state, batch, training) for batch in itertools.islice(examples.valid(), 2)]
     validations = 1 + -(-training.steps // training.validate_every)
     looking = validations * examples.num_valid * (watched[-1] if watched else 0.0)
-    fresh = min(examples.num_train * training.draws, training.steps * training.batch_size) + examples.num_valid
+    fresh = (
+        min(examples.num_train * training.examples_per_item, training.steps * training.batch_size) + examples.num_valid
+    )
     filling *= fresh if training.cache else 0
     total = compiling + training.steps * seconds[1] + looking + filling
     power, whose = (watts, "as given") if watts else _power()

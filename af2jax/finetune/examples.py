@@ -69,7 +69,9 @@ class Examples:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, mask_target=training.mask_target))
         named = any(path == ALONE for path, _ in training.rules)
         self.magnified = not rows and not named and ALONE in flatten(state.trained)
-        self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates, found.whole)
+        self.loader = Loader(
+            config, training.crop, labels, training.seed, training.examples_per_item, rows, templates, found.whole
+        )
         self.fixed = dataclasses.replace(self.loader, draws=1)
         self.cache = None
         if training.cache:

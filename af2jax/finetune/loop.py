@@ -54,11 +54,11 @@ def fit(
     """Trains, and leaves in `out` all that a run is: see `af2jax.finetune.run`.
 
     The validation of step 0 comes first: does the network do it as it is? A step that is not finite changes nothing
-    and is named; `max_bad` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run that was
-    stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with the same
-    devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A start
-    that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is what
-    it was. All devices of all processes share each batch; the first process writes and speaks.
+    and is named; `max_skipped_steps` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run
+    that was stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with
+    the same devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A
+    start that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is
+    what it was. All devices of all processes share each batch; the first process writes and speaks.
 
     Args:
         say: called with a line at every event.
@@ -177,7 +177,7 @@ def _look(training, out, examples, step, values, watch, save, state, say) -> Non
     if first():
         with open(out / "bad_steps.jsonl", "a") as file:
             file.write(json.dumps({"step": step, "examples": which, "reason": culprit(values)}) + "\n")
-    if watch.bad >= training.max_bad:
+    if watch.bad >= training.max_skipped_steps:
         save(state)
         raise InputError(f"{watch.bad} bad steps in a row, the last {reason}; the weights before them are saved")
 

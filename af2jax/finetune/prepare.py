@@ -92,5 +92,5 @@ def rules(training: Training):
     """The rules or the recipe of a training."""
     if training.rules:
         return training.rules
-    options = {"last_blocks": {"n": training.blocks}, "lora": {"targets": training.targets}}
+    options = {"last_blocks": {"n": training.blocks}, "lora": {"modules": training.lora_modules}}
     return recipe(training.recipe, **options.get(training.recipe, {}))

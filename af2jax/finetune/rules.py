@@ -32,7 +32,7 @@ def recipe(name: str, **options) -> Recipe:
     - "heads": DeepMind's output heads.
     - "structure_and_heads": the structure module and the heads.
     - "last_blocks", n=4: the last n Evoformer blocks and what follows; needs `load(..., split=(48 - n, n))`.
-    - "lora", targets="attention": adapters on the kernels of the Evoformer that `targets` names: "attention" (queries,
+    - "lora", modules="attention": adapters on the kernels of the Evoformer that `modules` names: "attention" (queries,
       keys, values and outputs), "all" kernels, or a regular expression over paths.
     - "bias_only": biases and the offsets of LayerNorm (Ben Zaken et al. 2022).
 
@@ -48,7 +48,8 @@ def recipe(name: str, **options) -> Recipe:
     try:
         return RECIPES[name](**options)
     except TypeError as error:
-        raise InputError(f'recipe "{name}": {str(error).partition("() ")[2]}') from None
+        renamed = "; targets is called modules now" if "targets" in options else ""
+        raise InputError(f'recipe "{name}": {str(error).split("() ")[-1]}{renamed}') from None
 
 
 # of the outer product of the extra MSA: without alignments Algorithm 10 divides it by 1e-3, and so its gradient
@@ -67,11 +68,11 @@ def _last_blocks(n: int = 4) -> Recipe:
     )
 
 
-def _lora(targets: str = "attention") -> Recipe:
+def _lora(modules: str = "attention") -> Recipe:
     paths = {
         "attention": r"evoformer/.*/attention/(q|k|v|out)/kernel",
         "all": r"evoformer/.*/kernel",
-    }.get(targets, targets)
+    }.get(modules, modules)
     return Recipe("lora", ((paths, "lora"), REST))
 
 

@@ -123,14 +123,14 @@ def prolonged(out: Path, step: int) -> bool:
 
 
 def save(out: Path, training: Training, state: TrainState, watch: dict, found: Validation | None) -> None:
-    """A checkpoint of `state` with what its validation found; of the others, the best and the last `keep` stay."""
+    """A checkpoint of `state` with what its validation found; of the others, the best and the last few stay."""
     step, folder = int(state.step), out / CHECKPOINTS
     metadata = {"preset": training.preset, "watch": watch, "scores": None, "calibration": {}}
     if found:
         calibration = {name: one.json() for name, one in found.calibration.items()}
         metadata |= {"scores": found.scores, "calibration": calibration}
     checkpoint.save(folder, step, _arrays(state), metadata)
-    keep = {*checkpoint.steps(folder)[-training.keep :]}
+    keep = {*checkpoint.steps(folder)[-training.keep_checkpoints :]}
     if watch["best_step"] is not None:
         keep.add(watch["best_step"])
     checkpoint.prune(folder, keep)
@@ -258,8 +258,8 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
     if not training.keep_heads:
         model, params = model.clone(heads=()), {name: tree for name, tree in params.items() if name != SCOPE}
     data = preset(training.preset).data
-    rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
-    clamped = data.clamped if training.clamped is None else training.clamped
+    rows = {"clusters": training.max_msa_clusters or data.clusters, "extra": training.max_extra_msa or data.extra}
+    clamped = data.clamped if training.clamp_fraction is None else training.clamp_fraction
     sizes = dataclasses.replace(data, clamped=clamped, **rows)
     recycles = preset(training.preset).num_recycle
     return model.clone(config=dataclasses.replace(model.config, data=sizes, num_recycle=recycles)), params

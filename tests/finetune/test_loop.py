@@ -182,10 +182,10 @@ def test_one_bad_batch_changes_nothing(tmp_path):
 
 def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
     Given.spoil = (2, 3, 4)
-    training = dataclasses.replace(TRAINING, accumulate=1, max_bad=3, steps=9, save_every=9, validate_every=9)
+    training = dataclasses.replace(TRAINING, accumulate=1, max_skipped_steps=3, steps=9, save_every=9, validate_every=9)
     with pytest.raises(InputError, match=r"3 bad steps in a row, the last step 4: not finite: .*item 4 1"):
         loop.fit(training, tmp_path / "a")
-    good = loop.fit(dataclasses.replace(training, max_bad=20), tmp_path / "b", say=lambda line: None)
+    good = loop.fit(dataclasses.replace(training, max_skipped_steps=20), tmp_path / "b", say=lambda line: None)
     assert int(good.skipped) == 3
     state, _ = run.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
     assert int(state.step) == 5

@@ -123,7 +123,8 @@ class TestMistakes:
         bad("recipe \"heads\": got an unexpected keyword argument 'n'", lambda: af2jax.recipe("heads", n=4))
         for n in (0, -1):
             bad("is no number of blocks; give 1 or more", lambda n=n: af2jax.recipe("last_blocks", n=n))
-        bad("first match of no parameter: no/where", af2jax.label, FULL, af2jax.recipe("lora", targets="no/where"))
+        bad("'targets'; targets is called modules now", lambda: af2jax.recipe("lora", targets="all"))
+        bad("first match of no parameter: no/where", af2jax.label, FULL, af2jax.recipe("lora", modules="no/where"))
 
 
 BLOCK, STRUCTURE, SINGLE = 1_829_952, 2_019_116, 98_688
@@ -159,22 +160,22 @@ class TestRecipes:
 
     @pytest.mark.parametrize("params", [FULL, SPLIT], ids=["whole", "split"])
     @pytest.mark.parametrize(
-        ("targets", "kernels", "adapters"),
+        ("modules", "kernels", "adapters"),
         [
             ("attention", 16, 48 * 8 * 512 * (4 + 4 + 2 + 2)),
             ("evoformer/.*/msa_row/attention/q/kernel", 1, 48 * 8 * 512),
             ("structure/ipa/(q|k)/kernel", 2, 2 * 8 * (384 + 192)),
         ],
     )
-    def test_adapters(self, params, targets, kernels, adapters):
-        labels = af2jax.label(params, af2jax.recipe("lora", targets=targets))
+    def test_adapters(self, params, modules, kernels, adapters):
+        labels = af2jax.label(params, af2jax.recipe("lora", modules=modules))
         of = jax.eval_shape(lambda: af2jax.lora.init(params, labels, rank=8))
         stacks = 1 if params is FULL or "evoformer" not in of else 2
         assert list(flatten(labels).values()).count("lora") == kernels * stacks
         assert sum(x.size for x in jax.tree.leaves(of)) == adapters
 
     def test_adapters_of_all_kernels(self):
-        labels = flatten(af2jax.label(FULL, af2jax.recipe("lora", targets="all")))
+        labels = flatten(af2jax.label(FULL, af2jax.recipe("lora", modules="all")))
         kernels = {path for path in labels if path.startswith("evoformer/") and path.endswith("/kernel")}
         assert {path for path, what in labels.items() if what == "lora"} == kernels
 
