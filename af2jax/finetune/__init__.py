@@ -5,7 +5,7 @@ from af2jax.finetune.distill import distill
 from af2jax.finetune.loop import fit
 from af2jax.finetune.optimizer import adamw, layerwise, masked
 from af2jax.finetune.state import TrainState, init
-from af2jax.finetune.step import culprit, eval_step, train_step
+from af2jax.finetune.step import eval_step, explain_skip, train_step
 from af2jax.finetune.summary import changes
 
 __all__ = [
@@ -13,9 +13,9 @@ __all__ = [
     "Training",
     "adamw",
     "changes",
-    "culprit",
     "distill",
     "eval_step",
+    "explain_skip",
     "fit",
     "init",
     "layerwise",

@@ -71,12 +71,9 @@ def estimate(training: Training, watts: float = 0.0) -> str:
 
 def _memory(state, batch, key, training) -> int:
     """Bytes that the compiled step holds."""
-    moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
     left = None if training.num_recycle is None else steps._recycles(training.num_recycle)
-    analysis = (
-        steps._train.jitted.lower(state.setup, moving, state.frozen, batch, key, left).compile().memory_analysis()
-    )
-    return need(analysis)
+    lowered = steps._train.jitted.lower(state.setup, state.moving, state.frozen, batch, key, left)
+    return need(lowered.compile().memory_analysis())
 
 
 def _timed(state, batch, training) -> float:

@@ -24,7 +24,7 @@ from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
 from af2jax.finetune.rules import ALONE
 from af2jax.finetune.state import TrainState
-from af2jax.finetune.step import culprit, train_step
+from af2jax.finetune.step import explain_skip, train_step
 from af2jax.finetune.summary import changes, summary
 from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten
@@ -172,11 +172,11 @@ def _look(training, out, examples, step, values, watch, save, state, say) -> Non
     names = examples.names(step)
     wrong = values["bad_example"]
     which = names[int(wrong)] if wrong >= 0 else ", ".join(names)
-    reason = f"step {step}: {culprit(values)}; examples: {which}; no weight was changed"
+    reason = f"step {step}: {explain_skip(values)}; examples: {which}; no weight was changed"
     say(f"skipped {reason}")
     if first():
         with open(out / "bad_steps.jsonl", "a") as file:
-            file.write(json.dumps({"step": step, "examples": which, "reason": culprit(values)}) + "\n")
+            file.write(json.dumps({"step": step, "examples": which, "reason": explain_skip(values)}) + "\n")
     if watch.bad >= training.max_skipped_steps:
         save(state)
         raise InputError(f"{watch.bad} bad steps in a row, the last {reason}; the weights before them are saved")

@@ -129,7 +129,7 @@ def save(out: Path, training: Training, state: TrainState, watch: dict, found: V
     if found:
         calibration = {name: one.json() for name, one in found.calibration.items()}
         metadata |= {"scores": found.scores, "calibration": calibration}
-    checkpoint.save(folder, step, _arrays(state), metadata)
+    checkpoint.save(folder, step, state.moving._asdict(), metadata)
     keep = {*checkpoint.steps(folder)[-training.keep_checkpoints :]}
     if watch["best_step"] is not None:
         keep.add(watch["best_step"])
@@ -167,7 +167,7 @@ def restore(begun: TrainState, place: Path) -> tuple[TrainState, dict]:
     Raises:
         WeightsError: it is damaged, or of another training.
     """
-    arrays, metadata = checkpoint.restore(place, _arrays(begun))
+    arrays, metadata = checkpoint.restore(place, begun.moving._asdict())
     return begun.replace(**arrays), metadata
 
 
@@ -361,8 +361,3 @@ def _facts(out: Path) -> dict:
 
 def _text(values: dict) -> str:
     return json.dumps(values, indent=1) + "\n"
-
-
-def _arrays(state: TrainState) -> dict:
-    names = ("step", "skipped", "trained", "opt_state", "ema")
-    return {name: getattr(state, name) for name in names}

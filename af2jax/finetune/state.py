@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +60,16 @@ class Setup:
         return optax.tree.norm([g for g, t in zip(leaves, self.trains or [True] * len(leaves), strict=True) if t])
 
 
+class Moving(NamedTuple):
+    """What a step changes of a `TrainState`, and a checkpoint holds."""
+
+    step: Any
+    skipped: Any
+    trained: dict
+    opt_state: Any
+    ema: Any
+
+
 @struct.dataclass
 class TrainState:
     """Parameters, optimizer and counters between two steps. `train_step` consumes it: keep the one that it returns."""
@@ -71,6 +81,11 @@ class TrainState:
     opt_state: Any
     ema: Any  # the moving average of `trained`, or None
     setup: Setup = struct.field(pytree_node=False)
+
+    @property
+    def moving(self) -> Moving:
+        """What the next step changes."""
+        return Moving(self.step, self.skipped, self.trained, self.opt_state, self.ema)
 
     @property
     def params(self) -> dict:

@@ -1,12 +1,16 @@
-"""Tables of a parameter tree: what trains, and what a training changed."""
+"""Tables of a parameter tree: what trains, how large its gradient is, and what a training changed."""
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 
 from af2jax.errors import InputError
 from af2jax.finetune.rules import paired
 from af2jax.pretrained.tree import flatten
+from af2jax.typing import Array
+
+STACKS = ("evoformer", "extra_msa")  # whose leaves have the blocks on axis 0
 
 
 def module(path: str) -> str:
@@ -45,6 +49,22 @@ def summary(params: dict, labels: dict) -> Summary:
         row = counts.setdefault(module(path), {"train": 0, "lora": 0, "freeze": 0})
         row[what[path]] += int(np.size(leaf))
     return Summary(tuple((name, sum(row.values()), *row.values()) for name, row in counts.items()))
+
+
+def gradient_norms(gradient: dict) -> dict[str, Array]:
+    """The norm of each module, and of each block where modules are stacked ("grad_norm/evoformer/blocks/07"): where a
+    training is alive, and where it explodes."""
+    squares: dict[str, Array] = {}
+    for path, leaf in flatten(gradient).items():
+        scope = path.removeprefix("lora/")
+        name, stacked = module(scope), scope.split("/")[0] in STACKS
+        total = jnp.sum(leaf**2, axis=tuple(range(1, leaf.ndim))) if stacked else jnp.sum(leaf**2)
+        squares[name] = squares.get(name, 0) + total
+    norms: dict[str, Array] = {}
+    for name, total in squares.items():
+        parts = {name: total} if total.ndim == 0 else {f"{name}/{i:02d}": x for i, x in enumerate(total)}
+        norms |= {f"grad_norm/{part}": jnp.sqrt(value) for part, value in parts.items()}
+    return norms
 
 
 @dataclass(frozen=True)
