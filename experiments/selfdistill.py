@@ -26,7 +26,7 @@ from af2jax.data.dataset import Item
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training, distill
-from af2jax.finetune.distill import MANIFEST
+from af2jax.finetune.self_distillation import MANIFEST
 from af2jax.metrics.statistics import paired
 from experiments import sides, walk
 

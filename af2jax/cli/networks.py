@@ -221,7 +221,7 @@ class Networks:
         if member.place is None:
             return "random"
         if _is_run(member.place):
-            from af2jax.finetune.arrays import digest
+            from af2jax.pretrained.tree import digest
 
             model, params = self[member]
             return hashlib.sha256(digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()

@@ -144,9 +144,8 @@ def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Pat
 
 def _settings(member) -> list:
     """All that decides the answers of a network but the query and its precision."""
-    from af2jax.finetune.arrays import digest
     from af2jax.heads import describe
-    from af2jax.pretrained.tree import flatten
+    from af2jax.pretrained.tree import digest, flatten
 
     weights = digest(flatten(member.params)).hex()
     sizes = dataclasses.asdict(member.model.config.data)

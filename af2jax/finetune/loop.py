@@ -16,13 +16,14 @@ from absl import logging
 
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.finetune import run, sharding
+from af2jax.finetune import directory, sharding
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.curves import draw
 from af2jax.finetune.examples import HELD, Examples
 from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
 from af2jax.finetune.rules import ALONE
+from af2jax.finetune.run import latest
 from af2jax.finetune.state import TrainState
 from af2jax.finetune.step import explain_skip, train_step
 from af2jax.finetune.summary import changes, summary
@@ -51,7 +52,7 @@ def fit(
     say: Say = logging.info,
     progress: Callable[[int, int, dict], None] = lambda step, steps, values: None,
 ) -> TrainState:
-    """Trains, and leaves in `out` all that a run is: see `af2jax.finetune.run`.
+    """Trains, and leaves in `out` all that a run is: see `af2jax.finetune.directory`.
 
     The validation of step 0 comes first: does the network do it as it is? A step that is not finite changes nothing
     and is named; `max_skipped_steps` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run
@@ -76,32 +77,32 @@ def fit(
     if not first():
         say = progress = lambda *_: None
     replanned: dict[str, list] = {}
-    lead(lambda: replanned.update(run.start(out, training, resume)))
+    lead(lambda: replanned.update(directory.start(out, training, resume)))
     try:
         return _fit(training, out, devices, share, replanned, say, progress)
     except BaseException:
-        if first() and run.latest(out) is None:
-            run.forget(out)
+        if first() and latest(out) is None:
+            directory.forget(out)
         raise
 
 
 def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
     """The training in a directory that is made."""
-    place, prepared = run.latest(out), prepare(training)
+    place, prepared = latest(out), prepare(training)
     examples = Examples(training, prepared.state, out, share)
     if examples.magnified:
         say(HELD)
         prepared = prepare(training, ALONE, prepared)
     state, watch = prepared.state, Watch()
     if place is not None:
-        state, saved = run.restore(state, place)
+        state, saved = directory.restore(state, place)
         watch = Watch(**saved["watch"])
     step = int(state.step)
-    lead(lambda: run.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
+    lead(lambda: directory.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
     lead(lambda: examples.taught.save(out))
     if place is not None:
         say(f"goes on from step {step}{_replanned(replanned)}")
-        if _ended(training, watch) and run.prolonged(out, step):
+        if _ended(training, watch) and directory.prolonged(out, step):
             watch.stale = 0
             say(f"it had stopped early; with more steps it goes on, and its patience ({training.patience}) starts anew")
     state = sharding.replicate(state, devices)
@@ -134,7 +135,7 @@ def _replanned(changes: dict[str, list]) -> str:
 def _steps(training, out, prepared, examples, state, watch, record, stop, say, progress) -> TrainState:
     """All that are left, from `state` on."""
     keys = jax.random.key(training.seed)
-    save = lambda state, found=None: run.save(out, training, state, asdict(watch), found)
+    save = lambda state, found=None: directory.save_checkpoint(out, training, state, asdict(watch), found)
     if record.fresh:
         save(state, _validation(training, examples, state, watch, record, say))
     done = lambda: _ended(training, watch)

@@ -14,13 +14,12 @@ from af2jax import heads as task_heads
 from af2jax import losses as all_losses
 from af2jax.errors import InputError
 from af2jax.finetune import lora
+from af2jax.finetune.lora import LORA, assembled
 from af2jax.finetune.optimizer import masked
-from af2jax.finetune.rules import join, paired, split, trains
+from af2jax.finetune.rules import paired, split, trains
 from af2jax.heads import SCOPE, Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.heads import HEADS as LOGITS
-
-LORA = "lora"  # the scope of adapters among what trains
 
 
 @dataclass(frozen=True)
@@ -216,9 +215,3 @@ def _check_adapters(params: dict, labels: dict, adapters: dict | None, form: str
     if other := sorted(wanted ^ given):
         raise InputError(f'labels say "lora" of other kernels than adapters adapt: only one of the two has {other[0]}')
     jax.eval_shape(lora.merge, params, adapters)
-
-
-def assembled(trained: dict, frozen: dict) -> dict:
-    """All parameters of what trains and what does not, adapters merged into theirs."""
-    params = join({name: tree for name, tree in trained.items() if name != LORA}, frozen)
-    return lora.merge(params, trained[LORA]) if LORA in trained else params

@@ -19,7 +19,8 @@ from af2jax.compilation import Jitted
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
 from af2jax.finetune import sharding, task_loss
-from af2jax.finetune.state import Moving, Setup, TrainState, apart, assembled
+from af2jax.finetune.lora import assembled
+from af2jax.finetune.state import Moving, Setup, TrainState, apart
 from af2jax.finetune.summary import gradient_norms
 from af2jax.geometry.lddt import lddt
 from af2jax.heads import SCOPE, TAKEN
@@ -84,7 +85,7 @@ def explain_skip(metrics: dict) -> str | None:
 
 def _check(setup: Setup, batch: tuple) -> None:
     """Raises InputError of labels that do not fit, and of a leaf whose leading axis is not the batch's."""
-    task_loss.check(setup.scored, batch[:2])
+    task_loss.check_labels(setup.scored, batch[:2])
     size, parts = len(batch[0].aatype), dict(zip(("features", "targets", "outputs"), batch, strict=False))
     for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
         try:

@@ -41,7 +41,7 @@ def loss(head: Head, params: dict, said: Array, label: Array, targets: Targets) 
     return masked_mean(error**2, known, tuple(range(said.ndim)), eps=1e-8)
 
 
-def check(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
+def check_labels(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
     """Looks at the residues and labels of a batch (leading axis: examples), for heads that have a loss.
 
     Raises:

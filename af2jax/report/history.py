@@ -10,7 +10,6 @@ from af2jax.data.parse import read_text
 from af2jax.errors import InputError
 from af2jax.finetune import run
 from af2jax.finetune.config import Training
-from af2jax.finetune.prepare import network
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.summary import changes
 from af2jax.html.page import Caption, Page
@@ -77,7 +76,7 @@ def part(page: Page, entries: list[Entry]) -> None:
     for name, (entry, h) in runs.items():
         try:
             if entry.path not in known:
-                known[entry.path] = changes(network(h.training)[1], run.load(None, entry.path)[1]).rows
+                known[entry.path] = changes(run.network(h.training)[1], run.load(None, entry.path)[1]).rows
             moved[name] = known[entry.path]
         except InputError as error:
             page.warning("caution", f"What {name} changed cannot be told", str(error))

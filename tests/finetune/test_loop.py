@@ -14,10 +14,9 @@ import pytest
 
 import af2jax
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import loop, prepare, run
+from af2jax.finetune import directory, loop, prepare, run
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
-from af2jax.heads import trained_on
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
@@ -122,7 +121,7 @@ def test_a_run_directory(whole):
     assert json.loads((out / "config.json").read_text())["steps"] == 6
     assert "pair" in (out / "summary.txt").read_text() and "task_heads/ss" in (out / "changes.txt").read_text()
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
-    assert trained_on.load(out).sequences == Given.taught.sequences
+    assert TrainedOn.read(out).sequences == Given.taught.sequences
 
 
 def test_frozen_leaves_keep_every_bit(whole):
@@ -187,7 +186,7 @@ def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
         loop.fit(training, tmp_path / "a")
     good = loop.fit(dataclasses.replace(training, max_skipped_steps=20), tmp_path / "b", say=lambda line: None)
     assert int(good.skipped) == 3
-    state, _ = run.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
+    state, _ = directory.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
     assert int(state.step) == 5
     chex.assert_tree_all_finite(state.trained)
     assert toy.bits(state.trained) != toy.bits(prepare.prepare(training).state.trained)
@@ -242,7 +241,7 @@ def test_weights_are_loaded_once_where_a_bias_is_held(tmp_path, monkeypatch):
 class TestRuns:
     def best(self, out):
         training = run.training_of(out)
-        return run.restore(prepare.prepare(training).state, run.best(out))[0], training
+        return directory.restore(prepare.prepare(training).state, run.best(out))[0], training
 
     def test_the_best_is_loaded(self, whole):
         out, _ = whole
@@ -335,7 +334,7 @@ class TestAnotherPlan:
         assert int(loop.fit(self.SHORT, tmp_path / "a").step) == 2
 
     def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(self, tmp_path):
-        run.start(tmp_path / "a", dataclasses.replace(self.SHORT, crop=9), resume=False)
+        directory.start(tmp_path / "a", dataclasses.replace(self.SHORT, crop=9), resume=False)
         with pytest.raises(InputError, match="holds a run already; add --resume"):
             loop.fit(self.SHORT, tmp_path / "a")
         with pytest.raises(InputError, match="is a training that ended before its first checkpoint"):

@@ -11,7 +11,7 @@ import af2jax
 from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import account, prepare, run
+from af2jax.finetune import account, directory, prepare, run
 from af2jax.finetune.config import Training
 from af2jax.finetune.watch import Validation
 from af2jax.pretrained import checkpoint
@@ -35,14 +35,16 @@ def make(tmp_path, **changes):
     np.savez(tmp_path / "params_tiny.npz", **support.rule_flat(preset("tiny")))
     training = Training(**{"data": "none", "params": str(tmp_path), "preset": "tiny", "heads": HEADS} | changes)
     prepared, out, states = prepare.prepare(training), tmp_path / "a", {}
-    run.start(out, training, resume=False)
-    run.describe(out, training, prepared.params, "0" * 64, "id\n")
+    directory.start(out, training, resume=False)
+    directory.describe(out, training, prepared.params, "0" * 64, "id\n")
     for step in (3, 5):
         ema = None if training.ema is None else moved(prepared.state.ema, 10 * step)
         trained = moved(prepared.state.trained, step)
         states[step] = prepared.state.replace(step=jnp.int32(step), trained=trained, ema=ema)
         watch = {"best": 1.0, "best_step": 3, "stale": step - 3, "bad": 0}
-        run.save(out, training, states[step], watch, Validation({"loss": 1.25, "ss/accuracy": 0.5}, {}))
+        directory.save_checkpoint(
+            out, training, states[step], watch, Validation({"loss": 1.25, "ss/accuracy": 0.5}, {})
+        )
     return out, states
 
 
@@ -74,7 +76,7 @@ class TestLoading:
             assert bits(params) == bits(wanted(states[step])) and model == states[step].setup.model
             assert params.keys() >= {"task_heads", "heads"}
         training = run.training_of(out)
-        state, _ = run.restore(prepare.prepare(training).state, run.best(out))
+        state, _ = directory.restore(prepare.prepare(training).state, run.best(out))
         assert bits(state) == bits(states[3]) and training.recipe == recipe
 
     def test_the_optimizer_is_not_read(self, lora, monkeypatch):
