@@ -14,7 +14,7 @@ from af2jax.config import canonical
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError, nearest
 from af2jax.finetune.rules import RECIPES
-from af2jax.heads import Head
+from af2jax.heads import Calibration, Head
 from af2jax.pretrained.load import PACKAGED
 
 GROUPS = ("data", "model", "optimizer", "schedule", "validation")  # the fields of `Training`, in their order
@@ -132,9 +132,11 @@ class Training:
 
     def __post_init__(self):
         object.__setattr__(self, "preset", canonical(self.preset))
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is not None and not value >= least:
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate = {self.learning_rate} must be positive")
+        for name, value in vars(self).items():
+            least = 1 if name in _ONE else 0
+            if isinstance(value, int | float) and not value >= least:
                 raise InputError(f"{name} = {value} must be {least} or more")
         if self.recipe not in RECIPES:
             raise InputError(f'recipe = "{self.recipe}" is not known (recipes: {", ".join(RECIPES)})')
@@ -144,8 +146,6 @@ class Training:
             raise InputError(f"ema = {self.ema} must lie between 0 and 1")
         if self.mask_target > 1:
             raise InputError(f"mask_target = {self.mask_target} is a share of the examples; give 0 to 1")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate = {self.learning_rate} must be positive")
         if self.warmup >= self.steps:
             raise InputError(f"warmup = {self.warmup} must be below steps = {self.steps}")
         if self.cache and (self.dropout or self.num_recycle is None or not self.examples_per_item):
@@ -160,13 +160,13 @@ class Training:
         group may be named: "schedule.steps=7".
 
         Raises:
-            InputError: a change is no "name=value", or as in `from_dict`.
+            InputError: a change without "=", one inside a value without fields, or as in `from_dict`.
         """
         values = self.to_dict()
         for change in changes:
             path, equals, text = change.partition("=")
             if not equals:
-                raise InputError(f'"{change}" is no change; write name=value, such as learning_rate=1e-4')
+                raise InputError(f'expected name=value, such as learning_rate=1e-4, got "{change}"')
             try:
                 value = json.loads(text)
             except ValueError:
@@ -178,31 +178,18 @@ class Training:
                     inner[scope] = {}
                 inner = inner[scope]
                 if not isinstance(inner, dict):
-                    raise InputError(f'"{change}" is no change: {scope} is {inner!r}, which has no fields')
+                    raise InputError(f'"{change}": {scope} is {inner!r}, which has no fields')
             inner[last] = value
         return from_dict(values, "the changes")
 
 
-# fmt: off
-_ONE = (
-    "crop", "blocks", "rank", "steps", "batch_size", "accumulate", "max_skipped_steps", "validate_every", "save_every",
-    "keep_checkpoints",
-)
-_ZERO = (
-    "max_msa_clusters", "max_extra_msa", "mask_target", "examples_per_item", "num_recycle", "chunk", "clamp_fraction",
-    "weight_decay", "clip", "clip_example", "layer_decay", "warmup", "seed", "patience",
-)
-# fmt: on
-_LEAST = dict.fromkeys(_ONE, 1) | dict.fromkeys(_ZERO, 0)
-EARLIER = {  # what fields were called, in configs and in runs that were begun then
-    "clusters": "max_msa_clusters",
-    "extra": "max_extra_msa",
-    "draws": "examples_per_item",
-    "targets": "lora_modules",
-    "clamped": "clamp_fraction",
-    "max_bad": "max_skipped_steps",
-    "keep": "keep_checkpoints",
-}
+_ONE = {"crop", "blocks", "rank", "steps", "batch_size", "accumulate", "validate_every", "save_every"}
+_ONE |= {"keep_checkpoints", "max_skipped_steps"}  # the least of other numbers is 0
+
+# what fields were called, in configs and in runs that were begun then
+EARLIER = {"clusters": "max_msa_clusters", "extra": "max_extra_msa", "clamped": "clamp_fraction"}
+EARLIER |= {"targets": "lora_modules", "draws": "examples_per_item", "keep": "keep_checkpoints"}
+EARLIER |= {"max_bad": "max_skipped_steps"}
 
 
 def read(path: str | os.PathLike) -> Training:
@@ -227,8 +214,9 @@ def read(path: str | os.PathLike) -> Training:
 def located(training: Training, folder: Path) -> Training:
     """The training with whole paths, where its own are relative to `folder`."""
     given = {name: getattr(training, name) for name in ("data", "valid", "params", "cache_dir")}
-    whole = lambda name, value: value if name == "params" and value in PACKAGED else str((folder / value).resolve())
-    return dataclasses.replace(training, **{n: whole(n, value) for n, value in given.items() if value})
+    packaged = training.params in PACKAGED
+    relative = [name for name, value in given.items() if value and not (name == "params" and packaged)]
+    return dataclasses.replace(training, **{name: str((folder / given[name]).resolve()) for name in relative})
 
 
 def from_dict(values: Mapping, source: str) -> Training:
@@ -277,11 +265,15 @@ def _build(kind: type, values, source: str):
     known = typing.get_type_hints(kind)
     for name in values:
         if name not in known:
-            raise InputError(f"{source}: {name} is no field{nearest(name, known)}")
+            raise InputError(f"{source}: unknown field {name}{nearest(name, known)}")
     needed = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING]
     if missing := [name for name in needed if name not in values]:
         raise InputError(f"{source}: {missing[0]} is missing")
     return kind(**{name: _value(value, known[name], f"{source}: {name}") for name, value in values.items()})
+
+
+_WORDS = {float: "a float", int: "an integer", bool: "true or false", str: "a string", Mapping: "a table"}
+_WORDS |= {tuple: "a list", Sequence: "a list", Calibration: "what a training has written"}
 
 
 def _value(value, kind, where: str):
@@ -289,24 +281,16 @@ def _value(value, kind, where: str):
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in options:
         return None
-    kind = options[0]
-    if isinstance(value, list | tuple) and any(typing.get_origin(option) is Sequence for option in options):
-        kind = Sequence[str]
-    origin = typing.get_origin(kind) or kind
-    if origin is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if origin is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if origin in (str, bool) and isinstance(value, origin):
-        return value
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
-    if isinstance(value, list | tuple) and origin is Sequence:
-        return tuple(value)
-    if isinstance(value, Mapping) and origin is Mapping:
-        inner = typing.get_args(kind)[1]
-        return {
-            name: item if isinstance(item, Head) else _value(item, inner, f"{where}.{name}")
-            for name, item in value.items()
-        }
-    raise InputError(f"{where} = {value!r} is no {getattr(kind, '__name__', kind)}")
+    for option in options:
+        origin = typing.get_origin(option) or option
+        if origin in (int, float) and isinstance(value, int | origin) and not isinstance(value, bool):
+            return origin(value)
+        if origin in (str, bool) and isinstance(value, origin):
+            return value
+        if origin in (tuple, Sequence) and isinstance(value, list | tuple):
+            return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+        if origin is Mapping and isinstance(value, Mapping):
+            of = typing.get_args(option)[1]
+            return {n: x if isinstance(x, Head) else _value(x, of, f"{where}.{n}") for n, x in value.items()}
+    words = [_WORDS.get(typing.get_origin(option) or option) for option in options]
+    raise InputError(f"{where}: expected {' or '.join(filter(None, words))}, got {value!r}")

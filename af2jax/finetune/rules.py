@@ -61,7 +61,7 @@ REST = (".*", "freeze")
 
 def _last_blocks(n: int = 4) -> Recipe:
     if not isinstance(n, int) or n < 1:
-        raise InputError(f'recipe "last_blocks": n={n} is no number of blocks; give 1 or more')
+        raise InputError(f'recipe "last_blocks": expected 1 block or more, got n={n}')
     last = (r"evoformer/blocks_\d+/.*", "train")
     return Recipe(
         "last_blocks", (("evoformer/blocks_0/.*", "freeze"), last, ("single/.*", "train"), STRUCTURE, HEADS, REST), n
@@ -132,7 +132,7 @@ def trains(labels: dict) -> dict:
     """
     flat = flatten(labels)
     if lora := [path for path, what in flat.items() if what == "lora"]:
-        raise InputError(f'"lora" is no mask: {_some(lora)}; train adapters through finetune.init(adapters=...)')
+        raise InputError(f'"lora" cannot be a mask: {_some(lora)}; train adapters through finetune.init(adapters=...)')
     return unflatten({path: what == "train" for path, what in flat.items()})
 
 
@@ -167,14 +167,14 @@ def join(*trees: dict) -> dict:
 
 def _compiled(rule) -> re.Pattern:
     if not (isinstance(rule, tuple | list) and len(rule) == 2 and all(isinstance(x, str) for x in rule)):
-        raise InputError(f'{rule!r} is no rule; give pairs such as ("heads/.*", "train"), or af2jax.recipe(...)')
+        raise InputError(f'expected pairs such as ("heads/.*", "train"), or af2jax.recipe(...), got {rule!r}')
     pattern, what = rule
     if what not in LABELS:
-        raise InputError(f'rule "{pattern}": "{what}" is no label; give {", ".join(LABELS)}')
+        raise InputError(f'rule "{pattern}": expected {", ".join(LABELS[:-1])} or {LABELS[-1]}, got "{what}"')
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise InputError(f'rule "{pattern}" is no regular expression: {error}') from None
+        raise InputError(f'rule "{pattern}" is not a regular expression: {error}') from None
 
 
 def _check_blocks(params: dict, rules: Iterable) -> None:

@@ -75,7 +75,7 @@ def training_of(path: str | os.PathLike) -> Training:
     """
     root = _root(Path(path))
     if root is None:
-        raise WeightsError(f"{path} is no run directory of af2jax")
+        raise WeightsError(f"{path} is not a run directory of af2jax")
     return read(root / CONFIG)
 
 
@@ -195,7 +195,7 @@ def _preset_of(path) -> str:
             raise WeightsError(f"{path} is a training that ended before its first checkpoint: it has no parameters")
         if files:
             raise InputError(f"{path} holds {len(files)} presets; name one: load({files[0].stem[7:]!r}, {str(path)!r})")
-    raise InputError(f"{path} is no run directory, so name a preset")
+    raise InputError(f"{path} is not a run directory, so name a preset")
 
 
 def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[AlphaFold, dict]:
