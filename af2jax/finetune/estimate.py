@@ -31,10 +31,8 @@ def estimate(training: Training, watts: float = 0.0) -> str:
         batches, source = [], examples.train(0)
         for _ in range(min(2, training.steps)):
             before = time.perf_counter()
-            batches.append(next(source)[1])
-            filling = (
-                time.perf_counter() - before
-            ) / training.batch_size  # for each example; the last compiles nothing
+            batches.append(next(source)[2])
+            filling = (time.perf_counter() - before) / training.batch_size  # of an example; the last compiles nothing
         source.close()
         before = time.perf_counter()
         memory = _memory(state, batches[0], key, training)

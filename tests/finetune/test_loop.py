@@ -56,9 +56,6 @@ class Given:
     def __init__(self, training, state, out, share=slice(None)):
         self.steps, self.size, self.share = training.steps, training.batch_size, share
 
-    def names(self, step):
-        return [f"item {step} {index}" for index in range(self.size)]
-
     def batch(self, step):
         pairs = [toy.example(10 * step + i, ss=np.arange(toy.N_RES) % 3) for i in range(self.size)]
         features, targets = af2jax.stack(pairs[self.share])
@@ -71,7 +68,7 @@ class Given:
     def train(self, start):
         for step in range(start, self.steps):
             self.stop.get(step, lambda: None)()
-            yield step, self.batch(step)
+            yield step, [f"item {step} {index}" for index in range(self.size)], self.batch(step)
 
     def valid(self):
         yield af2jax.stack([toy.example(99, ss=np.arange(toy.N_RES) % 3)])
@@ -214,7 +211,7 @@ def test_more_steps_wake_patience(tmp_path, monkeypatch):
     loop.fit(training, tmp_path / "a")
     more, said = dataclasses.replace(training, steps=30), []
     with monkeypatch.context() as patch:  # killed before its next checkpoint: the plan is known, and was not begun
-        patch.setattr(loop, "_steps", lambda *rest: sys.exit())
+        patch.setattr(loop._Course, "steps", lambda *rest: sys.exit())
         with pytest.raises(SystemExit):
             loop.fit(more, tmp_path / "a", resume=True)
     state = loop.fit(more, tmp_path / "a", resume=True, say=said.append)
