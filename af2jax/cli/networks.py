@@ -221,10 +221,8 @@ class Networks:
         if member.place is None:
             return "random"
         if _is_run(member.place):
-            from af2jax.pretrained.tree import digest
-
             model, params = self[member]
-            return hashlib.sha256(digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
+            return hashlib.sha256(tree.digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
         file = find(member.place, member.preset)
         try:
             with zipfile.ZipFile(file) as archive:  # which states the CRC-32 of each array, at its end

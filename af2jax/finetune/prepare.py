@@ -49,19 +49,12 @@ def prepare(training: Training, held: str = "", earlier: Prepared | None = None)
     layers = None if training.layer_decay == 1 else optimizer.layerwise(model.config, training.layer_decay)
     updates = -(-training.steps // training.accumulate)
     warmup = training.warmup // training.accumulate
+    given = ("learning_rate", "weight_decay", "clip", "accumulate")
     state = init(
         model,
         params,
         labels,
-        optimizer.adamw(
-            training.learning_rate,
-            updates,
-            warmup,
-            training.weight_decay,
-            training.clip,
-            training.accumulate,
-            layers,
-        ),
+        optimizer.adamw(steps=updates, warmup=warmup, layers=layers, **{n: getattr(training, n) for n in given}),
         heads=training.heads,
         adapters=adapters,
         losses=training.losses,

@@ -164,7 +164,8 @@ def init(
     _check_adapters(params, labels, adapters, form)
     if heads:
         learns = {name: losses is None or name in losses for name in heads}
-        own = {name: task_heads.label(new[name]) if learns[name] else _frozen(new[name]) for name in heads}
+        still = jax.tree.map(lambda _: "freeze", new)
+        own = {name: task_heads.label(new[name]) if learns[name] else still[name] for name in heads}
         params, labels = params | {SCOPE: new}, labels | {SCOPE: own}
     trained, frozen = split(params, labels)
     counts = None
@@ -179,8 +180,7 @@ def init(
         raise InputError(f'form="{form}" is not known; give "split" or "masked"')
     if not trainable:
         raise InputError('nothing trains: every label is "freeze", and there are no new heads')
-    copy = lambda tree: jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
-    trained = copy(trained)
+    trained = _copied(trained)
     model = model.clone(heads=tuple(heads.items()))
     weights = None if losses is None else tuple((name, float(weight)) for name, weight in losses.items())
     return TrainState(
@@ -188,19 +188,19 @@ def init(
         skipped=jnp.zeros((), jnp.int32),
         trained=trained,
         frozen=jax.tree.map(jnp.asarray, frozen),
-        opt_state=copy(optimizer.init(trained)),
-        ema=None if ema is None else copy(trained),
+        opt_state=_copied(optimizer.init(trained)),
+        ema=None if ema is None else _copied(trained),
         setup=Setup(model, optimizer, weights, clip_example, ema, counts, dropout, norms),
     )
+
+
+def _copied(tree):
+    return jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
 
 
 def apart(tree: dict) -> dict:
     """Parameters or labels of the network alone."""
     return {name: inner for name, inner in tree.items() if name != SCOPE}
-
-
-def _frozen(tree: dict) -> dict:
-    return jax.tree.map(lambda _: "freeze", tree)
 
 
 def _check_adapters(params: dict, labels: dict, adapters: dict | None, form: str) -> None:

@@ -319,10 +319,10 @@ class TestBadInput:
         head, label = NUMBERS["residue"], labels(NUMBERS["residue"])
         label[1, 1] = np.inf
         bad(
-            r'labels\["x"\] hold what is no number; give numbers, and NaN where unknown',
+            r'labels\["x"\] must be finite numbers, NaN where unknown',
             lambda: self.check(head, label),
         )
-        bad("hold what is no number", lambda: self.check(head, np.full((N, 2), "a")))
+        bad("must be finite numbers", lambda: self.check(head, np.full((N, 2), "a")))
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_nothing_known(self, name):
