@@ -36,7 +36,7 @@ def screen(command) -> int:
 
     _check(command)
     networks, sampling = Networks(command.network, command.sampling), command.sampling
-    loaded = {f"--params {m.place}": (*networks[m], networks.taught(m)) for m in _chosen(command.network)}
+    loaded = {f"--params {m.place}": (*networks.load(m), networks.taught(m)) for m in _chosen(command.network)}
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
     asked = screening.members(loaded, sampling.num_recycle, seeds)
     jobs, unread = read_queries(command.query, command.inputs.one_complex)

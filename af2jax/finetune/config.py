@@ -14,7 +14,7 @@ from af2jax.config import canonical
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError, nearest
 from af2jax.finetune.rules import RECIPES
-from af2jax.heads import Calibration, Head
+from af2jax.heads import Head
 from af2jax.pretrained.load import PACKAGED
 
 GROUPS = ("data", "model", "optimizer", "schedule", "validation")  # the fields of `Training`, in their order
@@ -273,7 +273,7 @@ def _build(kind: type, values, source: str):
 
 
 _WORDS = {float: "a float", int: "an integer", bool: "true or false", str: "a string", Mapping: "a table"}
-_WORDS |= {tuple: "a list", Sequence: "a list", Calibration: "what a training has written"}
+_WORDS |= {tuple: "a list", Sequence: "a list"}
 
 
 def _value(value, kind, where: str):
@@ -293,4 +293,4 @@ def _value(value, kind, where: str):
             of = typing.get_args(option)[1]
             return {n: x if isinstance(x, Head) else _value(x, of, f"{where}.{n}") for n, x in value.items()}
     words = [_WORDS.get(typing.get_origin(option) or option) for option in options]
-    raise InputError(f"{where}: expected {' or '.join(filter(None, words))}, got {value!r}")
+    raise InputError(f"{where}: expected {' or '.join(filter(None, words)) or 'null'}, got {value!r}")

@@ -20,6 +20,7 @@ from af2jax.finetune.rules import paired, split, trains
 from af2jax.heads import SCOPE, Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.heads import HEADS as LOGITS
+from af2jax.typing import Array, Float
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Setup:
         binding = ("pae", "plddt") if any(head.kind == "binding" for _, head in self.heads) else ()
         return tuple(name for name in own if self.losses is None or name in dict(self.losses) or name in binding)
 
-    def norm(self, gradient: dict) -> jax.Array:
+    def norm(self, gradient: dict) -> Float[Array, ""]:
         """The norm over what trains."""
         leaves = jax.tree.leaves(gradient)
         return optax.tree.norm([g for g, t in zip(leaves, self.trains or [True] * len(leaves), strict=True) if t])
