@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import logging
@@ -130,7 +131,7 @@ class _Course:
     training: Training
     out: Path
     prepared: Prepared
-    examples: Examples
+    examples: Any  # `Examples`, or what stands for them
     say: Say
     progress: Progress = _silent
     watch: Watch = field(default_factory=Watch)

@@ -10,7 +10,6 @@ from af2jax.finetune.step import eval_step
 from af2jax.finetune.task_loss import Label, present
 from af2jax.heads import Head
 from af2jax.heads.calibration import Calibration, calibrate
-from af2jax.schema import Targets
 from af2jax.typing import Float, Int
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
@@ -59,7 +58,7 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
 
 
 def known(
-    head: Head, answers: Float[np.ndarray, "..."], labels: Label, targets: Targets
+    head: Head, answers: Float[np.ndarray, "..."], labels: Label, targets
 ) -> tuple[Float[np.ndarray, "N_known N_answer"], Int[np.ndarray, " N_known"] | Float[np.ndarray, "N_known N_answer"]]:
     """(what the head says, the labels) where labels are known: logits and classes, or numbers twice."""
     mask = np.asarray(present(head, np.asarray(targets.seq_mask)))

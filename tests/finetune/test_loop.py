@@ -307,7 +307,7 @@ class TestAnotherPlan:
         longer = dataclasses.replace(self.SHORT, steps=4, learning_rate=1e-3, batch_size=1)
         state = loop.fit(longer, out, resume=True, say=said.append)
         assert int(state.step) == 4 and [line["step"] for line in lines(out / TRAIN)] == [0, 1, 2, 3]
-        plan = "steps 2 to 4, batch_size 2 to 1, learning_rate 0.01 to 0.001"
+        plan = "learning_rate 0.01 to 0.001, steps 2 to 4, batch_size 2 to 1"
         assert (
             said[0] == f"goes on from step 2, by another plan ({plan}): its bits are no longer those of the first plan"
         )
