@@ -116,6 +116,18 @@ def test_imports_go_down(path):
             )
 
 
+def test_reading_a_run_prepares_no_training():
+    """What `af2jax.load` imports of finetune/, now or later, has no step, optimizer or loop."""
+    reached, left = set(), {"run"}
+    while left:
+        name = left.pop()
+        reached.add(name)
+        found = [one.split(".") for one in imports(PACKAGE / "finetune" / f"{name}.py")]
+        left |= {one[2] for one in found if one[:2] == ["af2jax", "finetune"]} - reached
+    assert reached == {"run", "config", "lora", "rules"}
+    assert imports(PACKAGE / "finetune" / "__init__.py") == ["af2jax.lazy.attributes"]  # its names are loaded on use
+
+
 @pytest.fixture
 def declared(monkeypatch):
     """The packages of setup.py: (those always installed, those of extras)."""
