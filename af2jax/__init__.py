@@ -3,7 +3,7 @@
 The public names are loaded when they are first used, so that `import af2jax` is quick.
 """
 
-import importlib
+from af2jax.lazy import attributes
 
 _PUBLIC = {
     "load": "af2jax.finetune.run:load",
@@ -34,11 +34,4 @@ _PUBLIC = {
 }
 
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'af2jax' has no attribute '{name}'")
-    module, _, attribute = _PUBLIC[name].partition(":")
-    value = importlib.import_module(module)
-    return getattr(value, attribute) if attribute else value
+__getattr__ = attributes(__name__, _PUBLIC)

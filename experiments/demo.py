@@ -144,7 +144,7 @@ def main(_) -> None:
 
     accuracy = without_network(manifest)
     rows = [[name, "0", "", "", f"{values.mean():.3f}"] for name, values in accuracy.items()]
-    frozen = {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
+    frozen = {"recipe": "heads", "cache": True, "examples_per_item": 1, "learning_rate": 1e-2}
     start, full = {"params": "mini"}, {"recipe": "full", "learning_rate": 1e-3}
     ways = {
         "head, random trunk": frozen,

@@ -61,7 +61,9 @@ def general(out: Path) -> Path:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """What is compared, the untuned network first."""
-    tuned = lambda rate, **more: walk.training(data, learning_rate=rate, losses=walk.STRUCTURE, clamped=0.5, **more)
+    tuned = lambda rate, **more: walk.training(
+        data, learning_rate=rate, losses=walk.STRUCTURE, clamp_fraction=0.5, **more
+    )
     return {
         "untuned": None,
         "structure module": tuned(1e-3, recipe="structure_and_heads"),

@@ -31,7 +31,7 @@ def ways(data: Path) -> dict[str, Training]:
     given = walk.training(data, **secondary.TASK_SETTINGS)
     rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3}
     kinds = {
-        "head alone": {"recipe": "heads", "cache": True, "draws": 4},
+        "head alone": {"recipe": "heads", "cache": True, "examples_per_item": 4},
         "biases": {"recipe": "bias_only"},
         "LoRA, rank 2": {"recipe": "lora", "rank": 2},
         "LoRA, rank 8": {"recipe": "lora", "rank": 8},

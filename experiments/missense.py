@@ -86,7 +86,7 @@ def ways(data: Path, mean: float, spread: float) -> dict[str, Training]:
     heads = {"high": Head("residue", classes=2), "score": Head("residue", outputs=1, mean=mean, std=spread)}
     task = {"heads": heads, "losses": {"high": 1.0, "score": 1.0}, "batch_size": 8, "learning_rate": 1e-3}
     task |= {"validate_every": max(walk.STEPS.value // 6, 1)}  # few variants are soon known by heart
-    head = task | {"recipe": "heads", "cache": True, "draws": 1}
+    head = task | {"recipe": "heads", "cache": True, "examples_per_item": 1}
     return {
         "heads on a random trunk": walk.training(data, **head | {"params": ""}),
         "heads on the trained trunk": walk.training(data, **head),

@@ -54,7 +54,9 @@ def tables(data: Path, out: Path) -> tuple[Path, Path]:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """The network as it is, and the two trainings."""
-    tuned = lambda **more: walk.training(data, recipe="full", learning_rate=5e-4, clamped=0.5, losses=LOSSES | more)
+    tuned = lambda **more: walk.training(
+        data, recipe="full", learning_rate=5e-4, clamp_fraction=0.5, losses=LOSSES | more
+    )
     return {"as it is": None, PLAIN: tuned(), PHYSICS: tuned(violation=0.1)}
 
 

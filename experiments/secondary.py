@@ -56,7 +56,7 @@ def table(data: Path, out: Path) -> Path:
 def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
     task = TASK_SETTINGS
-    head = task | {"recipe": "heads", "cache": True, "draws": 4, "learning_rate": 1e-2}
+    head = task | {"recipe": "heads", "cache": True, "examples_per_item": 4, "learning_rate": 1e-2}
     full = task | {"recipe": "full", "learning_rate": 1e-3}
     return {
         "head on a random trunk": walk.training(data, **head | {"params": ""}),

@@ -27,7 +27,7 @@ from af2jax.data.dataset import Item
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training, distill
-from af2jax.finetune.distill import MANIFEST
+from af2jax.finetune.self_distillation import MANIFEST
 from af2jax.metrics.statistics import paired
 from experiments import sides, walk
 
@@ -80,7 +80,7 @@ def main(_) -> None:
         "labelled and self-distilled": table("distilled", [*labelled, *more], test, out),
         "all labelled": table("all", rest, test, out),
     }
-    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamped": 0.5}
+    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamp_fraction": 0.5}
     ways: dict[str, Training | None] = {name: walk.training(path, **tuned) for name, path in sets.items()}
     found = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
     num = len(found.entries[0].evaluation.targets)

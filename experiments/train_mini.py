@@ -63,12 +63,17 @@ BASE |= {
     "clip": 1.0,
     "clip_example": None,
     "dropout": False,
-    "clamped": 0.5,
+    "clamp_fraction": 0.5,
     "mask_target": 0.25,
 }
 BASE |= {"heads": {"ss": Head("residue", classes=("H", "E", "C"))}}
 JUDGED = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze")), "heads": {}}
-JUDGED |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "mask_target": 0.0, "cache": True, "draws": 1}
+JUDGED |= {
+    "losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1},
+    "mask_target": 0.0,
+    "cache": True,
+    "examples_per_item": 1,
+}
 HUNDRED = Path(__file__).parent / "mini" / "first_hundred.csv"
 
 

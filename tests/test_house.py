@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The floor of each package or module; imports go down only. Packages on one floor are strangers to each other.
 FLOORS = {
     "typing": 0,
+    "lazy": 0,
     "errors": 0,
     "files": 0,
     "locks": 0,
@@ -141,6 +142,18 @@ def test_a_circle_is_found(lazy, tmp_path):
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     assert circles({name: tmp_path / name for name in texts}) == {"p.a", "p.b", "p.c"}
+
+
+def test_reading_a_run_prepares_no_training():
+    """What `af2jax.load` imports of finetune/, now or later, has no step, optimizer or loop."""
+    reached, left = set(), {"run"}
+    while left:
+        name = left.pop()
+        reached.add(name)
+        found = [one.split(".") for one in imports(PACKAGE / "finetune" / f"{name}.py")]
+        left |= {one[2] for one in found if one[:2] == ["af2jax", "finetune"]} - reached
+    assert reached == {"run", "config", "lora", "rules"}
+    assert imports(PACKAGE / "finetune" / "__init__.py") == ["af2jax.lazy.attributes"]  # its names are loaded on use
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import glob
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
@@ -17,7 +15,7 @@ from af2jax.cli.batch import identity
 from af2jax.data.queries import Job
 from af2jax.errors import InputError
 
-Progress = Callable[[str, int, float], None]
+Progress = Callable[[str, int, float], None]  # the name of a database, the sequences done, the part done (0 to 1)
 
 
 @dataclass
@@ -90,24 +88,6 @@ def template_hits_for(
     made_from = {"alignment": identity(alignment), "seqres": identity(seqres)}
     make = lambda: template_hits(text, seqres, cpus=options.cpus, progress=progress)
     return _kept(job, folder, ".hits.sto", made_from, make)
-
-
-@contextmanager
-def search_bar(name: str, quiet: bool) -> Iterator[Progress]:
-    """A progress bar over a database: a function of its name, the sequences done, and the part done (0 to 1)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeRemainingColumn())
-    hidden = quiet or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
-        task = bar.add_task(name, total=1.0, done="")
-
-        def update(source: str, sequences: int, part: float) -> None:
-            done = f"{sequences:,} sequences" if sequences else ""
-            bar.update(task, description=f"{name} {source}", completed=part, done=done)
-
-        yield update
 
 
 def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> str:

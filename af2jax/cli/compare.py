@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from af2jax.cli.evaluate import bar, check_out
+from af2jax.cli.evaluate import check_out
+from af2jax.cli.progress import bar
 from af2jax.errors import InputError
 
 

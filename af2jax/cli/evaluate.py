@@ -1,13 +1,12 @@
 """`af2jax evaluate`: how good a network is on a data set, before or after any tuning."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional
 
+from af2jax.cli.progress import bar
 from af2jax.errors import InputError
 
 
@@ -76,16 +75,3 @@ def check_out(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {out} cannot be made: {error.strerror}; give another folder") from None
-
-
-@contextmanager
-def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error where that is a terminal; yields a function of (done, total)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tyro.conf import Positional, UseAppendAction
 
+from af2jax.cli.progress import bar
+
 
 @dataclass
 class Explore:
@@ -22,16 +24,10 @@ class Explore:
     """Show a traceback for every error."""
 
     def run(self) -> int:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         from af2jax.report.explore import explore, render
 
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, disable=self.quiet or not console.is_terminal) as bar:
-            task = bar.add_task("reading")
-            update = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        with bar("reading", self.quiet) as progress:
+            update = lambda what, done, total: progress(done, total, what)
             found = explore(self.dataset, self.target, progress=update)
             update("drawing", 2, 4)
             page = render(found).save(self.out)

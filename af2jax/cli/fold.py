@@ -41,7 +41,7 @@ def fold(
     found: list[tuple[Any, int]] = []
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
     for member in members:
-        model, params = networks[member]
+        model, params = networks.load(member)
         params = jax.device_put(params)  # once, and not for each pass
         for seed in seeds:
             text = f"{member.name} seed {seed}"

@@ -36,7 +36,7 @@ def screen(command) -> int:
 
     _check(command)
     networks, sampling = Networks(command.network, command.sampling), command.sampling
-    loaded = {f"--params {m.place}": (*networks[m], networks.taught(m)) for m in _chosen(command.network)}
+    loaded = {f"--params {m.place}": (*networks.load(m), networks.taught(m)) for m in _chosen(command.network)}
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
     asked = screening.members(loaded, sampling.num_recycle, seeds)
     jobs, unread = read_queries(command.query, command.inputs.one_complex)
@@ -145,9 +145,8 @@ def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Pat
 
 def _settings(member) -> list:
     """All that decides the answers of a network but the query and its precision."""
-    from af2jax.finetune.arrays import digest
     from af2jax.heads import describe
-    from af2jax.pretrained.tree import flatten
+    from af2jax.pretrained.tree import digest, flatten
 
     weights = digest(flatten(member.params)).hex()
     sizes = dataclasses.asdict(member.model.config.data)

@@ -13,7 +13,6 @@ from af2jax.errors import InputError
 from af2jax.evaluation.entries import Entry
 from af2jax.finetune import run
 from af2jax.finetune.config import Training
-from af2jax.finetune.prepare import network
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.summary import changes
 from af2jax.finetune.watch import HIGHER
@@ -101,7 +100,7 @@ def course(entries: Sequence[Entry]) -> Course:
         if entry.name in found:
             try:
                 if entry.path not in known:
-                    start = network(found[entry.name].training)[1]
+                    start = run.network(found[entry.name].training)[1]
                     known[entry.path] = changes(start, run.load(None, entry.path)[1]).rows
                 moved[entry.name] = known[entry.path]
             except InputError as error:

@@ -10,12 +10,11 @@ from af2jax.data.labels import Label
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
 from af2jax.finetune import run
-from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training
 from af2jax.heads import Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import description_in
-from af2jax.pretrained.tree import flatten
+from af2jax.pretrained.tree import digest, flatten
 
 PRESET = "model_1_ptm"
 IN_MEMORY = "(in memory)"  # in place of where parameters were loaded from

@@ -97,7 +97,7 @@ class TrainedOn:
         return write(Path(folder) / FILE, "\n".join([HEADER, *rows]) + "\n")
 
     @classmethod
-    def load(cls, folder: str | os.PathLike) -> "TrainedOn | None":
+    def read(cls, folder: str | os.PathLike) -> "TrainedOn | None":
         """What `save` wrote; None where the file is not there, as where the owner of the sequences has deleted it.
 
         Raises:

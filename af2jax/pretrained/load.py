@@ -26,7 +26,7 @@ NO_HEADS = Description("", {})
 HEADS = "heads"  # new heads in a folder: heads.npz are their arrays, heads.json says what they are
 
 
-def load(
+def load_weights(
     name: str,
     path: str | Path | dict | None = None,
     *,

@@ -128,12 +128,12 @@ def config(seen: Sequence[Seen], targets: Sequence[Target], groups: np.ndarray, 
     if depth:
         rows = 1 << max(int(np.median(depth)) - 1, 1).bit_length()
         if rows < 512:
-            lines.append(_say("clusters", rows, f"the median alignment has {np.median(depth):.0f} sequences"))
+            lines.append(_say("max_msa_clusters", rows, f"the median alignment has {np.median(depth):.0f} sequences"))
     if recipe == "new_heads":
         lines += [
             _say("dropout", False, "the trunk is frozen, and the cache needs it"),
             _say("num_recycle", 1, "one recycle; more cost time and help heads little"),
-            _say("draws", 4, "crops and MSA samples of each item, kept in the cache"),
+            _say("examples_per_item", 4, "crops and MSA samples of each item, kept in the cache"),
             _say("cache", True, "the trunk is computed once for each draw, which makes training many times faster"),
         ]
     if heads:

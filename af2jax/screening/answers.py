@@ -120,9 +120,8 @@ def answer(
     loaded = {str(place): (*load(place), taught(place)) for place in sources}
     asked = members(loaded, num_recycle, range(seed, seed + num_seeds))
     jobs, problems = _jobs(queries)
-    own = lambda job: {"msa": job.msa or None, "templates": job.templates or None}
     found: dict[str, Asked] = {}
-    for job, sequence, one in answered(asked, jobs, lambda job: read(job.query, **own(job))):
+    for job, sequence, one in answered(asked, jobs, _read):
         if isinstance(one, InputError):
             problems.append((job.name, str(one)))
         else:
@@ -224,6 +223,10 @@ def _said_once() -> Iterator[None]:
         yield
     finally:
         log.removeFilter(new)
+
+
+def _read(job: Job) -> Read:
+    return read(job.query, msa=job.msa or None, templates=job.templates or None)
 
 
 def _jobs(queries: Queries) -> tuple[list[Job], list[tuple[str, str]]]:

@@ -21,7 +21,7 @@ from af2jax.heads import SCOPE, Answer
 from af2jax.inference import network
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle, forward
-from af2jax.schema import Features
+from af2jax.schema import Features, Outputs
 
 RESIDUES = 2048  # of the queries that are computed side by side where that is quicker, which on a CPU it is not
 Name = TypeVar("Name")
@@ -83,7 +83,9 @@ def _answers(model: AlphaFold, num_recycle: int, tolerance: float, params: dict,
     trunk = {name: tree for name, tree in params.items() if name != SCOPE}
 
     def one(features: Features) -> dict:
-        read = lambda outputs: task_heads.apply(dict(model.heads), params[SCOPE], outputs, features)
+        def read(outputs: Outputs) -> dict:
+            return task_heads.apply(dict(model.heads), params[SCOPE], outputs, features)
+
         if not num_recycle or not tolerance:
             return read(forward(model, trunk, features, num_recycle))
         return _settled(model, trunk, features, num_recycle, tolerance, read)
@@ -103,7 +105,10 @@ def _settled(model: AlphaFold, params: dict, features: Features, num_recycle: in
 
     start = jnp.int32(num_recycle + 1), jnp.float32(jnp.inf), initial(features, model.config)
     nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, (*start, None))[3])
-    goes_on = lambda state: (state[0] > 0) & (state[1] >= tolerance)
+
+    def goes_on(state):
+        return (state[0] > 0) & (state[1] >= tolerance)
+
     return jax.lax.while_loop(goes_on, step, (*start, nothing))[3]
 
 

@@ -301,7 +301,7 @@ def test_names_of_several_places(tmp_path):
 
 def test_rows_of_the_msa_include_those_of_templates(weights):
     network = Network(params=(weights,))
-    data = Networks(network, Sampling(max_msa="16:32"))[members(network)[0]][0].config.data
+    data = Networks(network, Sampling(max_msa="16:32")).load(members(network)[0])[0].config.data
     assert (data.clusters, data.extra, data.max_templates) == (12, 32, 4)
     assert Sampling(max_msa="512:5120").sizes(0) == {"clusters": 512, "extra": 5120}
     assert Sampling(max_msa="4:8").sizes(4) == {"clusters": 1, "extra": 8} and Sampling().sizes(4) == {}

@@ -1,7 +1,6 @@
 """Self-distillation on a tiny network: what is kept, that it trains as it should, and that it can be gone on with."""
 
 import dataclasses
-import importlib
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ from af2jax.data.dataset import read_dataset
 from af2jax.data.items import load_example
 from af2jax.data.loading import order
 from af2jax.errors import InputError
-from af2jax.finetune import loop, prepare
+from af2jax.finetune import loop, prepare, self_distillation
 from af2jax.finetune.config import Training
-from af2jax.finetune.distill import MANIFEST, NOTE, distill
 from af2jax.finetune.record import TRAIN, lines
+from af2jax.finetune.self_distillation import MANIFEST, NOTE, distill
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.tree import flatten
 from tests import support
@@ -36,14 +35,13 @@ PLDDT = {  # what the network is taken to say of itself
 @pytest.fixture
 def predicted(monkeypatch):
     """Names of what was predicted, in order; predictions have the confidences above."""
-    module = importlib.import_module("af2jax.finetune.distill")  # the package has the function of this name
-    names, whole = [], module.predict
+    names, whole = [], self_distillation.predict
 
     def predict(model, params, inputs, num_recycle, *, name, notes):
         names.append(name)
         return dataclasses.replace(whole(model, params, inputs, num_recycle, name=name, notes=notes), plddt=PLDDT[name])
 
-    monkeypatch.setattr(module, "predict", predict)
+    monkeypatch.setattr(self_distillation, "predict", predict)
     return names
 
 

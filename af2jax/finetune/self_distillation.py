@@ -15,10 +15,9 @@ from af2jax.data.parse import printable
 from af2jax.data.pipeline import features
 from af2jax.errors import InputError
 from af2jax.files import file_name, write
-from af2jax.finetune.arrays import digest
 from af2jax.inference import predict
 from af2jax.model.alphafold import AlphaFold
-from af2jax.pretrained.tree import flatten
+from af2jax.pretrained.tree import digest, flatten
 
 NOTE = "predicted, for self-distillation: not an experimental structure"
 MANIFEST, SETTINGS, LEFT_OUT = "distilled.csv", "distilled.json", ".left_out"
