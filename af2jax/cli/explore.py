@@ -25,7 +25,8 @@ class Explore:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from af2jax.report.explore import explore, save
+        from af2jax.audit.explore import explore
+        from af2jax.report.explore import save
 
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

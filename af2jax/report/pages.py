@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from af2jax.audit.explore import Audit
 from af2jax.errors import InputError
 from af2jax.report import assessment, comparison, head_scores
 from af2jax.report.differences import Comparison
 from af2jax.report.evaluation import Evaluation
-from af2jax.report.explore import Audit
 from af2jax.report.explore import save as save_audit
 from af2jax.report.verdict import Verdict
 
