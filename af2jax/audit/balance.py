@@ -68,20 +68,11 @@ def classes(target: LabelColumn, seen: Sequence[Seen]) -> Classes | None:
     )
 
 
-def absent(target: LabelColumn, seen: Sequence[Seen]) -> list[tuple[str, str]]:
-    """(class, split) for each class of the training of which a held-out split with labels has none."""
-    if not target.classes:
-        return []
-    there = _classes(target, seen)
-    held = [part for part in SPLITS if part != "train" and there[part]]
-    return [(kind, part) for part in held for kind in target.classes if kind in there["train"] - there[part]]
-
-
-def _classes(target: LabelColumn, seen: Sequence[Seen]) -> dict[str, set[str]]:
-    return {
-        part: {kind for i, one in enumerate(seen) if one.item.split == part for kind in target.kinds(i)}
-        for part in SPLITS
-    }
+def absent(known: Classes) -> dict[str, list[str]]:
+    """By held-out split with labels, the classes of the training of which it has none."""
+    there = {part: {kind for kind, own in known.counts.items() if own.get(part)} for part in SPLITS}
+    lacking = {part: sorted(there["train"] - own) for part, own in there.items() if own}
+    return {part: kinds for part, kinds in lacking.items() if kinds}
 
 
 def shifts(target: LabelColumn, seen: Sequence[Seen]) -> list[Shift]:
@@ -133,10 +124,8 @@ def _means(values: np.ndarray, units: np.ndarray, chosen: np.ndarray) -> np.ndar
 def findings(target: LabelColumn, seen: Sequence[Seen]) -> list[Finding]:
     """Classes that a held-out split lacks, and labels that are distributed otherwise between splits."""
     name, found = printable(target.name), []
-    lacking: dict[str, list[str]] = {}
-    for kind, part in absent(target, seen):
-        lacking.setdefault(part, []).append(kind)
-    for part, kinds in lacking.items():
+    known = classes(target, seen)
+    for part, kinds in absent(known).items() if known else ():
         several = "classes" if len(kinds) > 1 else "class"
         found.append(
             Finding(

@@ -35,18 +35,7 @@ from af2jax.files import plain
 
 UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a label's column
 STAGES = 4
-SUBJECTS = [
-    "classes",
-    "lengths",
-    "composition",
-    "structures",
-    "dates",
-    "alignments",
-    "homologues",
-    "relations",
-    "groups",
-    "proposal",
-]
+OF_ITEMS = ("named", "every", "seen", "columns", "targets", "findings")  # fields that are no numbers of the set
 OF_LABELS = ("distribution", "outliers", "noise", "contradictions", "relation", "explained")
 
 Progress = Callable[[str, int, int], None]
@@ -83,10 +72,10 @@ class Audit:
     def json(self) -> str:
         """The findings, and all numbers by subject."""
         proteins = len(self.homologues.clusters)
-        known = {"source": self.source, "items": len(self.every), "used": len(self.seen), "proteins": proteins}
+        known = {"items": len(self.every), "used": len(self.seen), "proteins": proteins}
         known |= {"targets": [one.name for one in self.targets], "findings": self.rows}
         known |= {"labels": {one.name: {name: getattr(one, name) for name in OF_LABELS} for one in self.targets}}
-        known |= {name: getattr(self, name) for name in (*SUBJECTS, "groups", "proposal")}
+        known |= {name: value for name, value in vars(self).items() if name not in OF_ITEMS}
         return json.dumps(plain(known), allow_nan=False)
 
 
@@ -129,7 +118,7 @@ def explore(
                 "head into the config by hand (Labels, in docs/data.md)"
             )
     size, aligned, family = sequences.lengths(seen), alignments.study(seen), homologues.study(seen, related)
-    mixture = sequences.composition(homologues.apart(seen, related))
+    mixture = sequences.composition(homologues.apart(seen, family.clusters))
     together = relations.study(seen, known.columns, known.targets)
     parted = groups.study(known.columns, known.targets, seen)
     found = [

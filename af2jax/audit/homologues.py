@@ -20,7 +20,7 @@ class Homologues:
 
     clusters: list[list[int]]  # the items of each, the largest cluster first
     crossing: list[bool]  # whether it lies in several splits
-    effective: float  # how many equally large clusters would be as varied
+    effective: float  # equally large clusters that would be as varied: 1 / the chance that two items are of one
     alone: int  # proteins without a homologue
     splits: list[tuple[str, int, int, int]]  # name ("": none), items, clusters, items with homologues in another split
     parts: list[str]  # the split that is proposed for each item
@@ -29,7 +29,7 @@ class Homologues:
 def study(seen: Sequence[Seen], groups: np.ndarray) -> Homologues:
     """Homologues and splits; `groups`, int [N_seen], are equal for homologues."""
     clusters = members(groups)
-    shared = [len({seen[j].item.split for j in rows} - {""}) for rows in clusters]
+    crossing = [len({seen[i].item.split for i in rows} - {""}) > 1 for rows in clusters]
     own = {i: number for number, rows in enumerate(clusters) for i in rows}
     by_split = []
     for part in (*SPLITS, ""):
@@ -37,13 +37,14 @@ def study(seen: Sequence[Seen], groups: np.ndarray) -> Homologues:
         across = sum(any(seen[j].item.split not in ("", part) for j in clusters[own[i]]) for i in inside)
         if inside:
             by_split.append((part, len(inside), len({own[i] for i in inside}), across))
+    sizes = np.array([len(rows) for rows in clusters], float)
     return Homologues(
-        clusters,
-        [number > 1 for number in shared],
-        effective(clusters),
-        sum(len(rows) == 1 for rows in clusters),
-        by_split,
-        parts(seen, groups),
+        clusters=clusters,
+        crossing=crossing,
+        effective=float(sizes.sum() ** 2 / (sizes**2).sum()),
+        alone=int((sizes == 1).sum()),
+        splits=by_split,
+        parts=_parts(seen, groups, [rows for rows, across in zip(clusters, crossing, strict=True) if across]),
     )
 
 
@@ -55,19 +56,14 @@ def members(groups: np.ndarray) -> list[list[int]]:
     return sorted(found.values(), key=lambda rows: (-len(rows), rows[0]))
 
 
-def apart(seen: Sequence[Seen], groups: np.ndarray) -> list[Seen]:
+def apart(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> list[Seen]:
     """The first item of each cluster: proteins without homologues among them."""
-    return [seen[i] for i in np.sort(np.unique(groups, return_index=True)[1])]
+    return [seen[i] for i in sorted(rows[0] for rows in clusters)]
 
 
-def crossing(seen: Sequence[Seen], clusters: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The clusters that lie in several splits."""
-    return [rows for rows in clusters if len({seen[i].item.split for i in rows} - {""}) > 1]
-
-
-def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
+def _parts(seen: Sequence[Seen], groups: np.ndarray, crossing: Sequence[Sequence[int]]) -> list[str]:
     """A split for each item: as given, but training items with homologues held out move to their part, unless that
-    would be half of the training or more.
+    would be half of the training or more; `crossing`: the clusters that lie in several splits.
 
     Where no item has a split, or a scan shares positions between splits, it is that of a scan (`splits.split_scan`);
     else homologues are kept together (`splits.split`), or if they are of less than three clusters, equal sequences; ""
@@ -84,14 +80,8 @@ def parts(seen: Sequence[Seen], groups: np.ndarray) -> list[str]:
                 return splits.split(sequences, together)
         return given
     moved = list(given)
-    for rows in crossing(seen, members(groups)):
+    for rows in crossing:
         held = "test" if any(given[i] == "test" for i in rows) else "valid"
         for i in rows:
             moved[i] = held if given[i] else ""
     return moved if moved.count("train") >= given.count("train") / 2 else given
-
-
-def effective(clusters: Sequence[Sequence[int]]) -> float:
-    """How many equally large clusters would be as varied: 1 / the chance that two items are of one cluster."""
-    sizes = np.array([len(rows) for rows in clusters], float)
-    return float(sizes.sum() ** 2 / (sizes**2).sum())

@@ -119,11 +119,6 @@ class LabelColumn:
         """The classes in a cell, one for each residue where these have labels."""
         return parts(self.column.cells[row]) if self.residue else [self.column.cells[row]]
 
-    def kinds(self, row: int) -> set[str]:
-        """The classes that occur in an item."""
-        values = np.atleast_1d(self.values[row])
-        return {self.classes[int(i)] for i in np.unique(values[np.isfinite(values)])}
-
     def shares(self, kind: str) -> np.ndarray:
         """float [N_item] the share of a class in each item: of residues, or 0 or 1; NaN where unknown."""
         number = self.classes.index(kind)

@@ -22,6 +22,7 @@ PROPOSED = 3  # labels, where a user names none
 PASSES, LEAST, LONGEST = 20, 200, 5000  # over the data; updates
 FEW, MANY = 100, 2000  # clusters: below, train a head alone; from here on, whole blocks
 LARGE = 0.7  # share of a class, above which accuracy shows little
+NOTHING = "There is neither a label nor a structure to learn: name a column with --target, or add structures."
 HEAVIEST, UNEVEN = 10.0, 1.5  # weight of a class, at most; from which classes are weighted
 
 
@@ -39,9 +40,9 @@ class Proposal:
 
     split: list[str]  # of each item: "train", "valid", "test" or ""
     weights: np.ndarray  # [N_seen] as 1 / homologues, with mean 1
-    remarks: tuple[str, ...]  # on what was left out, and on what a result may claim
-    settings: tuple[Choice, ...]
-    heads: dict[str, tuple[Choice, ...]]  # settings of each new head
+    remarks: list[str]  # on what was left out, and on what a result may claim
+    settings: list[Choice]
+    heads: dict[str, list[Choice]]  # settings of each new head
     classes: dict[str, tuple[str, ...]]  # their names, of each head that has some
 
 
@@ -68,24 +69,24 @@ def propose(
     train = {i for i, part in enumerate(split) if part in ("train", "")}
     independent = sum(not train.isdisjoint(rows) for rows in clusters)
     peptides = splits.peptides([one.sequence for one in seen]) is not None
+    remarks = [f"{_quoted(label)} is no name of a head: rename the column." for label in known if label not in heads]
+    remarks += [f"{_quoted(label)} is left out: no cell of it is a number." for label in chosen if label not in known]
+    remarks += [f"{_quoted(label)} is left out: {_why(label)}." for label in targets if label not in chosen]
+    remarks += [f"{_quoted(label)}: {_alone(label)}" for label in heads if label.explained_by[0]]
+    if not heads and not any(one.structure for one in seen):
+        remarks.append(NOTHING)
+    if len(clusters) == 1 < len(seen):
+        remarks.append("All items are homologues: what is learnt holds for this family alone.")
     return Proposal(
-        split,
-        weights,
-        (
-            *(f"{_quoted(label)} is no name of a head: rename the column." for label in known if label not in heads),
-            *(f"{_quoted(label)} is left out: no cell of it is a number." for label in chosen if label not in known),
-            *(f"{_quoted(label)} is left out: {_why(label)}." for label in targets if label not in chosen),
-            *(f"{_quoted(label)}: {_alone(label)}" for label in heads if label.explained_by[0]),
-            *_nothing(seen, heads),
-            *["All items are homologues: what is learnt holds for this family alone."]
-            * (len(clusters) == 1 < len(seen)),
-        ),
-        (
+        split=split,
+        weights=weights,
+        remarks=remarks,
+        settings=[
             Choice("data", PREPARED, _changes(seen, split, chosen)),
             *_settings(seen, len(train), independent, lengths, alignments, heads),
-        ),
-        {label.name: tuple(_head(label, sorted(train), peptides)) for label in heads},
-        {label.name: label.classes for label in heads if label.classes},
+        ],
+        heads={label.name: _head(label, sorted(train), peptides) for label in heads},
+        classes={label.name: label.classes for label in heads if label.classes},
     )
 
 
@@ -154,12 +155,6 @@ def _why(label: LabelColumn) -> str:
 def _alone(label: LabelColumn) -> str:
     what, score = label.explained_by
     return f"its {what} alone predicts it (correlation {score:.2f}): claim only what goes beyond that."
-
-
-def _nothing(seen: Sequence[Seen], heads: Sequence[LabelColumn]) -> list[str]:
-    if heads or any(one.structure for one in seen):
-        return []
-    return ["There is neither a label nor a structure to learn: name a column with --target, or add structures."]
 
 
 def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[LabelColumn]) -> str:

@@ -21,14 +21,5 @@ def write(page: Page, audit: Audit) -> None:
         ]
         for column in audit.columns
     ]
-    heads = [
-        "column",
-        "type",
-        "known",
-        "missing (share)",
-        "different",
-        "sentinels (cells)",
-        "role",
-        "proposed strategy",
-    ]
-    page.table("columns", heads, rows, f"{len(rows)} columns of {len(audit.seen)} items")
+    heads = ["column", "type", "known", "missing (share)", "different", "sentinels (cells)", "role"]
+    page.table("columns", [*heads, "proposed strategy"], rows, f"{len(rows)} columns of {len(audit.seen)} items")

@@ -21,19 +21,13 @@ def write(page: Page, audit: Audit) -> None:
     if not audit.groups:
         page.text("No column makes groups, such as organism, method or laboratory: bias between groups cannot be seen.")
     for known in audit.groups:
-        heads = [
-            "group",
-            "items",
-            "share",
-            "mean length",
-            *(f"{label.name} (mean, or commonest)" for label in audit.targets),
-        ]
-        _write(page, known, heads)
+        _write(page, known, [f"{label.name} (mean, or commonest)" for label in audit.targets])
 
 
-def _write(page: Page, known: Groups, heads: list[str]) -> None:
+def _write(page: Page, known: Groups, labels: list[str]) -> None:
     order = known.counts.most_common()
     rows = [[kind, count, known.share(kind), known.length[kind], *known.labels[kind]] for kind, count in order]
+    heads = ["group", "items", "share", "mean length", *labels]
     page.table(f"groups_{known.name}", heads, rows, f"Groups of {known.name}")
     (kind, _), (least, few) = order[0], order[-1]
     caption = Caption(
