@@ -201,7 +201,7 @@ def _head(label: LabelColumn, train: Sequence[int], peptides: bool) -> list[Choi
             rarer = "square roots of how much rarer each class is"
             own.append(Choice("class_weights", [round(float(weight), 3) for weight in weights], rarer))
     else:
-        values = np.concatenate([np.atleast_1d(label.values[i]) for i in train])
+        values = np.concatenate([np.zeros(0), *(np.atleast_1d(label.values[i]) for i in train)])
         values = values[np.isfinite(values)] if np.isfinite(values).any() else label.flat
         own = [
             Choice("outputs", 1, "one number"),
