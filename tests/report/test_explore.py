@@ -6,10 +6,13 @@ import json
 
 import pytest
 
+from af2jax.audit import leakage
 from af2jax.audit.explore import explore
+from af2jax.audit.findings import phrase
 from af2jax.cli.explore import Explore
 from af2jax.data.dataset import read_dataset
 from af2jax.finetune import config
+from af2jax.report import groups, homologues, relations
 from af2jax.report.explore import save
 from tests.audit import sets
 from tests.html.test_page import HOSTILE, TAGS, Tags
@@ -67,3 +70,21 @@ def test_real_chains(tmp_path, shared):
     assert 0.2 < known["numbers"]["secondary"]["helix"] < 0.5
     assert {"gyration", "observed", "resolution", "network"} <= set(known["figures"])
     assert dataclasses.asdict(audit.findings[0])["kind"]
+
+
+@pytest.mark.parametrize(
+    "table, cases",
+    [
+        (leakage.KEEP, [(3, None), (2, "by position"), (2, None)]),
+        (relations.STRONGEST, [("x", "y", -0.9), ("x", "y", -0.95)]),
+        (relations.NEAREST, [("x", "y", -0.31), ("x", "y", 0.3)]),
+        (groups.SMALLEST, [(4, True), (5, True), (5, False)]),
+        (homologues.FOLLOWS, [(1, 1, True), (0, 1, True), (0, 2, True), (0, 2, False)]),
+    ],
+    ids=["keep", "strongest", "nearest", "smallest", "follows"],
+)
+def test_each_sentence_has_its_case(table, cases):
+    """The first case has the first sentence, and so on."""
+    words = {"way": "by position", "few": 4, "least": "b", "worth": 2.0, "items": 3}
+    assert [phrase(table, case, **words) for case in cases] == [text.format(**words) for _, text in table]
+    assert phrase(relations.STRONGEST, ("(x)", "y", 0.95)) == ""
