@@ -80,10 +80,7 @@ class Audit:
 
 
 def explore(
-    data: str | os.PathLike,
-    target: str | Sequence[str] = (),
-    *,
-    progress: Progress = lambda what, done, total: None,
+    data: str | os.PathLike, target: str | Sequence[str] = (), *, progress: Progress = lambda what, done, total: None
 ) -> Audit:
     """What a data set is and what threatens a result, before anything is trained; `af2jax.page` makes its page.
 

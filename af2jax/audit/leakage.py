@@ -20,14 +20,8 @@ KEEP = (  # (number of clusters, how `scan` splits the variants or None) and wha
         lambda of: of[0] >= FEWEST,
         "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins.",
     ),
-    (
-        lambda of: of[1] is not None,
-        "prepared.csv has one {way}: keep it, to compare all runs on the same variants.",
-    ),
-    (
-        lambda of: True,
-        "prepared.csv has one by sequence, as there are too few clusters: homologues are on both sides.",
-    ),
+    (lambda of: of[1] is not None, "prepared.csv has one {way}: keep it, to compare all runs on the same variants."),
+    (lambda of: True, "prepared.csv has one by sequence, as there are too few clusters: homologues are on both sides."),
 )
 
 

@@ -29,7 +29,7 @@ def label(cells, classes=(), residue=False) -> LabelColumn:
     """A column to be learnt, of numbers or classes."""
     kind = f"residue {'classes' if classes else 'numbers'}" if residue else "class" if classes else "number"
     column = Column("x", kind, tuple(cells), 0, {})
-    value = lambda text: float(classes.index(text) if classes else text) if text else np.nan
+    value = lambda text: float(classes.index(text) if classes else text) if text.strip("-") else np.nan
     values = [np.array([value(one) for one in cell]) if residue else value(cell) for cell in cells]
     return LabelColumn(column, classes, residue, values if residue else np.array(values), None)
 
@@ -82,8 +82,9 @@ def test_classes_by_split():
     assert found.shares["a"] == {"train": 100, "test": 50, "all": 0}
     assert (found.most, found.least, found.top, found.rarer) == ("a", "b", 4 / 6, 2)
     assert balance.absent(found) == {} and balance.classes(label("123456"), items()) is None
-    found = balance.classes(label(["ab", "a", "bb", "aaa", "", "b"], ("a", "b"), True), items())
-    assert found.counts["a"] == {"train": 2, "test": 3, "all": 0} and balance.absent(found) == {"test": ["b"]}
+    found = balance.classes(label(["ab-", "a", "bb", "aaa", "", "b"], ("a", "b"), True), items())
+    assert found.counts["a"] == {"train": 2, "test": 3, "all": 0} and found.shares["a"]["train"] == 40
+    assert balance.absent(found) == {"test": ["b"]}
 
 
 def test_groups():
