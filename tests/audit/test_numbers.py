@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from af2jax.audit import alignments, balance, dates, distribution, groups, relations, sequences, structures
+from af2jax.audit import alignments, balance, dates, distribution, groups, homologues, relations, sequences, structures
 from af2jax.audit.columns import Column, own
 from af2jax.audit.explore import explore
 from af2jax.audit.label_column import LabelColumn
@@ -138,3 +138,9 @@ def test_a_set_without_training_items_has_a_proposal(tmp_path):
     sets.propose(sets.save(tmp_path, rows), tmp_path, ("tm",))
     head = config.read(tmp_path / "config.toml").heads["tm"]
     assert head.mean == pytest.approx(np.mean([float(row["tm"]) for row in rows]), rel=1e-4)
+
+
+def test_homologues_without_a_split_are_in_no_other():
+    seen = [Seen(Item(f"p{i}", f"line {i}", split=part), "A" * 50) for i, part in enumerate(["train", "", "test"])]
+    found = homologues.study(seen, np.array([3, 3, 5]))
+    assert found.splits == [("train", 1, 1, 0), ("test", 1, 1, 0), ("", 1, 1, 1)] and found.crossing == [False, False]
