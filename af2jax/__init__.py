@@ -13,7 +13,7 @@ _PUBLIC = {
     "forward": "af2jax.model.recycle:forward",
     "predict": "af2jax.inference:predict",
     "answer": "af2jax.screening:answer",
-    "explore": "af2jax.report.explore:explore",
+    "explore": "af2jax.audit.explore:explore",
     "evaluate": "af2jax.evaluation.evaluate:evaluate",
     "compare": "af2jax.evaluation.comparison:compare",
     "page": "af2jax.report.pages:page",

@@ -1,13 +1,16 @@
-"""Files that appear whole or not at all, under names that stay in their folder."""
+"""Files that appear whole or not at all, under names that stay in their folder; what goes into one as JSON."""
 
 import os
 import platform
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+
+import numpy as np
 
 LONGEST_NAME = 120  # bytes
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -35,6 +38,21 @@ def write(path: str | os.PathLike, text: str) -> Path:
     with whole(path) as partial:
         partial.write_text(text)
     return Path(path)
+
+
+def plain(value):
+    """`value` as JSON has it: arrays as lists, dataclasses by field, null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def tidy(folder: Path) -> None:

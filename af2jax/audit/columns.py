@@ -13,6 +13,7 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import DATE, DATES, Seen
 from af2jax.audit.spellings import spellings
 from af2jax.constants.residues import RESTYPES
+from af2jax.data.dataset import COLUMNS
 from af2jax.data.labels import MISSING
 from af2jax.data.parse import printable
 
@@ -57,6 +58,11 @@ class Column:
         return sum(not cell for cell in self.cells) / len(self.cells)
 
     @property
+    def empty(self) -> float:
+        """The share of cells without a value, sentinels left out of account."""
+        return self.missing / len(self.cells)
+
+    @property
     def numbers(self) -> np.ndarray:
         """float [N_item], NaN where unknown or no number."""
         return np.array([_number(cell) for cell in self.cells])
@@ -81,6 +87,14 @@ class Column:
         if self.kind in LABELS:
             return marks + "leave them empty: a label that is unknown is left out of the loss, nothing is made up"
         return marks + "leave them empty"
+
+
+def own(seen: Sequence[Seen]) -> dict[str, int]:
+    """How many items have something in each column that every table may have; those without any left out."""
+    usual = {"weight": 1.0}
+    counts = {name: [getattr(one.item, name) for one in seen] for name in COLUMNS}
+    counts = {name: sum(bool(x) and x != usual.get(name) for x in values) for name, values in counts.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def describe(seen: Sequence[Seen]) -> list[Column]:

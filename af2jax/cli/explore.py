@@ -24,12 +24,12 @@ class Explore:
     """Show a traceback for every error."""
 
     def run(self) -> int:
-        from af2jax.report.explore import explore, render
+        from af2jax.audit.explore import explore
+        from af2jax.report.explore import render
 
         with bar("reading", self.quiet) as progress:
-            update = lambda what, done, total: progress(done, total, what)
-            found = explore(self.dataset, self.target, progress=update)
-            update("drawing", 2, 4)
+            found = explore(self.dataset, self.target, progress=lambda what, done, total: progress(done, total, what))
+            progress(0, 1, "drawing")
             page = render(found).save(self.out)
         if not self.quiet:
             for finding in found.findings:

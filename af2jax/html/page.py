@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-import numpy as np
-
-from af2jax.files import file_name, whole
+from af2jax.files import file_name, plain, whole
 from af2jax.html import markup
 
 if TYPE_CHECKING:
@@ -194,16 +192,3 @@ def _smaller(figure: dict) -> tuple[bytes, str]:
 def _write(path: Path, content: bytes) -> None:
     with whole(path) as partial:
         partial.write_bytes(content)
-
-
-def plain(value):
-    """`value` as JSON has it: numpy's numbers and arrays converted, null for what is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float | None) else str(value)

@@ -1,12 +1,12 @@
 """The page of whatever Python was given by `explore`, `evaluate` or `compare`."""
 
+from af2jax.audit.explore import Audit
 from af2jax.errors import InputError
 from af2jax.evaluation.assessment import assess
 from af2jax.evaluation.comparison import Comparison
 from af2jax.evaluation.record import Evaluation
 from af2jax.html.page import Page
 from af2jax.report import assessment, comparison, explore
-from af2jax.report.explore import Audit
 
 
 def page(found: Audit | Evaluation | Comparison) -> Page:

@@ -8,7 +8,8 @@ import pytest
 import af2jax
 from af2jax.errors import InputError
 from af2jax.evaluation import saved
-from tests.report import made, sets
+from tests.audit import sets
+from tests.report import made
 
 
 def test_an_evaluation_as_rows_and_json(tmp_path):

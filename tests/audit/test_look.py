@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from af2jax.audit import alignments, reference, sequences, structures
 from af2jax.audit.look import BINS, Seen, effective, look
 from af2jax.constants.residues import GAP, RESTYPES, encode
 from af2jax.data import coordinates, synthetic
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.report import alignments, chains, reference
 from tests.data import tables
 from tests.data.tables import MISSING, SEQUENCES, changed
 from tests.metrics.test_dockq import strands
@@ -90,10 +90,11 @@ def test_findings_of_alignments(seen):
 
 def test_findings_of_chains(seen):
     found = list(seen(four={"sequence": "XXXX" + SEQUENCES["four"][4:]}).values())
-    out = {finding.kind: finding for finding in chains.findings(found, found)}
+    known = lambda of: [*sequences.findings(of, sequences.composition(of)), *structures.findings(of)]
+    out = {finding.kind: finding for finding in known(found)}
     assert out["unknown residues"].rows == ("four: 18% X",) and "missing residues" not in out  # 80 % are observed
     bare = [replace(one, structure=one.structure._replace(observed=0.7)) if one.structure else one for one in found]
-    out = {finding.kind: finding for finding in chains.findings(bare, bare)}
+    out = {finding.kind: finding for finding in known(bare)}
     assert out["missing residues"].rows == tuple(f"{name}: 70% observed" for name in ("one", "two", "three"))
 
 
@@ -102,20 +103,21 @@ def test_one_short_protein_is_no_domain():
     rng = np.random.default_rng(0)
     draw = lambda number, shares: Seen(Item("p", "line 1"), "".join(rng.choice(list(RESTYPES), number, p=shares)))
     greasy = np.where(np.isin(list(RESTYPES), list("AVILFG")), 1 / 6, 0)
-    assert not any(chains.foreign([draw(60, reference.COMPOSITION)]) for _ in range(20))
-    assert chains.foreign([draw(60, greasy)]) and not chains.foreign([draw(5000, reference.COMPOSITION)])
+    assert not any(sequences.composition([draw(60, reference.COMPOSITION)]).foreign for _ in range(20))
+    assert sequences.composition([draw(60, greasy)]).foreign
+    assert not sequences.composition([draw(5000, reference.COMPOSITION)]).foreign
 
 
 def test_the_reference():
     assert reference.COMPOSITION.sum() == pytest.approx(1) and sum(reference.SECONDARY.values()) == pytest.approx(1)
-    assert chains.distance(reference.COMPOSITION) == 0
-    assert chains.distance(np.eye(20)[0]) == pytest.approx(1 - reference.COMPOSITION[0])
+    assert sequences.distance(reference.COMPOSITION) == 0
+    assert sequences.distance(np.eye(20)[0]) == pytest.approx(1 - reference.COMPOSITION[0])
     assert reference.radius(150.0) == pytest.approx(14.8, abs=0.1)  # angstrom
 
 
 @pytest.mark.parametrize("lengths, size", [([20] * 20, 32), ([20] * 9 + [200] * 11, 256), ([5000], 384)], ids=str)
 def test_the_crop_holds_most_chains(lengths, size):
-    assert chains.crop([Seen(Item("p", "line 1"), "A" * length) for length in lengths]) == size
+    assert sequences.lengths([Seen(Item("p", "line 1"), "A" * length) for length in lengths]).crop == size
 
 
 @pytest.mark.slow("looks at whole synthetic proteins")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.audit import prepared
+from af2jax.audit.explore import explore
+from af2jax.audit.reference import COMPOSITION
 from af2jax.constants.residues import RESTYPES
-from af2jax.report.explore import explore, render
-from af2jax.report.reference import COMPOSITION
 
 NUM, HELD = 48, 10  # items; of them in valid and in test
 GREASY = "AVILMFWC"
@@ -54,8 +55,8 @@ def mutant(sequence: str, share: float, seed: int = 0) -> str:
     return "".join(letters)
 
 
-def report(table, out, targets=(), progress=lambda what, done, total: None) -> list:
-    """What is found of a table whose report is written to the folder `out`."""
-    found = explore(table, targets, progress=progress)
-    render(found).save(out)
+def propose(table, out, targets=()) -> list:
+    """What is found of a table whose proposal is written to the folder `out`."""
+    found = explore(table, targets)
+    prepared.save(found.proposal, found.seen, found.columns, out)
     return found.findings

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
+from af2jax.audit.explore import explore
 from af2jax.config import preset
 from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
 from af2jax.data.items import read_item
 from af2jax.data.labels import Label
 from af2jax.errors import InputError
-from af2jax.report.explore import explore
+from tests.audit import planted, sets
 from tests.data import molecules
-from tests.report import planted, sets
 
 pytestmark = pytest.mark.medium("studies whole data sets")
 
@@ -73,7 +73,6 @@ def test_a_random_split_of_a_scan(found, tmp_path):
     assert "positions in several splits" in found(plain, "score")  # told by the sequences, without a column
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("doubles", [False, True])
 def test_the_split_that_is_proposed_for_a_scan_is_what_the_page_says(tmp_path, doubles):
     rows = [{name: cell for name, cell in row.items() if name != "split"} for row in planted.scan()]
@@ -81,7 +80,7 @@ def test_the_split_that_is_proposed_for_a_scan_is_what_the_page_says(tmp_path, d
         pairs = [(rows[i]["mutant"], rows[i + 40]["mutant"], rows[i + 96]["mutant"]) for i in range(0, 300, 2)]
         rows += [{"mutant": f"{a}:{b}", "sequence": planted.WILD, "score": "1"} for a, b, _ in pairs]
         rows += [{"mutant": f"{a}:{b}:{c}", "sequence": planted.WILD, "score": "2"} for a, b, c in pairs]
-    found = {one.kind: one for one in sets.report(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
+    found = {one.kind: one for one in sets.propose(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
     way = "by number of mutations" if doubles else "by position"
     assert f"prepared.csv has one {way}" in found["no split"].advice
     assert f"prepared.csv is split {way}" in found["one family"].advice

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from af2jax.audit.reference import COMPOSITION
 from af2jax.constants.residues import RESTYPES
-from af2jax.report.reference import COMPOSITION
 
 LETTERS = np.array(list(RESTYPES))
 HELIX, STRAND = "AELMQKRH", "VIYFWT"

@@ -11,8 +11,8 @@ from af2jax.finetune import config
 from af2jax.finetune.examples import Examples
 from af2jax.finetune.prepare import prepare
 from af2jax.heads import Head
+from tests.audit import planted, sets
 from tests.data import molecules
-from tests.report import planted, sets
 
 pytestmark = pytest.mark.medium("studies whole data sets")
 
@@ -130,7 +130,6 @@ def test_labels_that_differ_between_splits(found):
         )
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_homologues_move_only_where_the_page_says_so(tmp_path):
     """Nine in ten training items have a homologue held out: to move them would leave no training."""
     rows = planted.proteins()
@@ -138,7 +137,7 @@ def test_homologues_move_only_where_the_page_says_so(tmp_path):
     for i, row in enumerate(row for row in rows if row["split"] == "train"):
         row["sequence"] = row["sequence"] if i > 53 else sets.mutant(held[i % 30]["sequence"], 0.4, i)
         row["ss"] = ""
-    out = {one.kind: one for one in sets.report(sets.save(tmp_path, rows), tmp_path / "out", ("tm",))}
+    out = {one.kind: one for one in sets.propose(sets.save(tmp_path, rows), tmp_path / "out", ("tm",))}
     assert "prepared.csv leaves the splits as they are" in out["leak"].advice
     after = {item.id: item.split for item in read_dataset(tmp_path / "out" / "prepared.csv")}
     assert after == {row["id"]: row["split"] for row in rows}
@@ -228,11 +227,10 @@ def test_the_same_peptide_in_two_splits(found, tmp_path):
     assert out.rows == ("c003 (valid) and c000 (train)", "c009 (test) and c001 (train)")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_what_is_proposed_for_peptides(tmp_path):
     rows = planted.complexes()
     rows[0]["sequence"] = f"{planted.MHC[1]}/{rows[3]['sequence'].split('/')[1]}"
-    sets.report(sets.save(tmp_path, rows), tmp_path / "out", ("binder",))
+    sets.propose(sets.save(tmp_path, rows), tmp_path / "out", ("binder",))
     training = config.read(tmp_path / "out" / "config.toml")
     assert training.heads["binder"].kind == "binding" and training.heads["binder"].names == ("no", "yes")
     items = {item.id: item.split for item in read_dataset(tmp_path / "out" / "prepared.csv")}

@@ -1,15 +1,15 @@
-"""Statistics of the data report: relations, noise, groups and clusters on data with a known answer."""
+"""Statistics of a data set: relations, noise, groups and clusters on data with a known answer."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from af2jax.audit import signal, target
+from af2jax.audit import groups, homologues, leakage, relations, signal
 from af2jax.audit.columns import Column
+from af2jax.audit.label_column import LabelColumn
 from af2jax.audit.look import Seen
 from af2jax.constants.residues import RESTYPES
 from af2jax.data.dataset import Item
-from af2jax.report import groups, leakage, relations
 
 RNG = np.random.default_rng(0)
 SEQUENCES = ["".join(RNG.choice(list(RESTYPES), 60)) for _ in range(60)]
@@ -60,17 +60,17 @@ def test_noise_of_repeats():
     truth = RNG.normal(size=2000) * np.sqrt(3)
     values = np.stack([truth + RNG.normal(size=2000) for _ in range(2)], axis=1).ravel()
     repeats = tuple((2 * i, 2 * i + 1) for i in range(2000))
-    one = target.Target(column(values), (), False, values, None, repeats)
-    share, number = target.noise(one)
+    one = LabelColumn(column(values), (), False, values, None, repeats)
+    share, number = one.noise
     assert share == pytest.approx(0.25, abs=0.03) and number == 4000
 
 
 def test_outliers():
     values = np.append(RNG.normal(size=500), [7.5, -9, np.nan])
-    one = target.Target(column(values), (), False, values, None)
-    assert target.outliers(one).tolist() == [500, 501]
-    flat = target.Target(column(values), (), False, np.ones(9), None)
-    assert target.outliers(flat).tolist() == []
+    one = LabelColumn(column(values), (), False, values, None)
+    assert one.outliers.tolist() == [500, 501]
+    flat = LabelColumn(column(values), (), False, np.ones(9), None)
+    assert flat.outliers.tolist() == []
 
 
 def test_correlation_and_covariance():
@@ -86,7 +86,7 @@ def test_correlation_and_covariance():
 def test_what_a_group_explains():
     cells = np.repeat(["a", "b", "c"], 20)
     values = RNG.normal(size=60) + np.repeat([0, 1, 3], 20)
-    one = target.Target(column(values), (), False, values, None)
+    one = LabelColumn(column(values), (), False, values, None)
     share, p = groups.explained(column(cells, "class"), one)
     parts = values.reshape(3, 20)
     assert p == pytest.approx(stats.f_oneway(*parts).pvalue)
@@ -94,9 +94,10 @@ def test_what_a_group_explains():
 
 
 def test_clusters():
-    found = leakage.members(np.array([4, 1, 4, 4, 2]))
-    assert found == [[0, 2, 3], [1], [4]] and leakage.effective(found) == pytest.approx(25 / 11)
     parts = seen(["train", "test", "train", "test", "valid"])
-    assert leakage.crossing(parts, found) == [[0, 2, 3]]
-    (leak, *_) = leakage.findings(parts, np.array([4, 1, 4, 4, 2]))
+    found = homologues.study(parts, np.array([4, 1, 4, 4, 2]))
+    assert found.clusters == [[0, 2, 3], [1], [4]] and found.effective == pytest.approx(25 / 11)
+    assert found.crossing == [True, False, False] and found.alone == 2
+    assert found.splits == [("train", 2, 1, 2), ("valid", 1, 1, 0), ("test", 2, 2, 1)]
+    (leak, *_) = leakage.findings(found, parts)
     assert leak.kind == "leak" and leak.rows == ("p3 (test) and p0 (train), and 1 more",)
