@@ -3,19 +3,19 @@
 The public names are loaded when they are first used, so that `import af2jax` is quick.
 """
 
-import importlib
+from af2jax.lazy import attributes
 
 _PUBLIC = {
     "load": "af2jax.finetune.run:load",
     "features": "af2jax.data.pipeline:features",
-    "example": "af2jax.data.labels:example",
+    "example": "af2jax.data.examples:example",
     "stack": "af2jax.data.batch:stack",
     "forward": "af2jax.model.recycle:forward",
     "predict": "af2jax.inference:predict",
     "answer": "af2jax.screening:answer",
-    "explore": "af2jax.report.explore:explore",
-    "evaluate": "af2jax.report.evaluation:evaluate",
-    "compare": "af2jax.report.differences:compare",
+    "explore": "af2jax.audit.explore:explore",
+    "evaluate": "af2jax.evaluation.evaluate:evaluate",
+    "compare": "af2jax.evaluation.comparison:compare",
     "page": "af2jax.report.pages:page",
     "export": "af2jax.pretrained.export:export",
     "label": "af2jax.finetune.rules:label",
@@ -34,11 +34,4 @@ _PUBLIC = {
 }
 
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'af2jax' has no attribute '{name}'")
-    module, _, attribute = _PUBLIC[name].partition(":")
-    value = importlib.import_module(module)
-    return getattr(value, attribute) if attribute else value
+__getattr__ = attributes(__name__, _PUBLIC)

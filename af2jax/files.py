@@ -1,13 +1,16 @@
-"""Files that appear whole or not at all, under names that stay in their folder."""
+"""Files that appear whole or not at all, under names that stay in their folder; what goes into one as JSON."""
 
 import os
 import platform
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+
+import numpy as np
 
 LONGEST_NAME = 120  # bytes
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -37,6 +40,21 @@ def write(path: str | os.PathLike, text: str) -> Path:
     return Path(path)
 
 
+def plain(value):
+    """`value` as JSON has it: arrays as lists, dataclasses by field, null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | None) else str(value)
+
+
 def tidy(folder: Path) -> None:
     """Removes what killed processes of this machine left half-written in a folder, and in the folders in it."""
     for path in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
@@ -58,8 +76,8 @@ def _lives(process: int) -> bool:
 def file_name(job: str) -> str:
     """`job` as a file name that stays in its folder: letters and digits of any script, "_", "-", "." and at most 120
     bytes; of ASCII alone where the file system has no other."""
-    kept = lambda c: c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.-"
-    name = "".join(c if kept(c) else "_" for c in unicodedata.normalize("NFC", job))
+    letters = unicodedata.normalize("NFC", job)
+    name = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.-" else "_" for c in letters)
     try:
         os.fsencode(name)
     except UnicodeEncodeError:

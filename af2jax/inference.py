@@ -20,7 +20,7 @@ from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle
 from af2jax.protein.files import Protein
 from af2jax.results import Prediction
-from af2jax.schema import Features, Prev, StructureOutput, check, num_chains
+from af2jax.schema import Features, Prev, StructureOutput, check_features, num_chains
 
 KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
 
@@ -45,13 +45,13 @@ class Pass(NamedTuple):
 
 
 @functools.partial(Jitted, static_argnums=(0, 1, 7))
-def _pass(model, logits, params, features, left, prev, key, several) -> Pass:
+def _pass(model, logits, params, features, remaining, prev, key, several) -> Pass:
     """One recycling pass and what is read of it; compiled once for each shape.
 
     `logits`: the distogram's too. A `key` means dropout. `several`: what is known of interfaces too.
     """
     own = params.get(SCOPE, {})
-    out = cycle(model, {name: tree for name, tree in params.items() if name != SCOPE}, features, left, prev, key)
+    out = cycle(model, {name: tree for name, tree in params.items() if name != SCOPE}, features, remaining, prev, key)
     scores = {"plddt": confidence.plddt(out.logits["plddt"]), "single": out.single}
     if "pae" in out.logits:
         scores["pae"] = confidence.pae(out.logits["pae"])
@@ -87,8 +87,8 @@ def passes(
     """
     prev, several = initial(features, model.config), num_chains(features) > 1
     compiled = network(model, len(features.aatype))
-    for left in range(num_recycle, -1, -1):
-        found = _pass(compiled, logits, params, features, left, prev, key, several)
+    for remaining in range(num_recycle, -1, -1):
+        found = _pass(compiled, logits, params, features, remaining, prev, key, several)
         yield found
         if found.change < tolerance:
             return
@@ -145,7 +145,7 @@ def predict(
         raise InputError(f'keep: "{min(unknown)}" is unknown; choose from {", ".join(KEPT)}')
     num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
     tolerance = model.config.recycle_tolerance if tolerance is None else tolerance
-    features = jax.tree.map(np.asarray, check(features))
+    features = jax.tree.map(np.asarray, check_features(features))
     _check_heads(model, params)
     rows = features.seq_mask
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
@@ -160,7 +160,7 @@ def predict(
         progress(done, num_recycle + 1)
 
     protein = _protein(features, found, name, notes)
-    answers = task_heads.read(dict(model.heads), found.heads, features)
+    answers = task_heads.read_answers(dict(model.heads), found.heads, features)
     fields = found.scores | {"pair": found.prev.pair}
     fields = {n: _cut(n, x, rows) for n, x in fields.items() if n not in KEPT or n in keep}
     if "expected_tm" in fields:
@@ -193,7 +193,7 @@ def network(model: AlphaFold, num_res: int) -> AlphaFold:
 
 def lower(model: AlphaFold, params: dict, features: Features):
     """One pass, traced and not compiled yet, to see what it needs."""
-    features = jax.tree.map(np.asarray, check(features))
+    features = jax.tree.map(np.asarray, check_features(features))
     prev, compiled = initial(features, model.config), network(model, len(features.aatype))
     return _pass.jitted.lower(compiled, False, params, features, 0, prev, None, num_chains(features) > 1)
 

@@ -29,7 +29,7 @@ class Msa:
 
 @struct.dataclass
 class Templates:
-    """Known structures laid over the query; one empty template stands for none."""
+    """Known structures aligned to the query; one empty template stands for none."""
 
     aatype: Any  # int [N_templ N_res] codes 0 to 21
     positions: Any  # float [N_templ N_res 37 3] angstrom
@@ -51,19 +51,19 @@ class Features:
     msa: Any  # Msa, before `cycle` with its leading axis
     templates: Any  # Templates
 
-    def cycle(self, left) -> "Features":
-        """The features of the pass that `left` more follow (may be traced): the MSA loses its N_cycle axis.
+    def cycle(self, remaining) -> "Features":
+        """The features of the pass that `remaining` more follow (may be traced): the MSA loses its N_cycle axis.
 
         The last pass reads the last draw; where there are more passes than draws, the first ones share draw 0.
         """
         features = jax.tree.map(jnp.asarray, self)
-        draw = jax.tree.map(lambda x: x[jnp.maximum(len(x) - 1 - left, 0)], features.msa)
+        draw = jax.tree.map(lambda x: x[jnp.maximum(len(x) - 1 - remaining, 0)], features.msa)
         return features.replace(msa=draw)
 
 
 @struct.dataclass
-class Whole:
-    """A known complex in full, where what is learnt from may be a part of it."""
+class FullComplex:
+    """The uncropped ground-truth complex, of which the targets may be a crop."""
 
     positions: Any  # float [N_all 37 3] angstrom
     atom_mask: Any  # bool [N_all 37]
@@ -88,7 +88,7 @@ class Targets:
     bert_mask: Any  # bool [N_seq N_res] True: replaced in the features, to be predicted
     use_clamped_fape: Any  # float [] 1: backbone FAPE is clamped, 0: it is not
     labels: Any  # dict of what heads of the user's own predict
-    whole: Any = None  # Whole, where identical chains may change places; None: the order of chains is right
+    full_complex: Any = None  # FullComplex, where identical chains may be permuted; None: their order is right
 
 
 @struct.dataclass
@@ -167,7 +167,7 @@ _AXES = {
 }
 
 
-def check(features: Features) -> Features:
+def check_features(features: Features) -> Features:
     """`features`, if every field has the shape that its neighbours imply.
 
     Raises:

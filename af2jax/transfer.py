@@ -41,8 +41,8 @@ class Fetched(NamedTuple):
     sha256: str
 
 
-class _Broken(Exception):
-    """What another try may mend."""
+class _Retryable(Exception):
+    """A transient error; the request may be retried."""
 
 
 def download(
@@ -126,7 +126,7 @@ def _all_of(url: str, part: BinaryIO, path: Path, space: float, progress: Progre
         before = _size(part)
         try:
             return _rest_of(url, part, path, space, progress)
-        except _Broken as error:
+        except _Retryable as error:
             failures = 1 if _size(part) > before else failures + 1
             if failures >= tries:
                 raise InputError(f"{url}: {error}; try again later, it goes on where it stopped") from error
@@ -146,7 +146,7 @@ def _rest_of(url: str, part: BinaryIO, path: Path, space: float, progress: Progr
             return  # nothing was left
         if answer.status == 416 or (answer.status == 206 and (tag != known or _first(answer) != done)):
             _forget(part)
-            raise _Broken("the file on the server has changed")
+            raise _Retryable("the file on the server has changed")
         if answer.headers.get_content_type() == "text/html" and not path.suffix.startswith(".htm"):
             raise InputError(
                 f"{url} is a web page, not a file; check the address, and whether the network asks to log in"
@@ -164,7 +164,7 @@ def _rest_of(url: str, part: BinaryIO, path: Path, space: float, progress: Progr
             progress(done, total)
         part.flush()
     if total and done != total:
-        raise _Broken(f"the connection broke off after {done:,} of {total:,} bytes")
+        raise _Retryable(f"the connection broke off after {done:,} of {total:,} bytes")
 
 
 def _open(url: str, headers: dict[str, str]):
@@ -180,14 +180,14 @@ def _open(url: str, headers: dict[str, str]):
         error.close()
         said = f"the server says {error.code} {error.reason}"
         if error.code in (408, 425, 429) or error.code >= 500:
-            raise _Broken(said) from error
+            raise _Retryable(said) from error
         raise InputError(f"{url}: {said}; check the address") from error
     except (ValueError, http.client.InvalidURL) as error:
         raise InputError(f"{url!r} is no address: {error}") from error
     except urllib.error.URLError as error:
-        raise _Broken(f"no connection ({error.reason})") from error
+        raise _Retryable(f"no connection ({error.reason})") from error
     except (OSError, http.client.HTTPException) as error:
-        raise _Broken(f"the connection failed ({error or type(error).__name__})") from error
+        raise _Retryable(f"the connection failed ({error or type(error).__name__})") from error
 
 
 def _chunks(answer) -> Iterator[bytes]:
@@ -195,7 +195,7 @@ def _chunks(answer) -> Iterator[bytes]:
         while data := answer.read(CHUNK):
             yield data
     except (OSError, http.client.HTTPException) as error:
-        raise _Broken(f"the connection broke off ({error or type(error).__name__})") from error
+        raise _Retryable(f"the connection broke off ({error or type(error).__name__})") from error
 
 
 def _tag(answer) -> str:

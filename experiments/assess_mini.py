@@ -28,14 +28,14 @@ import af2jax
 from af2jax import compilation
 from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import CODES, UNKNOWN
-from af2jax.data.items import load, read
+from af2jax.data.items import load_example, read_item
 from af2jax.data.structure import Chain
 from af2jax.data.transforms import padded
 from af2jax.files import write
 from af2jax.metrics import quality
+from af2jax.metrics.baselines import helix
 from af2jax.metrics.contacts import precision
 from af2jax.protein.secondary import secondary
-from af2jax.report.scores import helix
 from experiments import card, controls, corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
@@ -98,7 +98,7 @@ def guessed(network, member: corpus.Member, frequencies: np.ndarray) -> dict[str
     """
     model, params = network
     data = replace(model.config.data, mask_target=1.0, clusters=1, extra=1)
-    features, targets = load(member.item, replace(model.config, data=data), WINDOW, 0, {})
+    features, targets = load_example(member.item, replace(model.config, data=data), WINDOW, 0, {})
     logits = _forward(model, params, features, model.config.num_recycle).logits["masked_msa"][0]
     where = np.flatnonzero(targets.bert_mask[0] & (targets.true_msa[0] < UNKNOWN))
     said, true = np.asarray(log_softmax(logits))[where], targets.true_msa[0, where]
@@ -123,7 +123,7 @@ def main(_) -> None:
     everything, out = corpus.members(Path(DATA.value).resolve()), Path(ASSESSED.value)
     corpus.refuse(PARAMS.value, everything)
     network = af2jax.load("mini", PARAMS.value)
-    training = {m.id: read(m.item) for m in everything if m.side == "train" and m.msa is None}
+    training = {m.id: read_item(m.item) for m in everything if m.side == "train" and m.msa is None}
     states = {name: classes(chain, chain.positions, chain.atom_mask) for name, chain in training.items()}
     counts = sum(np.bincount(chain.aatype, minlength=UNKNOWN + 1) for chain in training.values())[:UNKNOWN]
 
@@ -132,7 +132,7 @@ def main(_) -> None:
     for kind in card.KINDS:
         folded, knowns, first = [], [], len(rows)
         for member in [m for m in valid if m.kind == kind and m.msa is None][some]:
-            known = read(member.item)
+            known = read_item(member.item)
             prediction = fold(network, known)
             values, each = measured(prediction, known)
             row = {"id": member.id, "cluster": member.cluster, "kind": kind, "length": len(known.aatype)} | values
@@ -143,7 +143,7 @@ def main(_) -> None:
             print(f"{member.id} {kind} lDDT-CA {values['lddt_ca']:.1f}, pLDDT {values['plddt']:.1f}", flush=True)
         exchange(rows[first:], folded, knowns)
     for member in [m for m in valid if m.msa is not None][some]:
-        known, row = read(member.item), {"id": member.id, "cluster": member.cluster}
+        known, row = read_item(member.item), {"id": member.id, "cluster": member.cluster}
         for name, msa in (("with", member.msa), ("without", None)):
             row[name] = measured(fold(network, known, msa), known)[0]["lddt_ca"]
         aligned.append(row)

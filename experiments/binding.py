@@ -54,7 +54,7 @@ def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
     task = {"heads": {"binder": Head("binding", classes=2), "free": Head("chain", classes=2)}}
     task |= {"losses": {"binder": 1.0, "free": 1.0}}
-    head = task | {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
+    head = task | {"recipe": "heads", "cache": True, "examples_per_item": 1, "learning_rate": 1e-2}
     few = max(walk.STEPS.value // 5, 1)  # a step through 185 residues takes seconds
     adapters = {"recipe": "lora", "rank": 4, "learning_rate": 3e-3, "batch_size": 1, "steps": few, "warmup": few // 4}
     adapters |= {"validate_every": few, "save_every": few}
@@ -70,13 +70,13 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     data = table(Path(walk.OUT.value).resolve())
-    found, _, verdicts = walk.compare(ways(data), data)
-    num = len(found[0].evaluation.targets)
+    found = walk.compare(ways(data), data)
+    num = len(found.entries[0].evaluation.targets)
     figures = {
         f"plots/means_{name}_accuracy.png": f"Accuracy of {what} on {num} peptides."
         for name, what in (("binder", "the head of two numbers"), ("free", "the free head"))
     }
-    walk.summary("Can the network be tuned to say what binds?", found, verdicts, figures)
+    walk.summary("Can the network be tuned to say what binds?", found, figures)
 
 
 if __name__ == "__main__":

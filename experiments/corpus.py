@@ -24,7 +24,7 @@ import numpy as np
 
 from af2jax.constants.residues import RESTYPES
 from af2jax.data.dataset import Item
-from af2jax.data.items import read as read_item
+from af2jax.data.items import read_item
 from af2jax.data.splits import COVERAGE, IDENTITY
 from af2jax.data.structure import read_chain
 from af2jax.data.templates import align

@@ -29,7 +29,7 @@ from af2jax.config import preset
 from af2jax.data import synthetic
 from af2jax.data.batch import stack
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.loading import Loader
 from af2jax.files import write
 from af2jax.finetune import Training, fit
@@ -144,7 +144,7 @@ def main(_) -> None:
 
     accuracy = without_network(manifest)
     rows = [[name, "0", "", "", f"{values.mean():.3f}"] for name, values in accuracy.items()]
-    frozen = {"recipe": "heads", "cache": True, "draws": 1, "learning_rate": 1e-2}
+    frozen = {"recipe": "heads", "cache": True, "examples_per_item": 1, "learning_rate": 1e-2}
     start, full = {"params": "mini"}, {"recipe": "full", "learning_rate": 1e-3}
     ways = {
         "head, random trunk": frozen,

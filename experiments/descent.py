@@ -34,10 +34,10 @@ from af2jax.data.structure import Chain, read_chain
 from af2jax.data.transforms import padded
 from af2jax.files import write
 from af2jax.geometry.lddt import lddt
+from af2jax.metrics.baselines import helix
 from af2jax.metrics.statistics import bootstrap, paired
 from af2jax.metrics.superposition import tm_score
 from af2jax.plots.bars import bars
-from af2jax.report.scores import helix
 from experiments import sides
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)

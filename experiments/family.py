@@ -61,7 +61,9 @@ def general(out: Path) -> Path:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """What is compared, the untuned network first."""
-    tuned = lambda rate, **more: walk.training(data, learning_rate=rate, losses=walk.STRUCTURE, clamped=0.5, **more)
+    tuned = lambda rate, **more: walk.training(
+        data, learning_rate=rate, losses=walk.STRUCTURE, clamp_fraction=0.5, **more
+    )
     return {
         "untuned": None,
         "structure module": tuned(1e-3, recipe="structure_and_heads"),
@@ -76,12 +78,12 @@ def main(_) -> None:
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
     data = table(out)
-    found, _, verdicts = walk.compare(ways(data), data, general(out), activations=False)
+    found = walk.compare(ways(data), data, general(out), activations=False)
     caption = (
-        f"lDDT-CA of {len(found[0].evaluation.targets)} held-out members of the family. "
-        f"{verdicts[0].text if verdicts else ''}"
+        f"lDDT-CA of {len(found.entries[0].evaluation.targets)} held-out members of the family. "
+        f"{found.verdicts[0].text if found.verdicts else ''}"
     )
-    walk.summary("Does tuning on a family help?", found, verdicts, {"plots/means_lddt_ca.png": caption})
+    walk.summary("Does tuning on a family help?", found, {"plots/means_lddt_ca.png": caption})
 
 
 if __name__ == "__main__":

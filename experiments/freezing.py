@@ -21,8 +21,6 @@ from af2jax import compilation
 from af2jax.finetune import Training
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import figure
-from af2jax.report.entries import Entry
-from af2jax.report.history import history
 from experiments import secondary, walk
 
 METRIC = f"{secondary.TASK}/accuracy"
@@ -33,7 +31,7 @@ def ways(data: Path) -> dict[str, Training]:
     given = walk.training(data, **secondary.TASK_SETTINGS)
     rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3}
     kinds = {
-        "head alone": {"recipe": "heads", "cache": True, "draws": 4},
+        "head alone": {"recipe": "heads", "cache": True, "examples_per_item": 4},
         "biases": {"recipe": "bias_only"},
         "LoRA, rank 2": {"recipe": "lora", "rank": 2},
         "LoRA, rank 8": {"recipe": "lora", "rank": 8},
@@ -49,10 +47,11 @@ def ways(data: Path) -> dict[str, Training]:
     }
 
 
-def plot(found: list[Entry], out: Path) -> str:
+def plot(compared, out: Path) -> str:
     """Accuracy and lDDT-CA against what trains, as freezing.png; the caption."""
+    found, runs = compared.entries, compared.course.runs
     families, first = found[0].evaluation.families, found[0].evaluation
-    trained = [history(entry.path).trained for entry in found]
+    trained = [runs[entry.name].trained for entry in found]
     accuracy = [bootstrap(entry.evaluation.column(METRIC), families) for entry in found]
     kept = [bootstrap(entry.evaluation.column("lddt_ca"), families) for entry in found]
     best = int(np.argmax([a.value for a in accuracy]))
@@ -88,15 +87,14 @@ def main(_) -> None:
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
     data = secondary.table(Path(secondary.DATA.value).resolve(), out)
-    found, _, verdicts = walk.compare(ways(data), data)
+    found = walk.compare(ways(data), data)
     caption = plot(found, out)
     cost = [
-        f"- {entry.name}: {(course := history(entry.path)).trained:,} parameters train, "
-        f"{course.seconds / max(course.steps, 1):.2f} s a step"
-        for entry in found
+        f"- {name}: {run.trained:,} parameters train, {run.seconds / max(run.steps, 1):.2f} s a step"
+        for name, run in found.course.runs.items()
     ]
     print("\n".join(cost))
-    walk.summary("What should be frozen?", found, verdicts, {"freezing.png": caption}, cost)
+    walk.summary("What should be frozen?", found, {"freezing.png": caption}, cost)
 
 
 if __name__ == "__main__":

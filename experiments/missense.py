@@ -86,7 +86,7 @@ def ways(data: Path, mean: float, spread: float) -> dict[str, Training]:
     heads = {"high": Head("residue", classes=2), "score": Head("residue", outputs=1, mean=mean, std=spread)}
     task = {"heads": heads, "losses": {"high": 1.0, "score": 1.0}, "batch_size": 8, "learning_rate": 1e-3}
     task |= {"validate_every": max(walk.STEPS.value // 6, 1)}  # few variants are soon known by heart
-    head = task | {"recipe": "heads", "cache": True, "draws": 1}
+    head = task | {"recipe": "heads", "cache": True, "examples_per_item": 1}
     return {
         "heads on a random trunk": walk.training(data, **head | {"params": ""}),
         "heads on the trained trunk": walk.training(data, **head),
@@ -126,11 +126,11 @@ def main(_) -> None:
     out = Path(walk.OUT.value).resolve()
     wild, known = variants()
     data, *scale = table(wild, known, out)
-    found, _, verdicts = walk.compare(ways(data, *scale), data)
+    found = walk.compare(ways(data, *scale), data)
     untuned = f"Masked-MSA marginals, untuned: Spearman {correlation(marginals(wild, known), known)} on all variants"
-    caption = f"Mean absolute error of the score on {len(found[0].evaluation.targets)} variants. {untuned}."
+    caption = f"Mean absolute error of the score on {len(found.entries[0].evaluation.targets)} variants. {untuned}."
     figures = {"plots/means_score_error.png": caption}
-    walk.summary("Can the network be tuned to say what a mutation does?", found, verdicts, figures, [f"- {untuned}"])
+    walk.summary("Can the network be tuned to say what a mutation does?", found, figures, [f"- {untuned}"])
 
 
 if __name__ == "__main__":

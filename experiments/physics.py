@@ -14,6 +14,7 @@ places: nothing may be gained. What was stopped goes on when the command is give
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,9 @@ from absl import app, flags, logging
 
 from af2jax import compilation
 from af2jax.data.dataset import Item
-from af2jax.files import file_name, write
+from af2jax.files import write
 from af2jax.finetune import Training
 from af2jax.metrics.statistics import paired
-from af2jax.report import evaluation as evaluating
-from af2jax.report.scores import METRICS
 from experiments import sides, walk
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
@@ -33,7 +32,7 @@ LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", 
 
 PLAIN, PHYSICS = "without violations", "with violations"
 LOSSES = walk.STRUCTURE | {"angle_norm": 0.01}
-JUDGED = ("lddt_ca", "clashes", "breaks")
+JUDGED = {"lddt_ca": "lDDT-CA", "clashes": "clashes per 1000 atoms", "breaks": "chain breaks"}
 
 
 def tables(data: Path, out: Path) -> tuple[Path, Path]:
@@ -55,22 +54,21 @@ def tables(data: Path, out: Path) -> tuple[Path, Path]:
 
 def ways(data: Path) -> dict[str, Training | None]:
     """The network as it is, and the two trainings."""
-    tuned = lambda **more: walk.training(data, recipe="full", learning_rate=5e-4, clamped=0.5, losses=LOSSES | more)
+    tuned = lambda **more: walk.training(
+        data, recipe="full", learning_rate=5e-4, clamp_fraction=0.5, losses=LOSSES | more
+    )
     return {"as it is": None, PLAIN: tuned(), PHYSICS: tuned(violation=0.1)}
 
 
-def differences(place: str, out: Path) -> list[str]:
-    """What the loss changes, of each number that is judged."""
-    lines = []
-    for name in JUDGED:
-        load = lambda way, seed, name=name: evaluating.load(out / place / f"{file_name(way)}_{seed}").column(name)
-        plain, physics = (
-            np.mean([load(way, seed) for seed in range(walk.SEEDS.value)], axis=0) for way in (PLAIN, PHYSICS)
-        )
-        found = paired(physics, plain)
-        sign = "" if found.difference.clear else "; the data cannot tell"
+def differences(found: Sequence) -> list[str]:
+    """What the loss changes of each number that is judged; of three entries the last two are without and with it."""
+    lines, families = [], found[0].evaluation.families
+    for name, label in JUDGED.items():
+        plain, physics = (entry.evaluation.column(name) for entry in found[1:])
+        change = paired(physics, plain, families)
+        sign = "" if change.difference.clear else "; the data cannot tell"
         means = f"{np.nanmean(plain):.3g} without, {np.nanmean(physics):.3g} with"
-        lines.append(f"{METRICS[name].label}: {means}, difference {found.difference}{sign}")
+        lines.append(f"{label}: {means}, difference {change.difference}{sign}")
     return lines
 
 
@@ -86,18 +84,19 @@ def main(_) -> None:
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
     data, known = tables(Path(DATA.value).resolve(), out)
-    found, _, verdicts = walk.compare(ways(data), data, known, activations=False)
+    found = walk.compare(ways(data), data, known, activations=False)
     remarks = []
-    for what, place in (("chains never seen", "evaluations"), ("chains known by heart", "general")):
-        remarks += [f"- {what}: {line}" for line in differences(place, out)]
-    plain, physics = (seconds(Path(entry.path)) for entry in found[1:])
+    for what, entries in (("chains never seen", found.entries), ("chains known by heart", found.general)):
+        remarks += [f"- {what}: {line}" for line in differences(entries)]
+    plain, physics = (seconds(Path(entry.path)) for entry in found.entries[1:])
     remarks.append(f"- a step takes {plain:.2f} s without and {physics:.2f} s with that loss")
+    num = len(found.entries[0].evaluation.targets)
     caption = (
-        f"lDDT-CA of {len(found[0].evaluation.targets)} chains never seen, after the same steps with and without the "
+        f"lDDT-CA of {num} chains never seen, after the same steps with and without the "
         f"loss of violations. {remarks[0][2:]}."
     )
     figures = {"plots/means_lddt_ca.png": caption}
-    walk.summary("Does the loss of violations help, and what does it cost?", found, verdicts, figures, remarks)
+    walk.summary("Does the loss of violations help, and what does it cost?", found, figures, remarks)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def table(data: Path, out: Path) -> Path:
 def ways(data: Path) -> dict[str, Training]:
     """What is compared, the baseline first."""
     task = TASK_SETTINGS
-    head = task | {"recipe": "heads", "cache": True, "draws": 4, "learning_rate": 1e-2}
+    head = task | {"recipe": "heads", "cache": True, "examples_per_item": 4, "learning_rate": 1e-2}
     full = task | {"recipe": "full", "learning_rate": 1e-3}
     return {
         "head on a random trunk": walk.training(data, **head | {"params": ""}),
@@ -72,12 +72,13 @@ def main(_) -> None:
     logging.set_verbosity(logging.WARNING)
     compilation.persist()
     data = table(Path(DATA.value).resolve(), Path(walk.OUT.value).resolve())
-    found, _, verdicts = walk.compare(ways(data), data)
+    found = walk.compare(ways(data), data)
+    num = len(found.entries[0].evaluation.targets)
     caption = (
-        f"Accuracy of helix, strand or loop on {len(found[0].evaluation.targets)} chains without a homologue among "
-        f"those that were learnt from. {verdicts[0].text}"
+        f"Accuracy of helix, strand or loop on {num} chains without a homologue among "
+        f"those that were learnt from. {found.verdicts[0].text}"
     )
-    walk.summary("Does the trunk know secondary structure?", found, verdicts, {"plots/means_ss_accuracy.png": caption})
+    walk.summary("Does the trunk know secondary structure?", found, {"plots/means_ss_accuracy.png": caption})
 
 
 if __name__ == "__main__":

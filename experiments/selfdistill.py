@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags, logging
 
+import af2jax
 from af2jax import compilation
 from af2jax.data.dataset import Item
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training, distill
-from af2jax.finetune.distill import MANIFEST
+from af2jax.finetune.self_distillation import MANIFEST
 from af2jax.metrics.statistics import paired
 from experiments import sides, walk
 
@@ -37,11 +38,11 @@ LONGEST = flags.DEFINE_integer("longest", 160, "Residues of a chain, at most.", 
 
 def distilled(chains: list[dict], out: Path) -> list[dict[str, str]]:
     """Rows of the chains that the untuned network is sure of."""
-    subject = walk.untuned()
+    model, params = af2jax.load(walk.PRESET.value, walk.PARAMS.value)
     queries = {chain["id"]: read_chain(chain["file"]).sequence for chain in chains}
     folder = out / "distilled"
     if not (folder / MANIFEST).exists():
-        distill(subject.model, subject.params, queries, folder, confident=CONFIDENT.value, covered=0.3, weight=1.0)
+        distill(model, params, queries, folder, confident=CONFIDENT.value, covered=0.3, weight=1.0)
     with open(folder / MANIFEST, newline="") as file:
         rows = list(csv.DictReader(file))
     found = [{"id": f"{row['id']}_predicted", "file": str(folder / row["file"])} for row in rows]
@@ -79,19 +80,20 @@ def main(_) -> None:
         "labelled and self-distilled": table("distilled", [*labelled, *more], test, out),
         "all labelled": table("all", rest, test, out),
     }
-    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamped": 0.5}
+    tuned = {"recipe": "full", "learning_rate": 3e-4, "losses": walk.STRUCTURE, "clamp_fraction": 0.5}
     ways: dict[str, Training | None] = {name: walk.training(path, **tuned) for name, path in sets.items()}
-    found, _, verdicts = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
+    found = walk.compare({"untuned": None} | ways, sets["labelled"], activations=False)
+    num = len(found.entries[0].evaluation.targets)
     caption = (
-        f"lDDT-CA of {len(found[0].evaluation.targets)} proteins that no way learnt from; {len(labelled)} known "
+        f"lDDT-CA of {num} proteins that no way learnt from; {len(labelled)} known "
         f"structures, and {len(more)} of {len(unlabelled)} predictions that were sure enough (pLDDT "
         f"{CONFIDENT.value:g})."
     )
-    both, alone = (found[i].evaluation.column("lddt_ca") for i in (2, 1))
-    gain = paired(both, alone, found[0].evaluation.families).difference
+    both, alone = (found.entries[i].evaluation.column("lddt_ca") for i in (2, 1))
+    gain = paired(both, alone, found.entries[0].evaluation.families).difference
     interval = f"{gain.value:+.2f} (95 %: {gain.low:+.2f} to {gain.high:+.2f})"
     remark = f"- labelled and self-distilled minus labelled: lDDT-CA {interval}"
-    walk.summary("Does self-distillation help?", found, verdicts, {"plots/means_lddt_ca.png": caption}, [remark])
+    walk.summary("Does self-distillation help?", found, {"plots/means_lddt_ca.png": caption}, [remark])
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ import numpy as np
 from absl import app, flags, logging
 
 from af2jax import compilation
-from af2jax.data.items import read
+from af2jax.data.items import read_item
 from af2jax.files import whole, write
 from af2jax.finetune import Training, fit
 from af2jax.finetune.rules import ALONE
@@ -63,12 +63,17 @@ BASE |= {
     "clip": 1.0,
     "clip_example": None,
     "dropout": False,
-    "clamped": 0.5,
+    "clamp_fraction": 0.5,
     "mask_target": 0.25,
 }
 BASE |= {"heads": {"ss": Head("residue", classes=("H", "E", "C"))}}
 JUDGED = {"rules": (("heads/(plddt|pae|resolved)/.*", "train"), (".*", "freeze")), "heads": {}}
-JUDGED |= {"losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1}, "mask_target": 0.0, "cache": True, "draws": 1}
+JUDGED |= {
+    "losses": {"plddt": 1.0, "pae": 0.3, "resolved": 0.1},
+    "mask_target": 0.0,
+    "cache": True,
+    "examples_per_item": 1,
+}
 HUNDRED = Path(__file__).parent / "mini" / "first_hundred.csv"
 
 
@@ -108,7 +113,7 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         alone, aligned = ([m for m in known if (m.msa is None) == single] for single in (True, False))
         side = lambda some, name: [m for m in some if m.side == name]
         train, valid = side(alone, "train"), [(m, 1.0, "valid") for m in side(alone, "valid")]
-        labelled = corpus.labelled(data, [read(m.item).sequence for m in side(known, "valid")])
+        labelled = corpus.labelled(data, [read_item(m.item).sequence for m in side(known, "valid")])
         learn = lambda some, weight: [(m, weight, "train") for m in some]
         write(paths["structures"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
         write(paths["alignments"], corpus.table([*learn(train, 0.25), *learn(side(aligned, "train"), 1.0), *valid]))

@@ -1,24 +1,17 @@
 """What the experiments share: trainings over seeds, judged on the same targets and compared, and what is written."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
+import af2jax
 from af2jax.data.dataset import Item
-from af2jax.data.items import read
+from af2jax.data.items import read_item
 from af2jax.files import file_name, write
 from af2jax.finetune import Training, fit
-from af2jax.pretrained.load import located
-from af2jax.report import comparison, entries
-from af2jax.report import evaluation as evaluating
-from af2jax.report.differences import study
-from af2jax.report.entries import Entry
-from af2jax.report.subject import Subject, open_subject
-from af2jax.report.verdict import Verdict
 
 OUT = flags.DEFINE_string("out", None, "Folder for data, runs and results.", required=True)
 PRESET = flags.DEFINE_string("preset", "mini", "Network.")
@@ -39,93 +32,62 @@ def training(data: Path, **settings) -> Training:
     return Training(**common | settings)
 
 
-def judged(name: str, given: Training | None, targets: Path, split: str, folder: str = "evaluations") -> Entry:
-    """Trains with every seed what is not there yet, and judges it; each number of a target is the mean over seeds.
-
-    Args:
-        given: None: the parameters as they are.
-        folder: for what is found.
-    """
-    out, found = Path(OUT.value), []
-    runs = [out / "runs" / f"{file_name(name)}_{seed}" for seed in range(SEEDS.value if given else 1)]
+def trained(name: str, given: Training | None) -> list[Path | str]:
+    """The runs of a training with every seed, trained where they are not yet; None: the parameters as they are."""
+    if given is None:
+        return [PARAMS.value]
+    runs = [Path(OUT.value) / "runs" / f"{file_name(name)}_{seed}" for seed in range(SEEDS.value)]
     for seed, run in enumerate(runs):
-        place = out / folder / run.name
-        if not (place / evaluating.FILE).exists():
-            say = lambda line, run=run: print(f"{run.name}: {line}", flush=True)
-            if given:
-                fit(dataclasses.replace(given, seed=seed), run, resume=True, say=say)
-            subject = open_subject(run) if given else untuned()
-            evaluating.save(evaluating.evaluate(subject, targets, split), place)
-        found.append(evaluating.load(place))
-    write(out / folder / f"{file_name(name)}.json", json.dumps([_means(each) for each in found]) + "\n")
-    return Entry(name, _mean(found), str(runs[0]) if given else found[0].subject["path"])
+        say = lambda line, run=run: print(f"{run.name}: {line}", flush=True)
+        fit(dataclasses.replace(given, seed=seed), run, resume=True, say=say)
+    return runs
 
 
-def untuned() -> Subject:
-    """The network before any training here."""
-    return open_subject(located(Path(PARAMS.value)), PRESET.value, 0)
-
-
-def _means(found: evaluating.Evaluation) -> dict[str, float]:
-    """The mean over targets of every number that verdicts are about."""
-    names = ["lddt_ca", *(f"{n}/{'accuracy' if c else 'error'}" for n, c in found.classes.items())]
-    return {name: float(np.nanmean(x)) for name in names if np.isfinite(x := found.column(name)).any()}
-
-
-def _mean(found: Sequence[evaluating.Evaluation]) -> evaluating.Evaluation:
-    """One evaluation with the means over several of the same targets."""
-    targets = []
-    for same in zip(*(each.targets for each in found), strict=True):
-        numbers = {name: float(np.mean([t.numbers[name] for t in same])) for name in same[0].numbers}
-        targets.append(dataclasses.replace(same[0], numbers=numbers))
-    return dataclasses.replace(found[0], targets=targets)
-
-
-def compare(
-    ways: Mapping[str, Training | None], data: Path, general: Path | None = None, activations: bool = True
-) -> tuple[list[Entry], list[Entry], list[Verdict]]:
-    """Trains and compares all `ways`, the first being the baseline; (networks, simple baselines, verdicts).
+def compare(ways: Mapping[str, Training | None], data: Path, general: Path | None = None, activations: bool = True):
+    """Trains all `ways` with every seed and compares them on the test set of `data`, the first being the baseline.
 
     The folder `--out` then has the page of `af2jax compare`.
 
     Args:
         ways: trainings by name; None: the parameters as they are.
-        data: the table that was learnt from; its test set counts.
+        data: the table that was learned from.
         general: a table or folder that no way was tuned for, to see what is forgotten.
         activations: another baseline reads the activations of the untuned network.
     """
-    out = Path(OUT.value)
-    found, lost = entries.shared([judged(name, given, data, "test") for name, given in ways.items()])
-    baselines, notes = entries.simple(
-        found, untuned() if activations and PARAMS.value else None, lambda done, total: None
+    found = af2jax.compare(
+        {name: trained(name, given) for name, given in ways.items()},
+        data,
+        "test",
+        general,
+        0,
+        activations=(PARAMS.value or False) if activations else False,
+        preset=PRESET.value,
+        keep=Path(OUT.value),
     )
-    kept = []
-    if general:
-        kept, _ = entries.shared([judged(name, given, general, "all", "general") for name, given in ways.items()])
-    compared = study(found, baselines, kept, lost, notes)
-    comparison.render(compared).save(out)
-    return found, baselines, compared.verdicts
+    af2jax.page(found).save(OUT.value)
+    return found
 
 
 def summary(
     question: str,
-    found: Sequence[Entry],
-    verdicts: Sequence[Verdict],
+    found,
     figures: Mapping[str, str],
     remarks: Sequence[str] = (),
 ) -> None:
-    """Writes README.md: the question, every seed, the verdicts, lines of remarks, {path of a figure: its caption}."""
+    """Writes README.md of what `compare` found: every seed, the verdicts, remarks, {path of a figure: its caption}."""
     out, lines = Path(OUT.value), [f"# {question}", ""]
     if SHUFFLE.value:
         lines += ["**The labels that were learnt from are permuted: whatever is found here is chance.**", ""]
     lines += [f"Preset {PRESET.value}, {STEPS.value} steps, crops of {CROP.value} residues; mean of each seed:", ""]
-    for entry in found:
-        seeds = json.loads((out / "evaluations" / f"{file_name(entry.name)}.json").read_text())
-        shown = [f"{name} {', '.join(f'{each[name]:.3g}' for each in seeds)}" for name in seeds[0]]
+    for entry in found.entries:
+        shown = [
+            f"{name} {', '.join(f'{np.nanmean(run.column(name)):.3g}' for run in entry.runs)}"
+            for name in entry.evaluation.primary
+        ]
         lines.append(f"- {entry.name}: {'; '.join(shown)}")
     lines += [
         "",
-        *(f"- {verdict.text}" for verdict in verdicts),
+        *(f"- {verdict.text}" for verdict in found.verdicts),
         *remarks,
         "",
         "All plots and tables: [index.html](index.html).",
@@ -142,7 +104,7 @@ def shuffled(item: Item, rng: np.random.Generator) -> tuple[str, str]:
         pairs = [pair.split(":") for pair in item.placed.split(";")]
         places, residues = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     else:
-        places = np.flatnonzero(read(item).observed).tolist()
+        places = np.flatnonzero(read_item(item).observed).tolist()
         residues = list(range(len(places)))
     placed = ";".join(f"{i}:{j}" for i, j in zip(places, rng.permutation(residues), strict=True))
-    return evaluating.sequence_of(item), placed
+    return item.sequence if item.placed else "/".join(read(item).chains), placed

@@ -14,7 +14,7 @@ from af2jax.config import preset
 from af2jax.constants.atoms import CA
 from af2jax.data import items
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.structure import read_chain
 from af2jax.errors import InputError
 from experiments import card, controls, corpus
@@ -117,7 +117,7 @@ def test_a_tenth_of_the_clusters_teaches_confidence_but_no_large_one():
 def test_an_alignment_of_a_part_lies_over_its_structure(members):
     own = members["own_msa"]
     assert own.placed == ";".join(f"{i}:{i + 5}" for i in range(25))
-    known = items.read(own.item)
+    known = items.read_item(own.item)
     assert known.sequence == ROCK[5:30]
     np.testing.assert_allclose(known.positions[:, CA], read_chain(own.file).positions[5:30, CA])
     assert corpus.over(ROCK[:30], LONE) == ""
@@ -142,7 +142,7 @@ def test_a_table_is_what_a_training_reads(members, data, tmp_path):
     assert {item.split for item in found.values()} == {"train", "valid"}
     label = {"ss": Label(True, 3, ("H", "E", "C"))}
     for name, item in found.items():
-        features, targets = items.load(item, preset("mini"), 32, 0, label)
+        features, targets = items.load_example(item, preset("mini"), 32, 0, label)
         assert (targets.labels["ss"] >= 0).any() and features.msa.mask[-1].any(1).sum() == 1 + (name == "own_msa")
 
 

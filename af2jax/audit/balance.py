@@ -1,5 +1,6 @@
 """Labels between splits: a class that one lacks, and labels that are distributed otherwise."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,8 @@ import numpy as np
 
 from af2jax.audit import scan
 from af2jax.audit.findings import Finding
+from af2jax.audit.label_column import LabelColumn
 from af2jax.audit.look import Seen
-from af2jax.audit.target import Target
 from af2jax.data.dataset import SPLITS
 from af2jax.data.parse import printable
 
@@ -37,23 +38,46 @@ class Shift:
     p: float
 
 
-def absent(target: Target, seen: Sequence[Seen]) -> list[tuple[str, str]]:
-    """(class, split) for each class of the training of which a held-out split with labels has none."""
+@dataclass(frozen=True)
+class Classes:
+    """Classes of a label in each split ("all" without one); counts are of residues where these have labels."""
+
+    counts: dict[str, dict[str, int]]  # by class and split
+    shares: dict[str, dict[str, float]]  # percent of the split
+    most: str  # the largest class
+    least: str  # the smallest
+    top: float  # share of the largest
+    rarer: float  # times that the smallest is rarer
+
+
+def classes(target: LabelColumn, seen: Sequence[Seen]) -> Classes | None:
+    """None: the label is of numbers."""
     if not target.classes:
-        return []
-    there = _classes(target, seen)
-    held = [part for part in SPLITS if part != "train" and there[part]]
-    return [(kind, part) for part in held for kind in target.classes if kind in there["train"] - there[part]]
+        return None
+    every = target.column.counts
+    found: dict[str, Counter] = {one.item.split or "all": Counter() for one in seen}
+    for i, one in enumerate(seen):
+        found[one.item.split or "all"].update(kind for kind in target.named(i) if kind in every)
+    total = {split: max(own.total(), 1) for split, own in found.items()}
+    most, least = (choose(target.classes, key=every.__getitem__) for choose in (max, min))
+    return Classes(
+        {kind: {split: own[kind] for split, own in found.items()} for kind in target.classes},
+        {kind: {split: 100 * own[kind] / total[split] for split, own in found.items()} for kind in target.classes},
+        most,
+        least,
+        every[most] / every.total(),
+        every[most] / max(every[least], 1),
+    )
 
 
-def _classes(target: Target, seen: Sequence[Seen]) -> dict[str, set[str]]:
-    return {
-        part: {kind for i, one in enumerate(seen) if one.item.split == part for kind in target.kinds(i)}
-        for part in SPLITS
-    }
+def absent(known: Classes) -> dict[str, list[str]]:
+    """By held-out split with labels, the classes of the training of which it has none."""
+    there = {part: {kind for kind, own in known.counts.items() if own.get(part)} for part in SPLITS}
+    lacking = {part: sorted(there["train"] - own) for part, own in there.items() if own}
+    return {part: kinds for part, kinds in lacking.items() if kinds}
 
 
-def shifts(target: Target, seen: Sequence[Seen], groups: np.ndarray) -> list[Shift]:
+def shifts(target: LabelColumn, seen: Sequence[Seen], groups: np.ndarray) -> list[Shift]:
     """For each held-out split in which labels are distributed otherwise than in training, the clearest difference.
 
     Homologues (`groups`, int [N]) count as one example, by their mean: else one large family decides the test.
@@ -104,13 +128,11 @@ def _means(values: np.ndarray, units: np.ndarray, chosen: np.ndarray) -> np.ndar
     return np.bincount(index, values[chosen]) / np.bincount(index) if len(index) else np.zeros(0)
 
 
-def findings(target: Target, seen: Sequence[Seen], groups: np.ndarray) -> list[Finding]:
+def findings(target: LabelColumn, seen: Sequence[Seen], groups: np.ndarray) -> list[Finding]:
     """Classes that a held-out split lacks, and labels that are distributed otherwise between splits."""
     name, found = printable(target.name), []
-    lacking: dict[str, list[str]] = {}
-    for kind, part in absent(target, seen):
-        lacking.setdefault(part, []).append(kind)
-    for part, kinds in lacking.items():
+    known = classes(target, seen)
+    for part, kinds in absent(known).items() if known else ():
         several = "classes" if len(kinds) > 1 else "class"
         found.append(
             Finding(

@@ -13,7 +13,8 @@ from af2jax.audit.findings import Finding
 from af2jax.audit.look import DATE, DATES, Seen
 from af2jax.audit.spellings import spellings
 from af2jax.constants.residues import RESTYPES
-from af2jax.data.items import MISSING
+from af2jax.data.dataset import COLUMNS
+from af2jax.data.labels import MISSING
 from af2jax.data.parse import printable
 from af2jax.words import counted
 
@@ -60,6 +61,11 @@ class Column:
         return sum(not cell for cell in self.cells) / len(self.cells)
 
     @property
+    def empty(self) -> float:
+        """The share of cells without a value, sentinels left out of account."""
+        return self.missing / len(self.cells)
+
+    @property
     def numbers(self) -> np.ndarray:
         """float [N_item], NaN where unknown or no number."""
         return np.array([_number(cell) for cell in self.cells])
@@ -86,6 +92,14 @@ class Column:
         return marks + "leave them empty"
 
 
+def own(seen: Sequence[Seen]) -> dict[str, int]:
+    """How many items have something in each column that every table may have; those without any left out."""
+    usual = {"weight": 1.0}
+    counts = {name: [getattr(one.item, name) for one in seen] for name in COLUMNS}
+    counts = {name: sum(bool(x) and x != usual.get(name) for x in values) for name, values in counts.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
 def describe(seen: Sequence[Seen]) -> list[Column]:
     """Each column of the table."""
     names = dict.fromkeys(name for one in seen for name in one.item.values)
@@ -107,7 +121,7 @@ def about(name: str) -> bool:
 
 
 def parts(cell: str) -> list[str]:
-    """The values of a cell for residues, as `data.items.label` reads it."""
+    """The values of a cell for residues, as `data.labels.read_label` reads it."""
     split = cell.replace(";", " ").split()
     return list(cell) if len(split) == 1 else split
 

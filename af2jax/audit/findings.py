@@ -1,6 +1,6 @@
 """What is wrong with a data set, as findings ranked by how much they threaten a result."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 SERIOUS, CAUTION = 70, 40  # threat from which a finding is called so
@@ -37,3 +37,8 @@ class Finding:
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """The worst first."""
     return sorted(findings, key=lambda finding: (-finding.threat, finding.kind, finding.title))
+
+
+def phrase(table: Iterable[tuple[Callable[..., bool], str]], of, **words) -> str:
+    """The words of the first condition of a table of (condition, words) that holds for `of`; "" where none does."""
+    return next((text for holds, text in table if holds(of)), "").format(**words)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.audit import balance, columns, placing, scan, target
+from af2jax.audit import balance, columns, label_column, label_findings, placing, scan
 from af2jax.audit.columns import Column
 from af2jax.audit.findings import CAUTION, Finding, ranked
+from af2jax.audit.label_column import LabelColumn
 from af2jax.audit.look import Seen
-from af2jax.audit.target import Target
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Labels:
     """
 
     columns: list[Column]
-    targets: list[Target]
+    targets: list[LabelColumn]
     findings: list[Finding]
 
 
@@ -53,8 +53,8 @@ def _study(
     table: list[Column], chosen: list[Column], seen: Sequence[Seen], groups: np.ndarray, targets: Collection[str]
 ) -> Labels:
     """What is wrong with the columns of a table, of which those `chosen` are learnt."""
-    learnt = [target.study(column, seen, groups) for column in chosen]
+    learnt = [label_column.study(column, seen, groups) for column in chosen]
     found = columns.findings(table, chosen, seen)
     for one in learnt:
-        found += target.findings(one, seen, one.name in targets) + balance.findings(one, seen, groups)
+        found += label_findings.findings(one, seen, one.name in targets) + balance.findings(one, seen, groups)
     return Labels(table, learnt, ranked(found))

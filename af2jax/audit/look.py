@@ -10,10 +10,9 @@ import numpy as np
 
 from af2jax.constants.atoms import ATOM37_INDEX, ATOM37_MASK, CA
 from af2jax.constants.residues import GAP, UNKNOWN
-from af2jax.data.coordinates import read_structure
 from af2jax.data.dataset import Item
-from af2jax.data.items import read
-from af2jax.data.labels import over_structure
+from af2jax.data.examples import over_structure
+from af2jax.data.items import read_item
 from af2jax.data.msa import deduplicate
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
@@ -22,7 +21,6 @@ from af2jax.errors import InputError
 from af2jax.protein.secondary import secondary
 from af2jax.protein.shape import radius_of_gyration
 
-DEPOSITED = "_pdbx_database_status.recvd_initial_deposition_date"
 DATE = re.compile(r"(\d{4})-(\d{2})(-(\d{2}))?")
 DATES = re.compile(r"date|deposited|released", re.IGNORECASE)  # names of columns that hold one
 SAMPLE = 1000  # rows that sequences are weighted among
@@ -31,7 +29,7 @@ BINS = 20  # parts of a chain over which gaps are averaged
 ENOUGH = 30  # sequences at a position, below which AlphaFold's accuracy falls (Jumper et al. 2021, figure 5a)
 
 
-class Structure(NamedTuple):
+class StructureSummary(NamedTuple):
     """What a file knows of a chain: angstrom, shares of residues from 0 to 1."""
 
     resolution: float  # NaN: not stated
@@ -64,7 +62,7 @@ class Seen:
     sequence: str = ""
     problem: str = ""
     date: str = ""
-    structure: Structure | None = None
+    structure: StructureSummary | None = None
     rows: Rows | None = None
     own_template: str = ""
 
@@ -84,11 +82,11 @@ def look(items: Sequence[Item], progress: Callable[[int, int], None] = lambda do
 
 def _look(item: Item) -> Seen:
     try:
-        known = read(item)
+        known = read_item(item)
     except InputError as error:
-        return Seen(item, item.sequence, str(error), _date(item, with_file=False))
+        return Seen(item, item.sequence, str(error), _date(item))
     sequence = item.sequence or "/".join(known.chains)
-    found = Seen(item, sequence, "", _date(item), own_template=_own_template(item))
+    found = Seen(item, sequence, "", _date(item, known.deposited), own_template=_own_template(item))
     if known.atom_mask.any():
         found = dataclasses.replace(found, structure=_structure(known, item))
     if item.msa:
@@ -99,7 +97,7 @@ def _look(item: Item) -> Seen:
     return found
 
 
-def _structure(known: Chain, item: Item) -> Structure:
+def _structure(known: Chain, item: Item) -> StructureSummary:
     seen = known.observed
     expected = ATOM37_MASK[known.aatype].copy()
     expected[:, ATOM37_INDEX["OXT"]] = False
@@ -107,7 +105,7 @@ def _structure(known: Chain, item: Item) -> Structure:
     letters = secondary(known.aatype, known.positions, known.atom_mask, known.ids.asym_id)
     count = max(len(letters) - letters.count("-"), 1)
     numbers = [known.residue_index[part][seen[part]] for part in known.parts]
-    return Structure(
+    return StructureSummary(
         resolution=known.resolution or _stated(item),
         method=printable(known.method or item.values.get("method", "")).lower(),
         observed=float(seen.mean()),
@@ -170,13 +168,10 @@ def effective(codes: np.ndarray) -> float:
     return float((1 / alike.sum(axis=1)).sum())
 
 
-def _date(item: Item, with_file: bool = True) -> str:
+def _date(item: Item, deposited: str = "") -> str:
     """When it was deposited or released, as a column or the file says: "2018-04-30", or ""."""
     cells = [cell for name, cell in item.values.items() if DATES.search(name)]
-    if with_file and item.file is not None and not any(cells):
-        info = read_structure(item.file).info
-        cells = [info[DEPOSITED]] if DEPOSITED in info else []
-    for cell in cells:
+    for cell in cells if any(cells) else [deposited]:
         if found := DATE.match(cell.strip()):
             return f"{found[1]}-{found[2]}-{found[4] or '01'}"
     return ""

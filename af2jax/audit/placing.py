@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from af2jax.audit.findings import Finding
-from af2jax.data import motmaen
+from af2jax.data import alphafold_finetune
 from af2jax.data.dataset import Item
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
@@ -17,7 +17,7 @@ def findings(items: Sequence[Item]) -> list[Finding]:
     found = []
     for item in placed:
         try:
-            share = motmaen.identity(item.file, item.placed, item.sequence, item.where)
+            share = alphafold_finetune.identity(item.file, item.placed, item.sequence, item.where)
         except InputError:
             continue  # which is told where items are read
         if share < LEAST:

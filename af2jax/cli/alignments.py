@@ -2,9 +2,7 @@
 
 import glob
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
@@ -17,7 +15,7 @@ from af2jax.cli.batch import identity
 from af2jax.data.queries import Job
 from af2jax.errors import InputError
 
-Progress = Callable[[str, int, float], None]
+Progress = Callable[[str, int, float], None]  # the name of a database, the sequences done, the part done (0 to 1)
 
 
 @dataclass
@@ -82,7 +80,7 @@ def template_hits_for(
         InputError: as of `alignment_for`; the alignment is that of a complex.
     """
     from af2jax.data.parse import complex_header, read_text
-    from af2jax.data.search import template_hits
+    from af2jax.data.search.hmmer import template_hits
 
     text = read_text(alignment)
     if complex_header(text):
@@ -92,27 +90,9 @@ def template_hits_for(
     return _kept(job, folder, ".hits.sto", made_from, make)
 
 
-@contextmanager
-def search_bar(name: str, quiet: bool) -> Iterator[Progress]:
-    """A progress bar over a database: a function of its name, the sequences done, and the part done (0 to 1)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeRemainingColumn())
-    hidden = quiet or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
-        task = bar.add_task(name, total=1.0, done="")
-
-        def update(source: str, sequences: int, part: float) -> None:
-            done = f"{sequences:,} sequences" if sequences else ""
-            bar.update(task, description=f"{name} {source}", completed=part, done=done)
-
-        yield update
-
-
 def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> str:
-    from af2jax.data import a3m
     from af2jax.data.parse import split_chains
+    from af2jax.data.search import a3m
 
     chains = [(chain, len(list(copies))) for chain, copies in groupby(split_chains(job.query, job.name))]
     found = {chain: _hits(job.name, chain, options, progress or (lambda *state: None)) for chain, _ in chains}
@@ -123,18 +103,18 @@ def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> st
 
 def _hits(name: str, sequence: str, options: SearchOptions, progress: Progress) -> list[str]:
     """The hits of one chain from every source."""
-    from af2jax.data import a3m, external, server
-    from af2jax.data.search import search
+    from af2jax.data.search import a3m, programs, server
+    from af2jax.data.search.hmmer import jackhmmer
 
     texts = []
     if options.db:
-        texts.append(search(name, sequence, options.db, cpus=options.cpus, progress=progress))
+        texts.append(jackhmmer(name, sequence, options.db, cpus=options.cpus, progress=progress))
     if options.hhblits_db:
         progress("hhblits", 0, 0.0)
-        texts.append(external.hhblits(name, sequence, options.hhblits_db, cpus=options.cpus))
+        texts.append(programs.hhblits(name, sequence, options.hhblits_db, cpus=options.cpus))
     if options.mmseqs_db:
         progress("mmseqs", 0, 0.0)
-        texts.append(external.mmseqs(name, sequence, options.mmseqs_db, cpus=options.cpus))
+        texts.append(programs.mmseqs(name, sequence, options.mmseqs_db, cpus=options.cpus))
     if options.msa_server:
         told = lambda state: progress(f"server: {state}", 0, 0.0)
         agent = f"af2jax/{version('af2jax')}"

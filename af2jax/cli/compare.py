@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from af2jax.cli.evaluate import bar, check_out
+from af2jax.cli.evaluate import check_out
+from af2jax.cli.progress import bar
 from af2jax.errors import InputError
 
 
@@ -41,8 +42,8 @@ class Compare:
 
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
+        from af2jax.evaluation.comparison import compare
         from af2jax.report import comparison
-        from af2jax.report.differences import compare
 
         if not self.runs:
             raise InputError("give at least one run, the baseline first")

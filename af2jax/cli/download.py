@@ -1,15 +1,12 @@
 """`af2jax download`: DeepMind's parameters."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from af2jax.transfer import Progress
+from af2jax.cli.progress import bar
 
 
 @dataclass
@@ -29,26 +26,7 @@ class Download:
     def run(self) -> int:
         from af2jax.pretrained.download import URL, fetch_params
 
-        with byte_bar("downloading", self.quiet) as progress:
+        with bar("downloading", self.quiet, "bytes") as progress:
             files = fetch_params(self.out, self.url or URL, keep=self.keep, progress=progress, say=print)
         print(f"{self.out}: {sum(f.suffix == '.npz' for f in files)} parameter files are complete")
         return 0
-
-
-@contextmanager
-def byte_bar(text: str, quiet: bool) -> Iterator[Progress]:
-    """A progress bar over bytes, with speed and time left; a function of (done, total)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    hidden = quiet or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

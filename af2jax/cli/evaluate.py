@@ -1,13 +1,12 @@
 """`af2jax evaluate`: how good a network is on a data set, before or after any tuning."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional
 
+from af2jax.cli.progress import bar
 from af2jax.errors import InputError
 
 
@@ -39,9 +38,10 @@ class Evaluate:
 
     def run(self) -> int:
         from af2jax.data.dataset import read_dataset
-        from af2jax.report import assessment
-        from af2jax.report.evaluation import evaluate, save_answers
-        from af2jax.report.subject import open_subject
+        from af2jax.evaluation.evaluate import evaluate
+        from af2jax.evaluation.saved import save_answers
+        from af2jax.evaluation.subject import open_subject
+        from af2jax.report.pages import page
 
         check_out(self.out)
         read_dataset(self.dataset)  # what is wrong with it is said before weights are loaded
@@ -57,10 +57,9 @@ class Evaluate:
             place = f"; what the heads answer is in {files[0]}" if files else ", and no new head answers"
             print(f"nothing to judge: no item of {self.dataset} has a known structure or a label{place}")
             return 4
-        page, verdicts = assessment.write(found, self.out)
-        for verdict in verdicts:
+        for verdict in found.verdicts.values():
             print(verdict.text)
-        print(page)
+        print(page(found).save(self.out))
         return 3 if found.problems else 0
 
 
@@ -76,16 +75,3 @@ def check_out(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {out} cannot be made: {error.strerror}; give another folder") from None
-
-
-@contextmanager
-def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error where that is a terminal; yields a function of (done, total)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional, UseAppendAction
 
+from af2jax.cli.progress import bar
 from af2jax.words import counted
 
 
@@ -24,18 +25,13 @@ class Explore:
     """Show a traceback for every error."""
 
     def run(self) -> int:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from af2jax.audit.explore import explore
+        from af2jax.report.explore import render
 
-        from af2jax.report.explore import explore, save
-
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, disable=self.quiet or not console.is_terminal) as bar:
-            task = bar.add_task("reading")
-            update = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
-            found = explore(self.dataset, self.target, progress=update)
-            page = save(found, self.out, update)
+        with bar("reading", self.quiet) as progress:
+            found = explore(self.dataset, self.target, progress=lambda what, done, total: progress(done, total, what))
+            progress(0, 1, "drawing")
+            page = render(found).save(self.out)
         if not self.quiet:
             for finding in found.findings:
                 print(f"{finding.level}: {finding.title}")

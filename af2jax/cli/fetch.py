@@ -1,11 +1,14 @@
 """`af2jax fetch`: the structures and tables that a manifest names."""
 
+import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
+
+from af2jax.cli.progress import bar
 
 
 @dataclass
@@ -29,17 +32,14 @@ class Fetch:
     debug: Annotated[bool, arg(help="Show a traceback for every error.")] = False
 
     def run(self) -> int:
-        from rich.console import Console
-        from rich.progress import Progress
-
         from af2jax.data.manifest import PDB_URL, fetch, read_manifest
 
         items = read_manifest(self.manifest, self.pdb_url or PDB_URL)
         lock = self.manifest.with_name(self.manifest.name + ".lock")
-        hidden = self.quiet or not sys.stderr.isatty()
-        with Progress(console=Console(stderr=True), disable=hidden, transient=True) as bar:
-            task = bar.add_task("fetching", total=len(items))
-            failures = fetch(items, lock, self.out, update=self.update, done=lambda name, error: bar.advance(task))
+        number = itertools.count(1)
+        with bar("fetching", self.quiet) as progress:
+            done = lambda name, error: progress(next(number), len(items))
+            failures = fetch(items, lock, self.out, update=self.update, done=done)
         for name, reason in sorted(failures.items()):
             print(f"failed: {name}: {reason}", file=sys.stderr)
         print(f"{self.out}: {len(items) - len(failures)} of {len(items)} files are as {lock} has them")

@@ -2,12 +2,12 @@
 
 import shlex
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional, UseAppendAction
 
+from af2jax.cli.progress import bar
 from af2jax.errors import InputError
 from af2jax.processes import first
 
@@ -73,28 +73,15 @@ class Finetune:
         from af2jax.finetune.account import outcome
         from af2jax.finetune.loop import fit
 
-        with self.bar() as (say, progress):
-            fit(training, out, resume=resume, say=say, progress=progress)
+        with bar("training", self.quiet) as update:
+
+            def progress(step: int, steps: int, values: dict) -> None:
+                update(step, steps, f"loss {values['loss']:.4g}  rate {values['rate']:.2g}")
+
+            fit(training, out, resume=resume, say=lambda line: print(line, flush=True), progress=progress)
         if first():
             print(outcome(out))
             at, data = shlex.quote(str(out)), shlex.quote(training.data)
             alone = (" --answers-only", "answers") if training.heads or training.keep_heads else ("", "predictions")
             print(f"next: af2jax predict NEW.fasta --params {at}{alone[0]} --out {alone[1]}")
             print(f"      af2jax evaluate {at} {data} --out evaluation")
-
-    @contextmanager
-    def bar(self):
-        """A progress bar with the loss, the rate and the time left; (a function of a line, a function of progress)."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, disable=self.quiet or not console.is_terminal) as bar:
-            task = bar.add_task("training")
-
-            def progress(step: int, steps: int, values: dict) -> None:
-                text = f"loss {values['loss']:.4g}  rate {values['rate']:.2g}"
-                bar.update(task, description=text, completed=step, total=steps)
-
-            yield lambda line: print(line, flush=True), progress

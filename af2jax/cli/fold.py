@@ -6,7 +6,6 @@ from typing import Any
 
 from absl import logging
 
-from af2jax.cli.given import Given
 from af2jax.cli.networks import Member, Networks
 from af2jax.cli.options import Sampling
 from af2jax.errors import InputError
@@ -16,7 +15,7 @@ from af2jax.profile.memory import explain, is_out_of_memory
 def fold(
     name: str,
     sequence: str,
-    given: Given,
+    known: Any,
     members: Sequence[Member],
     networks: Networks,
     sampling: Sampling,
@@ -28,6 +27,7 @@ def fold(
 
     Args:
         name: of the query.
+        known: the query as `data.pipeline.read` has read it.
         sequence: of the query, of which answers of tuned heads say how near it is to what taught these.
         keep: see `inference.predict`.
         progress: called with the part that is done and what is done now.
@@ -41,7 +41,7 @@ def fold(
     found: list[tuple[Any, int]] = []
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
     for member in members:
-        model, params = networks[member]
+        model, params = networks.load(member)
         params = jax.device_put(params)  # once, and not for each pass
         for seed in seeds:
             text = f"{member.name} seed {seed}"
@@ -49,7 +49,7 @@ def fold(
                 (len(found) + done / most) / (len(members) * len(seeds)), text
             )
             told(0, 1)
-            one = _one(name, given, model, params, seed, sampling, keep, (*networks.notes(member), *notes), told)
+            one = _one(name, known, model, params, seed, sampling, keep, (*networks.notes(member), *notes), told)
             near = taught.nearest(sequence) if one.heads and (taught := networks.taught(member)) else None
             heads = {head: replace(answer, near=near) for head, answer in one.heads.items()}
             found.append((replace(one, preset=member.name, heads=heads), seed))
@@ -58,17 +58,16 @@ def fold(
     return found
 
 
-def _one(name: str, given: Given, model, params, seed: int, sampling: Sampling, keep, notes, progress):
+def _one(name: str, known, model, params, seed: int, sampling: Sampling, keep, notes, progress):
     """One prediction, padded to the length and rows that queries of about this size share."""
     import jax
 
-    from af2jax.data.pipeline import features
+    from af2jax.data.pipeline import draw
     from af2jax.data.transforms import padded
     from af2jax.inference import predict
 
     cycles = None if sampling.num_recycle is None else sampling.num_recycle + 1
-    inputs = features(seed=seed, config=model.config, cycles=cycles, **given._asdict())
-    inputs = padded(inputs, model.config.data)
+    inputs = padded(draw(known, seed, model.config, cycles), model.config.data)
     recycling = sampling.num_recycle, sampling.recycle_early_stop_tolerance
     key = jax.random.key(seed) if sampling.use_dropout else None
     try:

@@ -1,6 +1,7 @@
 """The networks of a command: which presets, their weights, and the device that they run on."""
 
 import dataclasses
+import functools
 import hashlib
 import zipfile
 from collections.abc import Sequence
@@ -125,12 +126,11 @@ class Networks:
 
     def __init__(self, options: Network, sampling: Sampling):
         self.options, self.sampling = options, sampling
-        self._loaded: dict[Member, tuple] = {}
-        self._fingerprints: dict[Member, str] = {}
-        self._calibrated: dict[Member, bool] = {}
         self._taught: dict[Path, object] = {}
+        found_once = self.load, self.fingerprint, self.calibrated  # every byte of a checkpoint is looked at
+        self.load, self.fingerprint, self.calibrated = map(functools.cache, found_once)
 
-    def __getitem__(self, member: Member):
+    def load(self, member: Member):
         """(the network, its parameters).
 
         Raises:
@@ -139,15 +139,13 @@ class Networks:
         from af2jax.finetune.run import load
         from af2jax.nn.runtime import Runtime
 
-        if member not in self._loaded:
-            dtype = "bfloat16" if self.options.bfloat16 else "float32"
-            runtime = Runtime(dtype, self.options.chunk, shards=self.options.shards)
-            model, params = load(member.preset, member.place, runtime=runtime)
-            config = model.config
-            templates = config.data.max_templates if config.template else 0
-            data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
-            self._loaded[member] = model.clone(config=dataclasses.replace(config, data=data)), params
-        return self._loaded[member]
+        dtype = "bfloat16" if self.options.bfloat16 else "float32"
+        runtime = Runtime(dtype, self.options.chunk, shards=self.options.shards)
+        model, params = load(member.preset, member.place, runtime=runtime)
+        config = model.config
+        templates = config.data.max_templates if config.template else 0
+        data = dataclasses.replace(config.data, **self.sampling.sizes(templates))
+        return model.clone(config=dataclasses.replace(config, data=data)), params
 
     def check_heads(self, chosen: Sequence[Member]) -> None:
         """Raises InputError where tuned heads of one name are different ones in two networks."""
@@ -186,11 +184,6 @@ class Networks:
         Raises:
             WeightsError: as of loading them.
         """
-        if member not in self._calibrated:  # every byte of a checkpoint is looked at, which a batch does once
-            self._calibrated[member] = self._is_calibrated(member)
-        return self._calibrated[member]
-
-    def _is_calibrated(self, member: Member) -> bool:
         from af2jax.config import preset
         from af2jax.finetune.run import keeps_network, training_of
         from af2jax.pretrained.export import is_exported
@@ -213,21 +206,14 @@ class Networks:
         Raises:
             WeightsError: as of loading them.
         """
-        if member not in self._fingerprints:
-            self._fingerprints[member] = self._fingerprint(member)
-        return self._fingerprints[member]
-
-    def _fingerprint(self, member: Member) -> str:
         from af2jax.pretrained import npz, tree
         from af2jax.pretrained.load import HEADS, description_in, find
 
         if member.place is None:
             return "random"
         if _is_run(member.place):
-            from af2jax.finetune.arrays import digest
-
-            model, params = self[member]
-            return hashlib.sha256(digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
+            model, params = self.load(member)
+            return hashlib.sha256(tree.digest(tree.flatten(params)) + repr(model.heads).encode()).hexdigest()
         file = find(member.place, member.preset)
         try:
             with zipfile.ZipFile(file) as archive:  # which states the CRC-32 of each array, at its end

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absl import logging
 from tyro.conf import OmitArgPrefixes, Positional
@@ -29,6 +29,7 @@ from af2jax.words import counted
 
 SKIPPED = "done before, skipped"
 LISTED = 5  # letters that a remark names
+ROOM = 1 << 30  # bytes of alignments that are kept from looking at the queries until these are folded
 
 
 class Task(NamedTuple):
@@ -38,6 +39,7 @@ class Task(NamedTuple):
     sequence: str
     given: Given
     settings: dict
+    read: Any  # `pipeline.Query` of its alignment, where it is one; None: to be read when it is folded
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Predict:
         tidy(self.out)
         files = {str(file) for file in query_files(self.query)[0]}
         batch.note(self.out, {}, files - {name for name, _ in unread})
-        failed, tasks = {}, []
+        failed, tasks, room = {}, [], ROOM
         for name, reason in unread:
             self.fail(failed, name, reason)
         for job in jobs:
@@ -104,7 +106,8 @@ class Predict:
             if self.is_done(task):
                 print(f"{job.name}: {SKIPPED}", flush=True)
             else:
-                tasks.append(task)
+                room -= task.read.nbytes if task.read else 0
+                tasks.append(task if room >= 0 else task._replace(read=None))
         self.warn_of_complexes(jobs, [member.preset for member in chosen])
         self.fold_all(tasks, chosen, networks, failed, chip.platform == "cpu")
         self.index()
@@ -159,7 +162,7 @@ class Predict:
             "files": [batch.identity(path) for path in files if path is not None],
             "results": dataclasses.asdict(self.results),
         }
-        return Task(job, found.sequence, known, settings)
+        return Task(job, found.sequence, known, settings, found.read)
 
     def is_done(self, task: Task) -> bool:
         """Whether nothing is to do."""
@@ -193,6 +196,8 @@ class Predict:
         Raises:
             InputError: it failed.
         """
+        from af2jax.data.pipeline import read
+
         name = task.job.name
         with locked(batch.lock_of(self.out, name)) as ours:
             if not ours or self.is_done(task):
@@ -200,7 +205,10 @@ class Predict:
                 return SKIPPED if ours else "another process works on it, skipped"
             remarks = self.remarks(task.sequence)
             search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
-            known = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
+            given = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
+            if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says
+                given = given._replace(query=task.read)
+            known = read(**given._asdict())
             told = lambda part, text: progress.at(name, part, text)
             sampling, keep = self.sampling, self.results.keep()
             found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks)
@@ -250,16 +258,15 @@ class Predict:
                     ", as they are for Chai and Boltz" if file in together else "",
                 )
 
-    def save(self, task: Task, known: Given, found: list, notes: tuple[str, ...], calibrated: bool) -> str:
+    def save(self, task: Task, known, found: list, notes: tuple[str, ...], calibrated: bool) -> str:
         """Ranks, relaxes and writes the predictions of a query; what to say of it."""
-        from af2jax.data.pipeline import load_alignment
         from af2jax.heads import summary
         from af2jax.report.prediction import save_page
         from af2jax.results import answers, ranked, save_job, table_names
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
-        alignment = load_alignment(known.query, known.msa, known.pairing).codes
+        alignment = known.alignment.codes
         batch.clear(self.out, task.job.name)
         files = save_job(
             found,

@@ -1,8 +1,9 @@
-"""How far a batch of queries is, and how long it will still take."""
+"""Progress bars of all commands; how far a batch of queries is, and how long it will still take."""
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 SLOW = 600  # seconds on a CPU that are worth a word
 
@@ -10,6 +11,39 @@ SLOW = 600  # seconds on a CPU that are worth a word
 def cost(n_res: int) -> float:
     """What a network takes for so many residues, in units of its own: pairs of residues, and pairs with MSA rows."""
     return n_res**2 * (n_res + 500.0)
+
+
+def _rich(quiet: bool, *columns, **options):
+    """rich's bar with a text before and `columns` after, on standard error where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), *columns)
+    return Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True, **options)
+
+
+@contextmanager
+def bar(what: str, quiet: bool, counts: str = "items") -> Iterator[Callable]:
+    """A progress bar with the time left; yields a function of (done, total, what is done now, a note beside the bar).
+
+    Args:
+        counts: "items", "bytes" (size and speed are shown) or "notes" (the note is).
+    """
+    from rich import progress as rich
+
+    columns = {
+        "items": (rich.MofNCompleteColumn(),),
+        "bytes": (rich.DownloadColumn(), rich.TransferSpeedColumn()),
+        "notes": (rich.TextColumn("{task.fields[note]}"),),
+    }[counts]
+    with _rich(quiet, *columns, rich.TimeRemainingColumn()) as shown:
+        task = shown.add_task(what, total=None, note="")
+
+        def update(done: int | float, total: int | float | None, what: str | None = None, note: str = "") -> None:
+            shown.update(task, completed=done, total=total, description=what, note=note)
+
+        yield update
 
 
 class Progress:
@@ -20,23 +54,14 @@ class Progress:
 
     def __init__(self, costs: Mapping[str, float], quiet: bool, cpu: bool):
         """`costs`: of each query; `cpu`: say when a CPU will take long."""
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
+        from rich.progress import TextColumn, TimeElapsedColumn
 
         self.costs, self.cpu = dict(costs), cpu
         self._before, self._now = 0.0, 0.0  # cost of the queries that are done, and with the part of the present one
         self._first: tuple[float, float] | None = None  # time and cost at the end of the first pass
-        self._number, console = 0, Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-        )
-        hidden = quiet or not console.is_terminal
+        self._number = 0
         both = sys.stdout.isatty()  # else lines of standard output would go where the bar is
-        self._bar = Bar(*columns, console=console, disable=hidden, transient=True, redirect_stdout=both)
+        self._bar = _rich(quiet, TimeElapsedColumn(), TextColumn("{task.fields[left]}"), redirect_stdout=both)
         self._task = self._bar.add_task("", total=sum(self.costs.values()), left="")
 
     def __enter__(self) -> "Progress":

@@ -10,6 +10,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from af2jax.cli.batch import note_failures
+from af2jax.cli.progress import bar
 from af2jax.cli.warnings import show_warnings
 from af2jax.errors import InputError, machine
 
@@ -42,9 +43,6 @@ class Relax:
     """Show a traceback for every error."""
 
     def run(self) -> int:
-        from rich.console import Console
-        from rich.progress import track
-
         from af2jax.relax import available, check_settings
 
         if self.out.exists() and not self.out.is_dir():
@@ -52,18 +50,19 @@ class Relax:
         check_settings(**self.settings())
         jobs = self.jobs()
         print(f"device: {available(self.gpu)}")
-        failures, console = [], Console(stderr=True)
-        hidden = self.quiet or not console.is_terminal
-        for name, path in track(jobs.items(), "relaxing", console=console, transient=True, disable=hidden):
-            try:
-                show_warnings(name)
-                self.relax(name, path)
-            except (InputError, OSError) as error:
-                if self.debug:
-                    raise
-                reason = machine(error) if isinstance(error, OSError) else str(error)
-                failures.append((name, reason))
-                print(f"failed: {reason}", file=sys.stderr)
+        failures = []
+        with bar("relaxing", self.quiet) as progress:
+            for number, (name, path) in enumerate(jobs.items()):
+                progress(number, len(jobs))
+                try:
+                    show_warnings(name)
+                    self.relax(name, path)
+                except (InputError, OSError) as error:
+                    if self.debug:
+                        raise
+                    reason = machine(error) if isinstance(error, OSError) else str(error)
+                    failures.append((name, reason))
+                    print(f"failed: {reason}", file=sys.stderr)
         if failures:
             note_failures(self.out / "relax_failures.jsonl", failures)
         return 0 if not failures else 3 if len(failures) < len(jobs) else 4

@@ -37,7 +37,7 @@ def screen(command) -> int:
 
     _check(command)
     networks, sampling = Networks(command.network, command.sampling), command.sampling
-    loaded = {f"--params {m.place}": (*networks[m], networks.taught(m)) for m in _chosen(command.network)}
+    loaded = {f"--params {m.place}": (*networks.load(m), networks.taught(m)) for m in _chosen(command.network)}
     seeds = range(sampling.random_seed, sampling.random_seed + sampling.num_seeds)
     asked = screening.members(loaded, sampling.num_recycle, seeds)
     jobs, unread = read_queries(command.query, command.inputs.one_complex)
@@ -98,6 +98,7 @@ def _chosen(options) -> list[Member]:
 
 def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Path, failed: dict[str, str], cpu: bool):
     """Asks of what is left, and keeps each answer as it comes, with the place of its query in the table."""
+    from af2jax.data.pipeline import read
     from af2jax.heads import summary
     from af2jax.screening.answers import answered
 
@@ -118,11 +119,11 @@ def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Pat
     left = [job for job in jobs if done.get(job.name, {}).get("key") != keys[job.name]]
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} queries were answered before, skipped", flush=True)
-    make = lambda job, member: member.features(**inputs[job.name]._asdict())
+    take = lambda job: read(**inputs[job.name]._asdict())
     start, count = time.monotonic(), 0
     costs = {job.name: cost(len(str(job.query))) for job in left}
     with Progress(costs, command.quiet, cpu) as progress, open(kept, "a") as file:
-        for job, sequence, one in answered(asked, left, make):
+        for job, sequence, one in answered(asked, left, take):
             if isinstance(one, InputError):
                 failed[job.name] = str(one)
                 print(f"failed: {job.name}: {one}", file=sys.stderr)
@@ -146,9 +147,8 @@ def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Pat
 
 def _settings(member) -> list:
     """All that decides the answers of a network but the query and its precision."""
-    from af2jax.finetune.arrays import digest
     from af2jax.heads import describe
-    from af2jax.pretrained.tree import flatten
+    from af2jax.pretrained.tree import digest, flatten
 
     weights = digest(flatten(member.params)).hex()
     sizes = dataclasses.asdict(member.model.config.data)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from af2jax.cli.alignments import SearchOptions, alignment_for, search_bar, template_hits_for
+from af2jax.cli.alignments import SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.batch import note_failures
+from af2jax.cli.progress import bar
 from af2jax.data.queries import Job, read_queries
 from af2jax.errors import InputError, machine
 from af2jax.words import counted
@@ -63,7 +64,11 @@ class Search:
             raise InputError(job.fault)
         if isinstance(job.query, Path) and not self.seqres:
             raise InputError(f"{job.query} is an alignment already; give a FASTA file, or --seqres to find templates")
-        with search_bar(job.name, self.quiet) as progress:
+        with bar(job.name, self.quiet, "notes") as update:
+
+            def progress(source: str, sequences: int, part: float) -> None:
+                update(part, 1.0, f"{job.name} {source}", f"{sequences:,} sequences" if sequences else "")
+
             alignment = alignment_for(job, self.sources, self.out, progress)
             said = counted(_count(alignment, ">"), "row")
             if self.seqres:

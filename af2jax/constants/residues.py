@@ -8,7 +8,8 @@ GAP = 21
 LETTERS = RESTYPES + "X-"  # letter of every code
 
 _THREE = "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL UNK"
-ONE_TO_THREE = dict(zip(RESTYPES + "X", _THREE.split(), strict=True))
+THREE = _THREE.split()  # three-letter name of every code but the gap's
+ONE_TO_THREE = dict(zip(RESTYPES + "X", THREE, strict=True))
 THREE_TO_ONE = {three: one for one, three in ONE_TO_THREE.items()}
 CODES = {letter: code for code, letter in enumerate(RESTYPES + "X")}
 

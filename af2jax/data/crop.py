@@ -73,7 +73,7 @@ def start(rng: np.random.Generator, n_res: int, size: int, clamped: bool) -> int
 def cut(
     features: schema.Features, targets: schema.Targets, residues: Int[np.ndarray, " N"]
 ) -> tuple[schema.Features, schema.Targets]:
-    """These residues alone; `targets.whole` stays as it is."""
+    """These residues alone; `targets.full_complex` stays as it is."""
     chain = ("aatype", "residue_index", "seq_mask", "asym_id")
     known, templates = ("positions", "atom_mask"), features.templates
     features = features.replace(
@@ -102,15 +102,15 @@ def _cut(label: np.ndarray, n_res: int, residues: Int[np.ndarray, " N"]) -> np.n
     return label[np.ix_(*[residues] * axes)] if axes else label
 
 
-def itself(features: schema.Features, targets: schema.Targets) -> schema.Whole:
-    """Targets that are whole already, as what chains may change places in."""
+def itself(features: schema.Features, targets: schema.Targets) -> schema.FullComplex:
+    """Targets that are uncropped already, as the complex in which identical chains may be permuted."""
     names = ("positions", "atom_mask", "seq_mask", "residue_index", "asym_id")
-    return schema.Whole(**{name: getattr(targets, name) for name in names}, entity_id=features.entity_id)
+    return schema.FullComplex(**{name: getattr(targets, name) for name in names}, entity_id=features.entity_id)
 
 
-def pad_whole(whole: schema.Whole, n_all: int) -> schema.Whole:
-    """`whole` enlarged to so many residues with zeros and False masks."""
-    return jax.tree.map(lambda x: np.pad(x, [(0, n_all - len(x)), *[(0, 0)] * (x.ndim - 1)]), whole)
+def pad_full_complex(known: schema.FullComplex, n_all: int) -> schema.FullComplex:
+    """`known` enlarged to so many residues with zeros and False masks."""
+    return jax.tree.map(lambda x: np.pad(x, [(0, n_all - len(x)), *[(0, 0)] * (x.ndim - 1)]), known)
 
 
 def pad_targets(targets: schema.Targets, n_res: int, n_seq: int) -> schema.Targets:

@@ -10,15 +10,18 @@ test); every other column may be a label, and `cluster` says which items are hom
 
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from af2jax.data import formats, mutants, tables
+from af2jax.data.formats import is_file, locate
+from af2jax.data.items import Item
+from af2jax.data.packed import unpack
 from af2jax.data.parse import bare, odd_letter, printable, read_text
 from af2jax.data.structure import protein_chains
-from af2jax.errors import InputError
+from af2jax.errors import InputError, few
 from af2jax.words import counted
 
 STRUCTURES = (".cif", ".mmcif", ".pdb", ".ent")
@@ -45,50 +48,6 @@ ALIASES = {
 COLUMNS = ("id", "sequence", "file", "chain", "msa", "templates", "aligned_templates", "placed", "weight", "split")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One protein of a data set, as its row says; nothing is read yet.
-
-    Attributes:
-        id: its name, the only one of its data set.
-        where: file and line, for messages.
-        folder: that paths are relative to.
-        sequence: "" where the structure has it; "/" joins chains.
-        file: the structure; None: only the sequence is known.
-        chain: author's identifier; "": the only one; of a complex several joined by ",", or "*": all.
-        msa: paths.
-        templates: paths, each of a structure or "path:chain".
-        aligned_templates: alphafold_finetune's table of templates.
-        placed: pairs "position of the sequence:residue of the structure", counted from 0; "": as the file says.
-        weight: how often it is drawn, beside the others.
-        split: "train", "valid", "test", or "" where it is to be split.
-        values: every other cell by column.
-        mutations: that make the sequence of the wild type; (): it is no row of a scan, or the wild type.
-        wild: the sequence of the wild type; "" where it is no row of a scan, or the structure has it.
-        fault: why it cannot be used; "": it can.
-        known: makes the chain of an item whose structure was read before (`af2jax.data.packed`), mutations included;
-            then there is no file.
-    """
-
-    id: str
-    where: str
-    folder: Path = Path()
-    sequence: str = ""
-    file: Path | None = None
-    chain: str = ""
-    msa: tuple[Path, ...] = ()
-    templates: tuple[str, ...] = ()
-    aligned_templates: Path | None = None
-    placed: str = ""
-    weight: float = 1.0
-    split: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
-    mutations: tuple[mutants.Mutation, ...] = ()
-    wild: str = ""
-    fault: str = ""
-    known: Callable | None = field(default=None, compare=False)
-
-
 def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None = None) -> list[Item]:
     """The items of a table, of the structures in a folder and below it, or of a pack (`af2jax.data.packed`).
 
@@ -105,8 +64,6 @@ def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None 
     """
     path = Path(path)
     if path.suffix == ".npz":
-        from af2jax.data.packed import unpack  # here, because a pack is made of items
-
         items = unpack(path)
     else:
         items = list(_folder(path) if path.is_dir() else _table(path, strict=repeated is None))
@@ -120,11 +77,8 @@ def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None 
     twice = {name: same for name, same in places.items() if len(same) > 1}
     if repeated is None and twice:
         name, (first, second, *_) = next(iter(twice.items()))
-        more = (
-            f"; {counted(len(twice) - 1, 'more id stands', 'more ids stand')} twice: {_few(list(twice)[1:])}"
-            if len(twice) > 1
-            else ""
-        )
+        others = counted(len(twice) - 1, "more id stands", "more ids stand")
+        more = f"; {others} twice: {few(list(twice)[1:], 10)}" if len(twice) > 1 else ""
         raise InputError(
             f'{second.where}: a second item is called "{name}" (the first: {first.where}); rename it{more}'
         )
@@ -139,21 +93,17 @@ def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None 
     return items
 
 
-def _few(names: list[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def columns(items: list[Item]) -> list[str]:
     """The columns that may be labels."""
     return list(dict.fromkeys(name for item in items for name in item.values))
 
 
 def _folder(path: Path) -> Iterator[Item]:
-    stem = lambda file: formats.plain(file.name)
     for file in sorted(path.rglob("[!.]*")):
-        if not stem(file).lower().endswith(STRUCTURES) or not file.is_file():
+        stem = formats.plain(file.name)
+        if not stem.lower().endswith(STRUCTURES) or not file.is_file():
             continue
-        name = printable(str(file.relative_to(path).with_name(stem(file).rsplit(".", 1)[0])))
+        name = printable(str(file.relative_to(path).with_name(stem.rsplit(".", 1)[0])))
         where = printable(str(file))
         try:
             chains = protein_chains(file)
@@ -230,66 +180,46 @@ def _names(header: list[str]) -> dict[str, str]:
 
 
 def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item:
-    get = lambda name: cells.get(name, "")
-    many = lambda name: [part.strip() for part in get(name).split(";") if part.strip()]
-    if not get("file") and not get("sequence"):
+    cells = defaultdict(str, cells)
+    if not cells["file"] and not cells["sequence"]:
         raise InputError(f"{where}: neither a file nor a sequence")
     try:
-        weight = float(get("weight") or 1)
+        weight = float(cells["weight"] or 1)
     except ValueError:
         weight = -1.0
     if not 0 <= weight < float("inf"):
-        raise InputError(f"{where}: the weight {get('weight')!r} is no number of 0 or more")
-    split = get("split").lower()
+        raise InputError(f"{where}: the weight {cells['weight']!r} is no number of 0 or more")
+    split = cells["split"].lower()
     split = SPLIT_ALIASES.get(split, split)
     if split not in ("", *SPLITS):
-        raise InputError(f"{where}: the split {get('split')!r} is not known; give {', '.join(SPLITS)}, or nothing")
-    sequence = bare(get("sequence")).rstrip("*")
+        raise InputError(f"{where}: the split {cells['split']!r} is not known; give {', '.join(SPLITS)}, or nothing")
+    sequence = bare(cells["sequence"]).rstrip("*")
     if odd := re.search("[^A-Za-z/:]", sequence):
         raise InputError(f"{where}, position {odd.start() + 1} of the sequence: {odd_letter(odd[0])}")
-    file = locate(folder, get("file")) if get("file") else None
+    file = locate(folder, cells["file"]) if cells["file"] else None
     if file is not None:
-        default = file.name.split(".")[0] + (f"_{get('chain')}" if get("chain") else "")
-    templates = locate(folder, get("aligned_templates")) if get("aligned_templates") else None
+        default = file.name.split(".")[0] + (f"_{cells['chain']}" if cells["chain"] else "")
+    templates = locate(folder, cells["aligned_templates"]) if cells["aligned_templates"] else None
     return Item(
-        id=printable(get("id") or default),
+        id=printable(cells["id"] or default),
         where=where,
         folder=folder,
         sequence=sequence.upper().replace(":", "/"),
         file=file,
-        chain=get("chain"),
-        msa=tuple(locate(folder, part) for part in many("msa")),
-        templates=tuple(_template(folder, part) for part in many("templates")),
+        chain=cells["chain"],
+        msa=tuple(locate(folder, part) for part in _several(cells["msa"])),
+        templates=tuple(_template(folder, part) for part in _several(cells["templates"])),
         aligned_templates=templates,
-        placed=get("placed"),
+        placed=cells["placed"],
         weight=weight,
         split=split,
         values={name: cell for name, cell in cells.items() if name not in COLUMNS},
     )
 
 
-def locate(folder: Path, name: str) -> Path:
-    """The file that a table in `folder` means: beside it, compressed, or under a path of which only the end is there.
-
-    A file that is nowhere is returned as it was named, to be reported where it is read.
-    """
-    parts = Path(name).parts
-    for start in range(len(parts)):
-        place = folder.joinpath(*parts[start:])
-        for file in (place, *(Path(f"{place}{end}") for end in formats.PACKED)):
-            if is_file(file):
-                return file
-        if Path(name).is_absolute():
-            break
-    return folder / name
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file is there; False too for what is no path."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, a NUL
-        return False
+def _several(cell: str) -> list[str]:
+    """What ";" separates in a cell."""
+    return [part.strip() for part in cell.split(";") if part.strip()]
 
 
 def _template(folder: Path, text: str) -> str:

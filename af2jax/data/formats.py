@@ -8,6 +8,7 @@ import gzip
 import lzma
 import re
 import zlib
+from pathlib import Path
 
 from af2jax.errors import InputError
 
@@ -83,6 +84,30 @@ TEXT = {  # name: (how it begins, what it is, what to do); the first that fits c
 def plain(name: str) -> str:
     """A file name without what says that the file is packed."""
     return name[: -len(found[0])] if (found := [end for end in PACKED if name.lower().endswith(end)]) else name
+
+
+def locate(folder: Path, name: str) -> Path:
+    """The file that a table in `folder` means: beside it, compressed, or under a path of which only the end is there.
+
+    A file that is nowhere is returned as it was named, to be reported where it is read.
+    """
+    parts = Path(name).parts
+    for start in range(len(parts)):
+        place = folder.joinpath(*parts[start:])
+        for file in (place, *(Path(f"{place}{end}") for end in PACKED)):
+            if is_file(file):
+                return file
+        if Path(name).is_absolute():
+            break
+    return folder / name
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False too for what is no path."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, a NUL
+        return False
 
 
 def unpacked(data: bytes, source: str) -> bytes:

@@ -14,6 +14,7 @@ from af2jax.constants.residues import UNKNOWN
 from af2jax.data import formats, stockholm
 from af2jax.data.parse import CODE_OF_BYTE, lines, printable, quote, read_text
 from af2jax.errors import InputError
+from af2jax.typing import Int
 
 SUFFIXES = (".hhr", ".m8", *stockholm.SUFFIXES)
 
@@ -176,7 +177,9 @@ def parse_m8(text: str, query: str, source: str) -> list[Hit]:
     return found
 
 
-def pairs(steps: list[tuple[int, str]], i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
+def pairs(
+    steps: list[tuple[int, str]], i: int, j: int
+) -> tuple[Int[np.ndarray, " N_pair"], Int[np.ndarray, " N_pair"]]:
     """The pairs of positions, from i and j on, that the steps of a CIGAR string align: M both, I the first alone, D the
     second alone."""
     found = []

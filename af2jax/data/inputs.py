@@ -26,7 +26,7 @@ SILENT = {"name", "sequences", "dialect", "version", "modelSeeds"}  # keys of a 
 NOTHING = (None, False, "", [], {}, "empty")
 
 
-class Entry(NamedTuple):
+class Input(NamedTuple):
     """One query of such a file."""
 
     name: str
@@ -61,7 +61,7 @@ def no_protein(what: str) -> str:
     return f"it is {what}, and this program folds proteins alone; leave it out"
 
 
-def parse_json(text: str, source: str) -> list[Entry]:
+def parse_json(text: str, source: str) -> list[Input]:
     """The queries in JSON of AlphaFold Server or AlphaFold 3.
 
     Raises:
@@ -74,7 +74,7 @@ def parse_json(text: str, source: str) -> list[Entry]:
     return _entries(found if isinstance(found, list) else [found], source)
 
 
-def parse_yaml(text: str, source: str) -> list[Entry]:
+def parse_yaml(text: str, source: str) -> list[Input]:
     """The query in YAML of Boltz.
 
     Raises:
@@ -90,7 +90,7 @@ def parse_yaml(text: str, source: str) -> list[Entry]:
     return _entries([found], source)
 
 
-def _entries(queries: list, source: str) -> list[Entry]:
+def _entries(queries: list, source: str) -> list[Input]:
     if not queries or not all(
         isinstance(query, dict) and isinstance(query.get("sequences"), list) for query in queries
     ):
@@ -107,7 +107,7 @@ def _entries(queries: list, source: str) -> list[Entry]:
     return [_entry(query) for query in queries]
 
 
-def _entry(query: dict) -> Entry:
+def _entry(query: dict) -> Input:
     chains: list[str] = []
     paths: list[str] = []
     faults = [f'it asks for "{key}"' for key in _asked(query, SILENT)]
@@ -125,7 +125,7 @@ def _entry(query: dict) -> Entry:
     reasons = ", ".join(dict.fromkeys(printable(fault) for fault in faults))
     fault = f"{reasons}; this program folds proteins alone, as they are: leave it out" if faults else ""
     fault += ", and give alignments by --msa" if fault and 'Msa"' in reasons else ""
-    return Entry(str(query.get("name") or ""), tuple(chains), tuple(dict.fromkeys(paths)), fault)
+    return Input(str(query.get("name") or ""), tuple(chains), tuple(dict.fromkeys(paths)), fault)
 
 
 def _asked(body: dict[str, Any], known: set[str]) -> Iterator[str]:

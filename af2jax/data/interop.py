@@ -60,7 +60,10 @@ def features(d: dict) -> Features:
     read = Reader(d)
     aatype = read("aatype", "N_res", np.int32)
     num = len(aatype)
-    chain = lambda name: read(name, "N_res", np.int32) if name in d else np.ones(num, np.int32)
+
+    def chain(name):
+        return read(name, "N_res", np.int32) if name in d else np.ones(num, np.int32)
+
     if "target_feat" in d:
         target = read("target_feat", "N_res F", np.float32)
     else:

@@ -1,255 +1,179 @@
-"""From a known structure, and an alignment where there is one, to an example for training: what the network reads,
-and what it is compared with."""
+"""Labels: what the cells of a column hold, as numbers for the residues of a chain."""
 
 import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
 
-import jax
 import numpy as np
 
-from af2jax import schema
-from af2jax.config import PRESETS, Config, Data
-from af2jax.constants.residues import CODES, GAP, LETTERS, UNKNOWN, encode
-from af2jax.data import crop as window
-from af2jax.data import msa as msa_ops
-from af2jax.data import transforms
-from af2jax.data.assembly import Assembly, assemble
-from af2jax.data.pairing import take
-from af2jax.data.parse import Alignment, printable
-from af2jax.data.pipeline import join_alignments
-from af2jax.data.structure import Chain, read_complex
-from af2jax.data.templates import Paths, load_templates
+from af2jax.data.formats import locate
+from af2jax.data.parse import printable, read_text
+from af2jax.data.structure import Chain
 from af2jax.errors import InputError
+from af2jax.typing import Float, Int
+from af2jax.words import counted
+
+SUFFIXES = (".npy", ".csv")  # of files of labels that a cell is too small for
+MISSING = ("", ".", "na", "n/a", "nan", "none", "null", "?")
 
 
-def example(
-    path: str | os.PathLike,
-    chain: str | None = None,
-    msa: Paths | None = None,
-    config: Config = PRESETS["model_1_ptm"],
-    crop: int | None = None,
-    seed: int = 0,
-    labels: dict | None = None,
-    *,
-    templates: Paths | None = None,
-    template_dir: str | os.PathLike | None = None,
-    max_template_date: str | None = None,
-) -> tuple[schema.Features, schema.Targets]:
-    """One protein chain of known structure, or a complex, as the pair (features, targets).
+@dataclass(frozen=True)
+class Label:
+    """How the cells of a column are read.
 
-    All that is random follows from `seed`: the draws of the MSA, one for each recycling pass; the blocks of rows that
-    are deleted from an alignment (Algorithm 1), the same in every draw; the window of `crop` residues; and whether
-    backbone FAPE is clamped. The shapes follow from the chain, the alignment, `config` and `crop` alone: MSA rows are
-    padded to the next power of two, or to the preset's numbers if these are smaller.
+    Attributes:
+        residue: one value for each residue; else one for the whole, or for each pair.
+        classes: number of classes; 0: numbers.
+        names: of the classes, where cells are words, or for residues letters.
+        pair: one value for each pair of residues.
+        outputs: numbers in place of each value.
+    """
 
-    Args:
-        path: mmCIF or PDB file (.gz too); `af2jax.data.structure` says what becomes of its contents.
-        chain: author's chain identifier; None: the only protein chain. Of a complex several, "H,L", or "*": all.
-        msa: one alignment or several (see `af2jax.features`) whose first row is the chain's full sequence or its
-            observed residues (X matches any letter; the other rows have gaps where a residue is not observed); None:
-            the sequence alone. Of a complex each file is of one chain, and rows are paired by species.
-        config: of the preset that will read the features.
-        crop: number of residues; a longer chain is cut to a window, a shorter one padded; see `data.crop` for
-            complexes. None: everything.
-        seed: 0 or more.
-        labels: by name, a number or an array whose first axis is the residues of the full sequence, or whose first two
-            are (of pairs), which are cut and padded (with 0) as the residues are; they end up in `targets.labels`.
-        templates, template_dir, max_template_date: as in `af2jax.features`; the query is the chain's full sequence.
+    residue: bool
+    classes: int = 0
+    names: tuple[str, ...] = ()
+    pair: bool = False
+    outputs: int = 1
+
+    @property
+    def axes(self) -> int:
+        """Axes of residues: 0, 1, or 2 of pairs."""
+        return 2 if self.pair else int(self.residue)
+
+
+def read_label(
+    cell: str, what: Label, known: Chain, folder: Path, where: str
+) -> Float[np.ndarray, "..."] | Int[np.ndarray, "..."]:
+    """What a cell of a table holds: int32 (-1: unknown) or float32 (NaN: unknown), [], of residues [N_res], of pairs
+    [N_res N_res] over its full sequence; of several numbers with a last axis of them.
+
+    A cell holds one value; for residues a letter for each, or values between spaces or ";"; several numbers of the
+    whole between spaces or ";". Or it is the path of a file (`read_array`), which pairs, and several numbers of
+    residues, need. There is a value for each residue of the full sequence or for each that is observed.
 
     Raises:
-        InputError: the structure cannot be used (see `read_chain`); an alignment is damaged or of another sequence; a
-            template cannot be used; a label is no number or has another length; `crop` or `seed` is out of range.
+        InputError: a value is no number, no class, or there are not as many as residues or outputs.
     """
-    if seed < 0:
-        raise InputError(f"seed={seed} is negative; give 0 or more")
-    if crop is not None and crop < 1:
-        raise InputError(f"crop={crop}: give a positive number of residues, or None for the whole chain")
-    known = read_complex(path, chain)
-    laid = None
-    if templates is not None:
-        laid = load_templates(templates, known.chains, config, template_dir, max_template_date)
-    return example_of(known, msa, config, crop, seed, _own_labels(labels or {}, known), laid)
-
-
-def example_of(
-    known: Chain,
-    msa: Paths | None,
-    config: Config,
-    crop: int | None,
-    seed: int,
-    labels: dict | None,
-    templates: schema.Templates | None,
-) -> tuple[schema.Features, schema.Targets]:
-    """The example of a chain that is read already, with labels as arrays and templates laid over it; see `example`."""
-    num = len(known.aatype)
-    whole = over_structure(known, msa)
-    codes, deletions, own_cells = whole.alignment.codes, whole.alignment.deletions, whole.own
-    n_seq = _bucket(len(codes), config.data.clusters)
-    n_extra = _bucket(len(codes) - config.data.clusters, config.data.extra)
-
-    rng = np.random.default_rng([seed, 0, 1])  # draw k of the MSA has [seed, k]
-    clamped = rng.random() < config.data.clamped
-    kept = msa_ops.block_delete(rng, len(codes))
-    size = crop or num
-    residues = window.choose(rng, known, size, clamped)  # the last to be drawn: a window changes nothing else
-    codes, deletions, own_cells = codes[kept], deletions[kept], own_cells[kept]
-    data, shown = config.data, known.aatype
-    hidden = _hidden(seed, num, data)
-    if hidden is not None:
-        codes[0] = shown = np.where(hidden, UNKNOWN, known.aatype)
-    profile = msa_ops.profile(codes)
-    draws = [
-        transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, data, own_cells, hidden)
-        for cycle in range(config.num_recycle + 1)
-    ]
-    stacked = transforms.stack_draws([draw.msa for draw in draws])
-    features = transforms.assembled(shown, known.ids, stacked, config)
-    if hidden is not None:
-        features = features.replace(aatype=np.where(hidden, CODES["A"], known.aatype).astype(np.int32))
-        draws[-1].true_msa[0] = known.aatype
-    if templates is not None:
-        features = features.replace(templates=templates)
-    targets = _targets(known, features, draws[-1], clamped, labels or {})
-    features, targets = window.cut(features, targets, residues)
-    features = transforms.pad(features, n_res=size, n_seq=n_seq, n_extra=n_extra)
-    return schema.check(features), window.pad_targets(targets, n_res=size, n_seq=n_seq)
-
-
-def _hidden(seed: int, num: int, data: Data) -> np.ndarray | None:
-    """Which residues of the query are hidden in this example: bool [num]; None: it is not one of those that hide any.
-
-    The published masking (section 1.2.7) leaves the query in `target_feat`, so that without homologues the masked
-    residue need only be read there. Here it is X in all that is made of the sequence, the profile of the alignment
-    included, and the mask token in the query's row of every draw. The structure module builds alanine: backbone and CB
-    of X would be absent, and those of the true residue would come back with a recycle (the pseudo beta atom of glycine
-    is CA). Templates are left as they are.
-    """
-    rng = np.random.default_rng([seed, 0, 2])
-    return rng.random(num) < data.mask_fraction if rng.random() < data.mask_target else None
-
-
-def _targets(
-    known: Chain, features: schema.Features, draw: transforms.Draw, clamped: bool, own: dict
-) -> schema.Targets:
-    return schema.Targets(
-        aatype=features.aatype,
-        residue_index=features.residue_index,
-        seq_mask=features.seq_mask,
-        asym_id=features.asym_id,
-        positions=known.positions,
-        atom_mask=known.atom_mask,
-        resolution=np.float32(known.resolution),
-        true_msa=draw.true_msa.astype(np.int32),
-        bert_mask=draw.bert_mask,
-        use_clamped_fape=np.float32(clamped),
-        labels=own,
-        whole=whole(known) if known.ids.sym_id.max() > 1 else None,
-    )
-
-
-def whole(known: Chain) -> schema.Whole:
-    """All that is known of a structure, for chains that may change places."""
-    ids = known.ids
-    return schema.Whole(
-        positions=known.positions,
-        atom_mask=known.atom_mask,
-        seq_mask=np.ones(len(known.aatype), bool),
-        residue_index=ids.residue_index,
-        asym_id=ids.asym_id,
-        entity_id=ids.entity_id,
-    )
-
-
-def _bucket(rows: int, most: int) -> int:
-    """The number of rows that `rows` are padded to: a power of two, at least 1 and at most `most`."""
-    return min(1 << (max(rows, 1) - 1).bit_length(), most)
-
-
-def over_structure(known: Chain, msa: Paths | None) -> Assembly:
-    """The alignments of the chains of a structure, side by side over their full sequences; None: the sequences alone.
-
-    Raises:
-        InputError: an alignment is damaged, or of no chain.
-    """
-    files = [] if msa is None else [msa] if isinstance(msa, str | os.PathLike) else list(msa)
-    if not known.lengths:
-        alignment = join_alignments(files)
-        return assemble(known.chains, [alignment and _over_chain(known, alignment, files)])
-    unpaired: dict[str, Alignment] = {}
-    for file in files:
-        if (alignment := join_alignments(file)) is not None:
-            sequence, over = _over_some_chain(known, alignment, file)
-            if sequence in unpaired:
-                raise InputError(f"{printable(str(file))}: its chain has an alignment already; join the files")
-            unpaired[sequence] = over
-    chains = known.chains
-    first = lambda place, chain: unpaired.get(chain) if chains.index(chain) == place else None
-    return assemble(chains, [first(place, chain) for place, chain in enumerate(chains)])
-
-
-def _over_some_chain(known: Chain, alignment: Alignment, file: str | os.PathLike) -> tuple[str, Alignment]:
-    """The sequence of the chain that an alignment is of, and the alignment over it."""
-    for part, sequence in zip(known.parts, known.chains, strict=True):
-        chain = Chain(
-            *(known.source, known.name, known.aatype[part], known.residue_index[part]),
-            *(known.positions[part], known.atom_mask[part], known.resolution, known.method),
-        )
-        try:
-            return sequence, _over_chain(chain, alignment, [file])
-        except InputError:
-            continue
-    raise InputError(
-        f"{printable(str(file))}: its first row ({alignment.codes.shape[1]} residues) is none of the chains "
-        f"{known.name} of {known.source}, neither in full nor as observed; give alignments of chains that are there"
-    )
-
-
-def _over_chain(known: Chain, alignment: Alignment, files: list) -> Alignment:
-    """The distinct rows of an alignment over the full sequence."""
-    place = _columns(known, encode(alignment.query), printable(", ".join(map(str, files))))
-    distinct = take(alignment, msa_ops.deduplicate(alignment.codes))
-    codes = np.full((len(distinct.codes), len(known.aatype)), GAP, np.int8)
-    codes[:, place] = distinct.codes
-    codes[0] = known.aatype
-    deletions = np.zeros(codes.shape, np.int32)
-    deletions[:, place] = distinct.deletions
-    return Alignment(distinct.names, codes, deletions, known.sequence)
-
-
-def _columns(known: Chain, first: np.ndarray, source: str) -> np.ndarray:
-    """The position in the full sequence of each letter of the first row."""
-    full, observed = np.arange(len(known.aatype)), np.flatnonzero(known.observed)
-    for place in (full, observed):
-        if len(place) == len(first) and not _differ(first, known.aatype[place]).any():
-            return place
-    place = observed if len(first) == len(observed) else full
-    common = min(len(first), len(place))
-    differ = _differ(first[:common], known.aatype[place[:common]])
-    position = int(np.argmax(differ)) if differ.any() else common
-    row, wanted = (LETTERS[c[position]] if position < len(c) else "nothing" for c in (first, known.aatype[place]))
-    raise InputError(
-        f"{source}: its first row ({len(first)} residues) is neither the full sequence of {known.source}, chain "
-        f"{known.name} ({len(full)}) nor its observed residues ({len(observed)}): at position {position + 1} it has "
-        f"{row}, the chain {wanted}; give the chain's own alignment"
-    )
-
-
-def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return (a != b) & (a != UNKNOWN) & (b != UNKNOWN)
-
-
-def _own_labels(labels: dict, known: Chain) -> dict[str, np.ndarray]:
-    num, out = len(known.aatype), {}
-    for name, value in labels.items():
-        try:
-            value = np.asarray(value)
-        except ValueError:
-            raise InputError(f'labels["{name}"] is no array, as its rows differ in length; pad them') from None
-        if value.dtype.kind not in "biuf":
-            raise InputError(f'labels["{name}"] is no number or array of numbers but {value.dtype}; encode it')
-        if value.ndim and len(value) != num:
-            raise InputError(
-                f'labels["{name}"] has {len(value)} values, the full sequence of {known.source}, chain {known.name} '
-                f"has {num} residues ({int(known.observed.sum())} observed); give one value for each of the {num}"
-            )
-        out[name] = value.astype(jax.dtypes.canonicalize_dtype(value.dtype))
+    cell = cell.strip()
+    unknown = np.int32(-1) if what.classes else np.float32(np.nan)
+    num, observed, axes = len(known.aatype), known.observed, what.axes
+    tail = (what.outputs,) if what.outputs > 1 else ()
+    out = np.full((num,) * axes + tail, unknown)
+    if cell.lower() in MISSING:
+        return out
+    if axes and is_label_file(cell):
+        given = _counted(read_array(locate(folder, cell), where), what)
+    elif axes == 2 or (axes and tail):
+        of = "pairs" if axes == 2 else "several numbers for each residue"
+        raise InputError(f"{where}: labels of {of} are in a file: give the path of a .npy or .csv, not {cell[:40]!r}")
+    elif axes or tail:
+        parts = cell.replace(";", " ").split()
+        given = np.array(list(cell) if axes and len(parts) == 1 else parts)
+    else:
+        given = np.array(cell)
+    if given.shape not in [(size,) * axes + tail for size in (num, int(observed.sum()))]:
+        raise InputError(f"{where}: {_shapes(given.shape, num, observed, axes, tail)}")
+    place = np.arange(num) if given.shape[:1] == (num,) else np.flatnonzero(observed)
+    out[np.ix_(*[place] * axes) if axes else ...] = _values(given, what, where)
     return out
+
+
+def _counted(given: np.ndarray, what: Label) -> np.ndarray:
+    """The text of a file as numbers, where it has no name of a class: named classes may be counted from 0 there."""
+    if given.dtype.kind != "U" or not what.names or np.isin(given, what.names).any():
+        return given
+    try:
+        return np.where(np.isin(np.char.lower(given), (*MISSING, "-")), "nan", given).astype(float)
+    except ValueError:
+        return given
+
+
+def _shapes(found: tuple, num: int, observed: np.ndarray, axes: int, tail: tuple) -> str:
+    """What is wrong with so many values."""
+    shown = " x ".join(map(str, found)) or "1"
+    if not axes:
+        return f"{shown} values for {tail[0]} outputs; give one for each"
+    there = f" ({observed.sum()} observed)" if observed.any() else ""
+    if axes + len(tail) == 1:
+        return f"{shown} values for {num} residues{there}; give one for each"
+    wanted = " x ".join(map(str, (num,) * axes + tail))
+    return f"{shown} values for {num} residues{there}; give {wanted}"
+
+
+def _values(given: np.ndarray, what: Label, where: str) -> np.ndarray:
+    """Text or numbers as labels."""
+    if given.dtype.kind == "U":
+        texts, place = np.unique(given, return_inverse=True)
+        return np.array([_value(text, what, where) for text in texts.tolist()])[place.ravel()].reshape(given.shape)
+    if not what.classes:
+        values = given.astype(np.float64)
+        wrong = ~(np.isnan(values) | (abs(values) < float(np.finfo(np.float32).max)))
+    else:
+        values = np.where(np.isnan(given), -1, given) if given.dtype.kind == "f" else given.astype(np.int64)
+        wrong = (values != np.floor(values)) | (values < -1) | (values >= what.classes)
+    if wrong.any():
+        kind = f"none of the classes (0 to {what.classes - 1})" if what.classes else "no number"
+        raise InputError(f"{where}: {str(given[wrong][0])!r} is {kind}")
+    return values.astype(np.int32 if what.classes else np.float32)
+
+
+def _value(text: str, what: Label, where: str) -> np.int32 | np.float32:
+    if what.names and text in what.names:
+        return np.int32(what.names.index(text))
+    if text.lower() in MISSING or text == "-":
+        return np.int32(-1) if what.classes else np.float32(np.nan)
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not abs(number) < float(np.finfo(np.float32).max):
+        cure = f"known classes: {', '.join(what.names)}" if what.names else "give a number, or name the classes"
+        raise InputError(f"{where}: {text[:40]!r} is no {'class' if what.names else 'number'}; {cure}")
+    if not what.classes:
+        return np.float32(number)
+    if what.names or number != int(number) or not 0 <= number < what.classes:
+        known = ", ".join(what.names) or f"0 to {what.classes - 1}"
+        raise InputError(f"{where}: {text[:40]!r} is none of the classes ({known})")
+    return np.int32(number)
+
+
+def is_label_file(cell: str) -> bool:
+    """Whether a cell names such a file."""
+    return cell.strip().lower().endswith(SUFFIXES)
+
+
+def read_array(path: str | os.PathLike, where: str) -> np.ndarray:
+    """What a file holds: numbers of a .npy; of a .csv its cells as text, [rows columns], or [rows] of one column.
+
+    A .csv has no header; ",", ";", a tab or spaces stand between cells, whichever of these its first line has.
+
+    Raises:
+        InputError: it cannot be read, holds no numbers, or its rows differ in length.
+    """
+    if str(path).lower().endswith(".npy"):
+        return _npy(path, where)
+    rows, lines = [], read_text(path).splitlines()
+    mark = next((mark for mark in ",;\t" if mark in "".join(lines[:1])), None)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        cells = line.split() if mark is None else re.split(mark, line)
+        if rows and len(cells) != len(rows[0]):
+            raise InputError(
+                f"{where}: {printable(str(path))}, line {number}: {counted(len(cells), 'cell')}, where the first "
+                f"line has {len(rows[0])}; give a matrix without a header"
+            )
+        rows.append([cell.strip() for cell in cells])
+    found = np.array(rows, str)
+    return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+
+
+def _npy(path: str | os.PathLike, where: str) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{where}: {path} cannot be read ({type(error).__name__}); give a .npy of numbers") from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        raise InputError(f"{where}: {path} is no array of numbers")
+    return values

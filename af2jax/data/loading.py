@@ -13,8 +13,8 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.data import crop as window
 from af2jax.data.batch import stack
-from af2jax.data.dataset import Item
-from af2jax.data.items import Label, load
+from af2jax.data.items import Item, load_example
+from af2jax.data.labels import Label
 from af2jax.data.transforms import pad
 from af2jax.errors import InputError
 
@@ -52,13 +52,13 @@ class Loader:
         config = self.config
         if not self.rows:
             config = dataclasses.replace(config, data=dataclasses.replace(config.data, clusters=1, extra=1))
-        features, targets = load(item, config, self.crop, seed, self.labels)
+        features, targets = load_example(item, config, self.crop, seed, self.labels)
         data = config.data
         places = data.max_templates if self.templates and config.template else 1
         features = pad(features, n_seq=data.clusters, n_extra=data.extra, n_templ=places)
         if self.whole:
-            whole = targets.whole or window.itself(features, targets)
-            targets = targets.replace(whole=window.pad_whole(whole, max(self.whole, self.crop)))
+            known = targets.full_complex or window.itself(features, targets)
+            targets = targets.replace(full_complex=window.pad_full_complex(known, max(self.whole, self.crop)))
         return features, window.pad_targets(targets, n_res=self.crop, n_seq=data.clusters)
 
 

@@ -23,7 +23,7 @@ THREADS = 4
 SAVE_EVERY = 100  # files, between two writings of the lock
 
 
-class Item(NamedTuple):
+class ManifestEntry(NamedTuple):
     """One file to fetch."""
 
     name: str  # in the output folder
@@ -39,7 +39,7 @@ class Locked(NamedTuple):
     sha256: str
 
 
-def read_manifest(path: Path, pdb_url: str = PDB_URL) -> list[Item]:
+def read_manifest(path: Path, pdb_url: str = PDB_URL) -> list[ManifestEntry]:
     """The files that a manifest names, each once, in its order.
 
     A manifest is a table with tabs or commas between the columns `id` (1UBQ or 1ubq_A: the whole entry as mmCIF), `url`
@@ -48,7 +48,7 @@ def read_manifest(path: Path, pdb_url: str = PDB_URL) -> list[Item]:
     Raises:
         InputError: a fault, with the number of its line.
     """
-    items: dict[str, tuple[Item, int]] = {}
+    items: dict[str, tuple[ManifestEntry, int]] = {}
     for line, row in _table(path, COLUMNS):
         item = _item(row, f"{path}, line {line}", pdb_url)
         other, first = items.setdefault(item.name, (item, line))
@@ -59,7 +59,7 @@ def read_manifest(path: Path, pdb_url: str = PDB_URL) -> list[Item]:
     return [item for item, _ in items.values()]
 
 
-def _item(row: dict[str, str], where: str, pdb_url: str) -> Item:
+def _item(row: dict[str, str], where: str, pdb_url: str) -> ManifestEntry:
     """What one row asks for."""
     if bool(row["id"]) == bool(row["url"]):
         raise InputError(f"{where}: give an id or a url, and not both")
@@ -79,7 +79,7 @@ def _item(row: dict[str, str], where: str, pdb_url: str) -> Item:
         raise InputError(f"{where}: {name!r} is no plain file name of letters, digits, '_', '-' and '.'")
     if row["sha256"] and not re.fullmatch("[0-9a-fA-F]{64}", row["sha256"]):
         raise InputError(f"{where}: {row['sha256']!r} is no SHA-256 digest of 64 hexadecimal digits")
-    return Item(name, url, row["sha256"].lower())
+    return ManifestEntry(name, url, row["sha256"].lower())
 
 
 def read_lock(path: Path) -> dict[str, Locked]:
@@ -103,7 +103,7 @@ def write_lock(path: Path, lock: dict[str, Locked]) -> None:
 
 
 def fetch(
-    items: list[Item],
+    items: list[ManifestEntry],
     lock_path: Path,
     folder: Path,
     *,
@@ -145,7 +145,7 @@ def fetch(
     return failures
 
 
-def _fetch_one(item: Item, known: Locked | None, folder: Path, wait: float, stop: threading.Event) -> Fetched:
+def _fetch_one(item: ManifestEntry, known: Locked | None, folder: Path, wait: float, stop: threading.Event) -> Fetched:
     """One file: as it lies in the folder if it is the right one, else from its server."""
     path = folder / item.name
     expected = item.sha256 or (known.sha256 if known else "")

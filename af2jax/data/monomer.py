@@ -19,6 +19,7 @@ from af2jax.constants.atoms import ATOM37, ATOM37_INDEX, ATOM37_MASK, CA, CB, C,
 from af2jax.constants.residues import CODES, RESTYPES, UNKNOWN
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
+from af2jax.typing import Bool, Float
 
 OXT = ATOM37_INDEX["OXT"]
 KEPT = ATOM37_MASK.copy()  # [21 37] the atoms that are read for each residue type
@@ -42,7 +43,7 @@ def code(name: str) -> int:
     return CODES[letter] if known else UNKNOWN
 
 
-def atoms(residue: gemmi.Residue, aatype: int, where: str) -> tuple[np.ndarray, np.ndarray]:
+def atoms(residue: gemmi.Residue, aatype: int, where: str) -> tuple[Float[np.ndarray, "37 3"], Bool[np.ndarray, " 37"]]:
     """Positions float32 [37 3], in angstrom, and mask bool [37] of what was observed of a residue of type `aatype`.
 
     Raises:
@@ -78,9 +79,9 @@ def _conformer(residue: gemmi.Residue, where: str) -> dict[str, gemmi.Atom]:
     occupancies.pop("\0", None)
     chosen = max(occupancies, key=lambda alt: (np.mean(occupancies[alt]), len(occupancies[alt])), default="\0")
     best: dict[str, gemmi.Atom] = {}
-    rank = lambda atom: (atom.altloc == chosen, atom.occ)
     for atom in atoms:
-        if atom.name not in best or rank(atom) > rank(best[atom.name]):
+        other = best.get(atom.name)
+        if other is None or (atom.altloc == chosen, atom.occ) > (other.altloc == chosen, other.occ):
             best[atom.name] = atom
     return best
 

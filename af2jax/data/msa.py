@@ -126,7 +126,9 @@ def summarise(
     return counts / present[..., None], deleted.reshape(n_seq, n_res) / present
 
 
-def deletion_features(deletions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def deletion_features(
+    deletions: Int[np.ndarray, "*axes"] | Float[np.ndarray, "*axes"],
+) -> tuple[Float[np.ndarray, "*axes"], Float[np.ndarray, "*axes"]]:
     """Whether residues were left out before each position (0 or 1), and 2/pi atan(d/3) of their number d; float32."""
     deletions = deletions.astype(np.float32)
     return np.clip(deletions, 0, 1), np.arctan(deletions / 3) * np.float32(2 / np.pi)

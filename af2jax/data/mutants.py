@@ -105,6 +105,9 @@ def shift(sequence: str, mutations: list[Mutation]) -> int | None:
     named = {(mutation.position, mutation.wild) for mutation in mutations}
     if not named:
         return 0
-    fits = lambda by: sum(_letter(sequence, position + by) == wild for position, wild in named)
+
+    def fits(by):
+        return sum(_letter(sequence, position + by) == wild for position, wild in named)
+
     best = max(range(-FARTHEST, FARTHEST + 1), key=lambda by: (fits(by), -abs(by)))
     return best if fits(best) >= 0.95 * len(named) else None

@@ -9,10 +9,11 @@ import numpy as np
 from af2jax.constants.residues import ONE_TO_THREE
 from af2jax.data.templates import align
 from af2jax.errors import InputError
+from af2jax.typing import Bool, Float, Int
 
 
 class Nearest(NamedTuple):
-    """One chain laid over the query."""
+    """One chain aligned to the query."""
 
     id: str
     pairs: np.ndarray  # int [N 2] positions in the query and in the other, from 0, both rising
@@ -30,19 +31,28 @@ def nearest(query: str, others: Mapping[str, str]) -> Nearest:
     """
     if not others:
         raise InputError("there is no chain to be the nearest; give at least one other sequence")
-    names = lambda sequence: [ONE_TO_THREE.get(letter, "UNK") for letter in sequence]
-    own, scoring = names(query), gemmi.AlignmentScoring("b")
+    own, scoring = _names(query), gemmi.AlignmentScoring("b")
     scoring.mismatch = scoring.gape  # of X, which the table does not have
-    score = lambda other: gemmi.align_string_sequences(own, names(others[other]), [], scoring).score
-    best = max(others, key=score)
+    scores = {
+        other: gemmi.align_string_sequences(own, _names(sequence), [], scoring).score
+        for other, sequence in others.items()
+    }
+    best = max(others, key=scores.get)
     i, j = align(query, others[best])
     same = [query[a] == others[best][b] for a, b in zip(i, j, strict=True)]
     return Nearest(best, np.stack([i, j], axis=1), float(np.mean(same)) if same else np.nan)
 
 
+def _names(sequence: str) -> list[str]:
+    return [ONE_TO_THREE.get(letter, "UNK") for letter in sequence]
+
+
 def transfer(
-    pairs: np.ndarray, num: int, positions_other: np.ndarray, mask_other: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    pairs: Int[np.ndarray, "N_pair 2"],
+    num: int,
+    positions_other: Float[np.ndarray, "M 3"],
+    mask_other: Bool[np.ndarray, " M"],
+) -> tuple[Float[np.ndarray, "num 3"], Bool[np.ndarray, " num"]]:
     """Positions [num 3], 0 where unknown, and bool [num] of a query: the other's, [M 3] and [M], where they pair."""
     mask = np.zeros(num, bool)
     mask[pairs[:, 0]] = mask_other[pairs[:, 1]]

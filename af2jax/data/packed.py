@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.data.dataset import Item
-from af2jax.data.items import read
-from af2jax.data.label_file import is_label_file
+from af2jax.data.items import Item, read_item
+from af2jax.data.labels import is_label_file
 from af2jax.data.mutants import Mutation
 from af2jax.data.parse import printable
 from af2jax.data.structure import Chain
@@ -43,7 +42,7 @@ def pack(items: Sequence[Item], out: str | os.PathLike) -> Path:
         other = item.templates or item.aligned_templates or item.placed
         if other or any(map(is_label_file, item.values.values())):
             raise InputError(f"{item.where}: templates, placed residues and labels in files cannot be packed")
-        known = read(item) if item.file is not None or item.known or item.fault else None
+        known = read_item(item) if item.file is not None or item.known or item.fault else None
         scan = {"wild": item.wild, "mutations": list(item.mutations)} if item.mutations or item.wild else {}
         rows.append(
             {name: getattr(item, name) for name in PLAIN}
@@ -53,16 +52,15 @@ def pack(items: Sequence[Item], out: str | os.PathLike) -> Path:
         )
         chains += [known] if known else []
     text = json.dumps({"format": FORMAT, "items": rows}).encode()
-    join = lambda arrays, empty: np.concatenate(arrays) if arrays else empty
     with whole(out) as part, open(part, "wb") as file:
         np.savez_compressed(
             file,
             items=np.frombuffer(text, np.uint8),
             sizes=np.array([len(c.aatype) for c in chains], np.int32),
-            aatype=join([c.aatype.astype(np.int8) for c in chains], np.zeros(0, np.int8)),
-            residue_index=join([c.residue_index for c in chains], np.zeros(0, np.int32)),
-            atom_mask=join([c.atom_mask for c in chains], np.zeros((0, 37), bool)),
-            positions=join([_whole_numbers(c) for c in chains], np.zeros((0, 3), np.int32)),
+            aatype=np.concatenate([np.zeros(0, np.int8), *(c.aatype.astype(np.int8) for c in chains)]),
+            residue_index=np.concatenate([np.zeros(0, np.int32), *(c.residue_index for c in chains)]),
+            atom_mask=np.concatenate([np.zeros((0, 37), bool), *(c.atom_mask for c in chains)]),
+            positions=np.concatenate([np.zeros((0, 3), np.int32), *map(_whole_numbers, chains)]),
         )
     return out
 

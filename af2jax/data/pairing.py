@@ -16,30 +16,51 @@ from typing import NamedTuple
 
 import numpy as np
 
-from af2jax.constants.residues import GAP, LETTERS, RESTYPES
-from af2jax.data.msa import deduplicate
-from af2jax.data.parse import CODE_OF_BYTE, Alignment, quote
+from af2jax.constants.residues import GAP, LETTERS
+from af2jax.data.alignment import alone, difference, distinct, take, with_gaps, with_query
+from af2jax.data.parse import Alignment, quote
+from af2jax.data.species import NONE, by_species, similarity, species_of
 from af2jax.errors import InputError
-from af2jax.typing import Bool, Float, Int
+from af2jax.typing import Bool, Int
 
 MODES = ("species", "greedy", "complete", "none")
 ROWS = 2048  # of a chain in the joint alignment; half of them at most are paired
 HITS = 50_000  # rows that species are looked for in
-CROWD = 600  # a species with more rows in one chain says nothing about which belong together
-NONE = -1  # the row of a chain that has none
+
+
+class Ids(NamedTuple):
+    """What tells the residues of several chains apart, each int32 [N_res]."""
+
+    residue_index: np.ndarray  # counts each chain from 0
+    asym_id: np.ndarray  # number of the chain, from 1
+    entity_id: np.ndarray  # number of its sequence, from 1, in the order of appearance
+    sym_id: np.ndarray  # number among the chains of this sequence, from 1
 
 
 class Joint(NamedTuple):
     """The alignment of a complex and what tells its residues apart. N_res counts all chains."""
 
     alignment: Alignment  # the chains side by side; first the paired rows, row 0 the queries; then each chain's others
-    asym_id: np.ndarray  # int32 [N_res] number of the chain, from 1
-    entity_id: np.ndarray  # int32 [N_res] number of its sequence, from 1, in the order of appearance
-    sym_id: np.ndarray  # int32 [N_res] number among the chains of one sequence, from 1
-    residue_index: np.ndarray  # int32 [N_res] from 0 in each chain
+    ids: Ids
     bert_mask: np.ndarray  # bool [N_seq N_res] False: filled with gaps beside an unpaired row; no target of a loss
     order: tuple[int, ...]  # for each chain here, which of the given chains it is, from 0
     pairs: np.ndarray  # int [N_pair N_chain] the rows of the given alignments that the first N_pair rows join; -1 none
+
+
+class _Entity(NamedTuple):
+    """One of the different sequences of a complex, and what was given of it."""
+
+    query: Alignment  # the sequence alone
+    unpaired: Alignment | None
+    paired: Alignment | None
+    copies: int
+
+
+class _Source(NamedTuple):
+    """The rows of an entity that may be joined with rows of others."""
+
+    alignment: Alignment  # the last row is one of gaps: that of `NONE`
+    given: np.ndarray  # int [N_row] which of the given rows these are
 
 
 def pair(
@@ -57,12 +78,12 @@ def pair(
             sequence alone. A further copy of a sequence takes what its first copy has.
         paired: for each chain the alignment whose rows are joined over chains; None: those of `unpaired` if `mode` is
             "species", else no row.
-        mode: how. "species": rows of one species, see `species` and `by_species`. "greedy" and "complete": the
+        mode: how. "species": rows of one species, see `species_of` and `by_species`. "greedy" and "complete": the
             alignments in `paired` are aligned row by row already, see `by_row`. "none": not at all.
         rows: the number of rows of a chain, at most; half of them, rounded down, may be paired.
 
     Of each alignment but those aligned row by row, rows that repeat an earlier row are dropped first, as AlphaFold
-    does with the hits of its data bases. Where all sequences are the same nothing is paired, and each row of
+    does with the hits of its databases. Where all sequences are the same nothing is paired, and each row of
     `unpaired` stands in all copies at once. A chain's unpaired rows leave out what any paired row has, and there are
     at most `rows` less its paired rows with a residue. Copies are side by side in the unpaired rows too.
 
@@ -79,34 +100,24 @@ def pair(
         raise InputError(f"pairing mode {quote(str(mode))} is unknown; give one of {', '.join(MODES)}")
     if rows < 2:
         raise InputError(f"rows={rows}: the query and one row more need rows=2 at least")
-    entity, sym = number(sequences)
+    entity, _ = entities_and_copies(sequences)
     order = np.argsort(entity, kind="stable")
-    distinct = list(dict.fromkeys(sequences))
-    others = _of_entities("unpaired", unpaired, sequences, distinct)
-    joined = _of_entities("paired", paired, sequences, distinct)
-
-    bare = [alone(*parts) for parts in zip(distinct, joined, others, strict=True)]
-    column = entity[order] - 1  # of each chain, the place of its sequence in these lists
-    sources, kept, pairs = _pairs(bare, others, joined, column, mode)
-    blocks = [_distinct(other or one)[0] for other, one in zip(others, bare, strict=True)]
-    taken = [pairs[:, list(column).index(place)] for place in range(len(distinct))]
-    blocks = [_fresh(*parts, rows) for parts in zip(blocks, sources, taken, strict=True)]
-    pairs = pairs[: rows // 2]
-    copies = [list(column).count(place) for place in range(len(distinct))]
-    alignment, own = _joint(sources, [part[: rows // 2] for part in taken], blocks, copies)
-    lengths = [len(sequences[chain]) for chain in order]
-    spread = lambda values: np.repeat(np.asarray(values, np.int32), lengths)
+    column = entity[order] - 1  # of each chain in this order, the place of its entity
+    entities = _entities(sequences, unpaired, paired)
+    sources, pairs = _joined_rows(entities, column, mode)
+    heads, blocks = [], []
+    for place, (one, source) in enumerate(zip(entities, sources, strict=True)):
+        taken = pairs[:, np.flatnonzero(column == place)[0]]
+        heads.append(take(source.alignment, taken[: rows // 2]))
+        blocks.append(_fresh(one, take(source.alignment, taken), rows))
+    alignment, own = _side_by_side(heads, blocks, [one.copies for one in entities])
+    given = [sources[place].given[part] for place, part in zip(column, pairs[: rows // 2].T, strict=True)]
     return Joint(
         alignment=alignment,
-        asym_id=spread(range(1, len(order) + 1)),
-        entity_id=spread(entity[order]),
-        sym_id=spread(sym[order]),
-        residue_index=np.concatenate([np.arange(length, dtype=np.int32) for length in lengths]),
+        ids=number([sequences[chain] for chain in order]),
         bert_mask=own,
         order=tuple(map(int, order)),
-        pairs=np.stack(
-            [np.append(kept[place], NONE)[part] for place, part in zip(column, pairs.T, strict=True)], axis=1
-        ),
+        pairs=np.stack(given, axis=1),
     )
 
 
@@ -128,7 +139,7 @@ def separate(
     width = alignment.codes.shape[1]
     if sum(lengths) != width or len(lengths) != len(copies) or min(*lengths, *copies) < 1:
         raise InputError(
-            f"the first line of the complex speaks of chains of {', '.join(map(str, lengths))} residues in "
+            f"the header declares chains of {', '.join(map(str, lengths))} residues in "
             f"{', '.join(map(str, copies))} copies, the first row has {width} residues; correct one of them"
         )
     ends = np.cumsum(lengths)
@@ -148,78 +159,25 @@ def separate(
     return sequences, unpaired, paired
 
 
-def number(sequences: Sequence[str]) -> tuple[Int[np.ndarray, "N_chain"], Int[np.ndarray, "N_chain"]]:
+def entities_and_copies(
+    sequences: Sequence[str],
+) -> tuple[Int[np.ndarray, "N_chain"], Int[np.ndarray, "N_chain"]]:
     """For each chain the number of its sequence, and of the chain among those of this sequence; both from 1."""
     entities = {sequence: entity for entity, sequence in enumerate(dict.fromkeys(sequences), start=1)}
     sym = [list(sequences[: chain + 1]).count(sequence) for chain, sequence in enumerate(sequences)]
     return np.array([entities[sequence] for sequence in sequences], int), np.array(sym, int)
 
 
-def species(header: str) -> str:
-    """The species that a row's header names, or "".
+def number(sequences: Sequence[str]) -> Ids:
+    """The numbers of the residues of chains of these sequences, one chain after the other."""
+    lengths = [len(sequence) for sequence in sequences]
+    entity, sym = entities_and_copies(sequences)
 
-    - UniProt, as AlphaFold reads it: "tr|A0A146SKV9|A0A146SKV9_FUNHE/1-99 ..." is FUNHE; databases tr and sp only.
-    - UniRef with the number of a taxon, as files for pairing have it: "UniRef100_A0A0S7JZT1_188132/ ..." is 188132.
-    - UniRef with its description: "... n=2 Tax=Xenopus TaxID=8353 RepID=A0A1L8HNI8_XENLA" is XENLA, since the row is
-      the representative's; a cluster of one whose representative has no such code is its TaxID.
+    def spread(values) -> np.ndarray:
+        return np.repeat(np.asarray(values, np.int32), lengths)
 
-    The last two are ours. Codes and numbers of one species do not meet.
-    """
-    words = header.split(maxsplit=1)
-    name = words[0].partition("/")[0] if words else ""
-    if found := _UNIPROT.fullmatch(name) or _TAXON.fullmatch(name):
-        return found[1]
-    if not name.startswith("UniRef") or len(words) < 2:
-        return ""
-    found = _REPRESENTATIVE.search(words[1]) or _ALONE.search(words[1])
-    return found[1] if found else ""
-
-
-_UNIPROT = re.compile(r"(?:sp|tr)\|[A-Za-z0-9]{6,10}(?:_\d)?\|[A-Za-z0-9]+_([A-Za-z0-9]{1,5})(?:_\d+)?")
-_TAXON = re.compile(r"UniRef\d+_[A-Za-z0-9-]+_(\d+)")
-_REPRESENTATIVE = re.compile(r"\bRepID=[A-Z0-9]+_([A-Z0-9]{1,5})(?!\S)")
-_ALONE = re.compile(r"\bn=1 .*\bTaxID=(\d+)")
-
-
-def similarity(codes: Int[np.ndarray, "N_row N_res"]) -> Float[np.ndarray, "N_row"]:
-    """The fraction of positions at which each row has the letter of row 0."""
-    return (codes == codes[0]).mean(axis=1)
-
-
-def by_species(
-    kinds: Sequence[Sequence[str]], likeness: Sequence[Float[np.ndarray, "..."]]
-) -> Int[np.ndarray, "N_pair N_chain"]:
-    """The rows of each chain that belong together since they are of one species; -1 where a chain has none.
-
-    Args:
-        kinds: for each chain the species of its rows, "" where unknown; of row 0, the query, always "".
-        likeness: for each chain how near its rows are to the query, as `similarity` says.
-
-    Within a species the rows that are most like the query are joined, then the second, and so on, as many as the
-    chain with the fewest has; chains that do not know the species have none. Left out are species of one chain only,
-    and those of more than 600 rows in any. The first row joins the queries. Rows of all chains come first, then those
-    of all but one, and so on; among these the smaller product of row numbers comes first, in absolute value.
-
-    DeepMind leaves the order of equals to an unstable sort, which depends on the machine; here equally similar rows
-    keep their order, and equal products that of the species' names. Products of many chains overflow as DeepMind's do.
-    """
-    members: list[dict[str, list[int]]] = []
-    for chain, names in enumerate(kinds):
-        members.append({})
-        for row in np.argsort(-likeness[chain], kind="stable"):
-            members[chain].setdefault(names[row], []).append(int(row))
-    found: dict[int, list[list[int]]] = {len(kinds): [[0] * len(kinds)]}
-    for kind in sorted(set().union(*members) - {""}):
-        sizes = [len(chain[kind]) for chain in members if kind in chain]
-        if len(sizes) > 1 and max(sizes) <= CROWD:
-            absent = [NONE] * min(sizes)
-            together = zip(*(chain.get(kind, absent)[: min(sizes)] for chain in members), strict=True)
-            found.setdefault(len(sizes), []).extend(map(list, together))
-    ordered = []
-    for count in sorted(found, reverse=True):
-        group = np.array(found[count], np.int64)
-        ordered.append(group[np.argsort(np.abs(np.prod(group, axis=1)), kind="stable")])
-    return np.concatenate(ordered)
+    index = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])
+    return Ids(index, spread(range(1, len(lengths) + 1)), spread(entity), spread(sym))
 
 
 def by_row(present: Bool[np.ndarray, "N_chain N_row"], least: int) -> Int[np.ndarray, "N_pair N_chain"]:
@@ -242,10 +200,21 @@ def _checked_chains(sequences: Sequence[str]) -> list[str]:
     return [sequence.upper() for sequence in sequences]
 
 
-def _of_entities(
-    what: str, given: Sequence[Alignment | None], sequences: list[str], distinct: list[str]
-) -> list[Alignment | None]:
-    """For each of the different sequences the alignment that one of its chains has, with the sequence as row 0."""
+def _entities(
+    sequences: list[str], unpaired: Sequence[Alignment | None], paired: Sequence[Alignment | None]
+) -> list[_Entity]:
+    """The different sequences in the order of their first chains."""
+    others = _of_sequences("unpaired", unpaired, sequences)
+    joined = _of_sequences("paired", paired, sequences)
+    out = []
+    for sequence in dict.fromkeys(sequences):
+        other, both = others.get(sequence), joined.get(sequence)
+        out.append(_Entity(alone(sequence, both, other), other, both, sequences.count(sequence)))
+    return out
+
+
+def _of_sequences(what: str, given: Sequence[Alignment | None], sequences: list[str]) -> dict[str, Alignment]:
+    """For each sequence the alignment that one of its chains has, if any, with the sequence as row 0."""
     found: dict[str, tuple[int, Alignment]] = {}
     for chain, alignment in enumerate(given):
         if alignment is None:
@@ -264,7 +233,7 @@ def _of_entities(
                 f"{what}: chains {first + 1} and {chain + 1} have one sequence and different alignments; "
                 f"leave out that of chain {chain + 1}"
             )
-    return [_with_query(found[sequence][1], sequence) if sequence in found else None for sequence in distinct]
+    return {sequence: with_query(alignment, sequence) for sequence, (_, alignment) in found.items()}
 
 
 def _check_query(what: str, chain: int, alignment: Alignment, sequences: list[str]) -> None:
@@ -282,73 +251,30 @@ def _check_query(what: str, chain: int, alignment: Alignment, sequences: list[st
     )
 
 
-def difference(alignment: Alignment, sequence: str) -> int | None:
-    """The first position at which row 0 is not the sequence; not at U, O, J, ..., which MMseqs2 renames."""
-    first, wanted = alignment.codes[0], _encoded(sequence)
-    common = min(len(first), len(wanted))
-    ours = np.array([letter in RESTYPES for letter in sequence[:common]], bool)
-    differ = np.flatnonzero((first[:common] != wanted[:common]) & ours)
-    return int(differ[0]) if len(differ) else None if len(first) == len(wanted) else common
-
-
-def _encoded(sequence: str) -> np.ndarray:
-    return CODE_OF_BYTE[np.frombuffer(sequence.encode(), np.uint8)]
-
-
-def _with_query(alignment: Alignment, sequence: str) -> Alignment:
-    codes, deletions = alignment.codes.astype(np.int8), alignment.deletions.astype(np.int32)
-    codes[0], deletions[0] = _encoded(sequence), 0
-    return alignment._replace(codes=codes, deletions=deletions, query=sequence)
-
-
-def alone(sequence: str, *given: Alignment | None) -> Alignment:
-    """The sequence without hits, under the name that an alignment has for it."""
-    name = next((alignment.names[0] for alignment in given if alignment), "query")
-    codes = _encoded(sequence)[None]
-    return Alignment((name,), codes, np.zeros(codes.shape, np.int32), sequence)
-
-
-def take(alignment: Alignment, index: np.ndarray) -> Alignment:
-    """The rows `index` of an alignment."""
-    names = tuple(alignment.names[i] for i in index)
-    return Alignment(names, alignment.codes[index], alignment.deletions[index], alignment.query)
-
-
-def _distinct(alignment: Alignment) -> tuple[Alignment, np.ndarray]:
-    """The first row of each kind, and which they are."""
-    kept = deduplicate(alignment.codes)
-    return take(alignment, kept), kept
-
-
-def _with_gaps(alignment: Alignment, count: int = 1) -> Alignment:
-    """`alignment` with rows of gaps behind."""
-    more = ((0, count), (0, 0))
-    codes, deletions = np.pad(alignment.codes, more, constant_values=GAP), np.pad(alignment.deletions, more)
-    return Alignment(alignment.names + ("",) * count, codes, deletions, alignment.query)
-
-
-def _pairs(
-    bare: list[Alignment],
-    others: list[Alignment | None],
-    joined: list[Alignment | None],
-    column: np.ndarray,
-    mode: str,
-) -> tuple[list[Alignment], list[np.ndarray], np.ndarray]:
-    """For each sequence the alignment to join rows of, a row of gaps at its end, and which of the given rows those are;
-    and the rows that are joined, [N_pair N_chain]."""
-    if mode == "none" or len(bare) == 1:
-        pairs = np.zeros((1, len(column)), int)
-        return list(map(_with_gaps, bare)), [np.zeros(1, int)] * len(bare), pairs
+def _joined_rows(
+    entities: list[_Entity], column: Int[np.ndarray, " N_chain"], mode: str
+) -> tuple[list[_Source], Int[np.ndarray, "N_pair N_chain"]]:
+    """The rows of each entity that may be joined, and those that are."""
+    if mode == "none" or len(entities) == 1:
+        return [_source(one.query) for one in entities], np.zeros((1, len(column)), int)
     if mode == "species":
-        found = []
-        for choice in zip(joined, others, bare, strict=True):
-            given = next(alignment for alignment in choice if alignment)
-            found.append(_distinct(take(given, np.arange(min(HITS, len(given.codes))))))
-        kinds = [["", *map(species, source.names[1:])] for source, _ in found]
-        likeness = [similarity(source.codes) for source, _ in found]
-        pairs = by_species([kinds[place] for place in column], [likeness[place] for place in column])
-        return [_with_gaps(source) for source, _ in found], [kept for _, kept in found], pairs
-    counts = {len(source.codes): place for place, source in enumerate(joined, start=1) if source}
+        return _by_species(entities, column)
+    return _by_row(entities, column, mode)
+
+
+def _by_species(entities: list[_Entity], column: np.ndarray) -> tuple[list[_Source], np.ndarray]:
+    sources, kinds, likeness = [], [], []
+    for one in entities:
+        given = one.paired or one.unpaired or one.query
+        rows, kept = distinct(take(given, np.arange(min(HITS, len(given.codes)))))
+        sources.append(_source(rows, kept))
+        kinds.append(["", *map(species_of, rows.names[1:])])
+        likeness.append(similarity(rows.codes))
+    return sources, by_species([kinds[place] for place in column], [likeness[place] for place in column])
+
+
+def _by_row(entities: list[_Entity], column: np.ndarray, mode: str) -> tuple[list[_Source], np.ndarray]:
+    counts = {len(one.paired.codes): place for place, one in enumerate(entities, start=1) if one.paired}
     if len(counts) != 1:
         listed = ", ".join(f"{count} for sequence {place}" for count, place in counts.items())
         wrong = f"their numbers of rows differ ({listed})" if counts else "none is given"
@@ -357,26 +283,29 @@ def _pairs(
             'give its files, or use "species"'
         )
     (count,) = counts
-    sources = [source or _with_gaps(one, count - 1) for source, one in zip(joined, bare, strict=True)]
-    present = np.stack([(source.codes != GAP).any(axis=1) for source in sources])
-    pairs = by_row(present, len(sources) if mode == "complete" else 2)
-    return list(map(_with_gaps, sources)), [np.arange(count)] * len(sources), pairs[:, column]
+    rows = [one.paired or with_gaps(one.query, count - 1) for one in entities]
+    present = np.stack([(part.codes != GAP).any(axis=1) for part in rows])
+    pairs = by_row(present, len(rows) if mode == "complete" else 2)
+    return [_source(part) for part in rows], pairs[:, column]
 
 
-def _fresh(block: Alignment, source: Alignment, taken: np.ndarray, rows: int) -> Alignment:
-    """The rows of `block` that the paired ones do not have, as many as are wanted beside these."""
-    paired = source.codes[taken]
-    known = {row.tobytes() for row in paired}
+def _source(rows: Alignment, given: np.ndarray | None = None) -> _Source:
+    """Rows with one of gaps behind; `given`: None: they are the given ones."""
+    given = np.arange(len(rows.codes)) if given is None else given
+    return _Source(with_gaps(rows), np.append(given, NONE))
+
+
+def _fresh(one: _Entity, paired: Alignment, rows: int) -> Alignment:
+    """The unpaired rows that no paired one has, as many as are wanted beside these."""
+    block, _ = distinct(one.unpaired or one.query)
+    known = {row.tobytes() for row in paired.codes}
     fresh = np.array([i for i, row in enumerate(block.codes) if row.tobytes() not in known], int)
-    return take(block, fresh[: rows - (paired[: rows // 2] != GAP).any(axis=1).sum()])
+    return take(block, fresh[: rows - (paired.codes[: rows // 2] != GAP).any(axis=1).sum()])
 
 
-def _joint(
-    sources: list[Alignment], taken: list[np.ndarray], blocks: list[Alignment], copies: list[int]
-) -> tuple[Alignment, np.ndarray]:
-    """The alignment over all chains, and where its cells belong to the rows."""
-    heads = [take(source, rows) for source, rows in zip(sources, taken, strict=True)]
-    n_pair = len(taken[0])
+def _side_by_side(heads: list[Alignment], blocks: list[Alignment], copies: list[int]) -> tuple[Alignment, np.ndarray]:
+    """The alignment over all chains, first the paired rows, and where its cells belong to the rows."""
+    n_pair = len(heads[0].names)
     n_row = n_pair + sum(len(block.names) for block in blocks)
     n_res = sum(len(head.query) * count for head, count in zip(heads, copies, strict=True))
     codes, deletions = np.full((n_row, n_res), GAP, np.int8), np.zeros((n_row, n_res), np.int32)

@@ -41,7 +41,7 @@ CURES = (  # characters that are no amino acids, and what they may mean
 )
 
 
-class Record(NamedTuple):
+class FastaRecord(NamedTuple):
     """One sequence of a FASTA file."""
 
     name: str  # the whole header behind ">"
@@ -139,7 +139,7 @@ def read_text(path: str | os.PathLike) -> str:
         raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
 
 
-def parse_fasta(text: str, source: str, faults: list[tuple[Record, str]] | None = None) -> list[Record]:
+def parse_fasta(text: str, source: str, faults: list[tuple[FastaRecord, str]] | None = None) -> list[FastaRecord]:
     """The records of a FASTA text in their order: wrapped lines joined, letters upper case, a trailing "*" dropped.
 
     B, J, O, U, X and Z count as amino-acid letters. ":" is kept: it joins the chains of a complex (`split_chains`).
@@ -151,7 +151,7 @@ def parse_fasta(text: str, source: str, faults: list[tuple[Record, str]] | None 
         InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
             acid, two records of one name, or, in any case, an alignment: records of one width, some with gaps.
     """
-    records: list[Record] = []
+    records: list[FastaRecord] = []
     lines: dict[str, int] = {}
     blocks = list(_split(text, source))
     widths = {len(re.sub("[a-z.]", "", block.sequence)) for block in blocks}  # insertions have no column
@@ -168,15 +168,15 @@ def parse_fasta(text: str, source: str, faults: list[tuple[Record, str]] | None 
         except InputError as error:
             if faults is None or aligned:
                 raise
-            faults.append((Record(block.name, "", block.line), str(error)))
+            faults.append((FastaRecord(block.name, "", block.line), str(error)))
     return records
 
 
-def _record(block: Block, source: str) -> Record:
+def _record(block: Block, source: str) -> FastaRecord:
     sequence = _checked(block, source).sequence
     if found := re.search("[^A-Za-z:]", sequence):
         raise InputError(f"{source}, {block.place(found.start())}: {odd_letter(found[0])}")
-    return Record(block.name, sequence.upper(), block.line)
+    return FastaRecord(block.name, sequence.upper(), block.line)
 
 
 def split_chains(sequence: str, source: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ from af2jax.config import Config
 from af2jax.constants.residues import LETTERS, encode
 from af2jax.data import formats, inputs, stockholm
 from af2jax.data import msa as msa_ops
-from af2jax.data import pairing as joint
+from af2jax.data.alignment import difference
 from af2jax.data.assembly import Assembly, assemble
+from af2jax.data.pairing import separate
 from af2jax.data.parse import (
     Alignment,
     bare,
@@ -43,6 +45,11 @@ class Query(NamedTuple):
     unpaired: tuple[Alignment | None, ...]  # of each chain
     paired: tuple[Alignment | None, ...] = ()  # of each chain, where one file joins rows of several
 
+    @property
+    def nbytes(self) -> int:
+        """What the arrays of its alignments take."""
+        return sum(rows.codes.nbytes + rows.deletions.nbytes for rows in (*self.unpaired, *self.paired) if rows)
+
 
 def features(
     query: str | os.PathLike,
@@ -69,13 +76,13 @@ def features(
         msa: one alignment or several, where `query` is a FASTA or a sequence: A3M, Stockholm or PSICOV's .aln, in each
             of which the first row is the query; of a complex, one of its chains, or all of them in ColabFold's form.
             Rows of one chain follow one another. Without an alignment, or where none has a row, the query stands alone.
-        templates: known structures ("1abc.cif:A") and hits of a search; see `templates.load_templates`. Each is laid
-            over the chain that it is most like, and over its copies. None: none.
+        templates: known structures ("1abc.cif:A") and hits of a search; see `templates.load_templates`. Each is
+            aligned to the chain that it is most like, and to its copies. None: none.
         template_dir: folder of the mmCIF files that hits name.
         max_template_date: hits that were released later are left out: "2021-09-30".
         pairing: how rows of the chains of a complex are joined, see `assembly.assemble`; of no meaning for one chain.
 
-    Rows that repeat an earlier row are dropped, as AlphaFold does with the hits of its data bases. If the query is all
+    Rows that repeat an earlier row are dropped, as AlphaFold does with the hits of its databases. If the query is all
     that is left, a warning says so. With `templates` there are as many places as the preset takes, some of them empty;
     without, one empty place.
 
@@ -83,40 +90,71 @@ def features(
         InputError: a file is missing, no text, or not well-formed; a chain is empty; an alignment or hits belong to
             another query; `seed` is negative or `cycles` not positive; `pairing` is unknown.
     """
+    of_templates = {"template_dir": template_dir, "max_template_date": max_template_date}
+    return draw(read(query, msa=msa, templates=templates, pairing=pairing, **of_templates), seed, config, cycles)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A query of which every file is read; `draw` makes the features of any network and seed of it."""
+
+    query: Query
+    assembly: Assembly  # of all chains
+    profile: np.ndarray  # float32 [N_res 22] of the assembled alignment
+    templates: Callable[[Config], schema.Templates] | None  # those of a network
+
+    @property
+    def alignment(self) -> Alignment:
+        """What is known of the query, its letters in `Alignment.query`: of one chain all rows, those too that repeat
+        others."""
+        return self.query.unpaired[0] if len(self.query.chains) == 1 else self.assembly.alignment
+
+
+def read(
+    query: str | os.PathLike | Query,
+    *,
+    msa: Paths | None = None,
+    templates: Paths | None = None,
+    template_dir: str | os.PathLike | None = None,
+    max_template_date: str | None = None,
+    pairing: str = "auto",
+) -> Read:
+    """Reads a query once, for `draw`; arguments and errors are those of `features`. Templates are read when a network
+    first asks for them, once for all networks that take as many in the same way."""
+    known = query if isinstance(query, Query) else read_query(query, msa)
+    found = assemble(known.chains, known.unpaired, known.paired, pairing)
+    codes = found.alignment.codes
+    if len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any():
+        logging.warning(NO_ALIGNMENT)
+    kept: dict[tuple, schema.Templates] = {}
+
+    def of(config: Config) -> schema.Templates:
+        kind = config.template.fusion if config.template else config.name, config.data.max_templates
+        if kind not in kept:
+            kept[kind] = load_templates(templates, known.chains, config, template_dir, max_template_date)
+        return kept[kind]
+
+    return Read(known, found, msa_ops.profile(codes), None if templates is None else of)
+
+
+def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> schema.Features:
+    """The features of a query for a network and a seed; see `features`.
+
+    Raises:
+        InputError: `seed` is negative or `cycles` not positive; a template cannot be used.
+    """
     cycles = config.num_recycle + 1 if cycles is None else cycles
     if cycles < 1:
         raise InputError(f"cycles={cycles}: at least one draw of the MSA is needed")
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
-    known = read_query(query, msa)
-    found = put_together(known, pairing)
-    codes, deletions = found.alignment.codes, found.alignment.deletions
-    if len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any():
-        logging.warning(NO_ALIGNMENT)
-    profile = msa_ops.profile(codes)
+    found = known.assembly
+    rows = found.alignment.codes, found.alignment.deletions, known.profile
     draws = [
-        draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, config.data, found.own).msa
-        for cycle in range(cycles)
+        draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own).msa for cycle in range(cycles)
     ]
     out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config)
-    if templates is not None:
-        laid = load_templates(templates, known.chains, config, template_dir, max_template_date)
-        out = out.replace(templates=laid)
-    return schema.check(out)
-
-
-def put_together(query: Query, pairing: str = "auto") -> Assembly:
-    """All chains of a query side by side; see `assembly.assemble`."""
-    return assemble(query.chains, query.unpaired, query.paired, pairing)
-
-
-def load_alignment(query: str | os.PathLike, msa: Paths | None = None, pairing: str = "auto") -> Alignment:
-    """The alignment that `query` and `msa` stand for, `Alignment.query` in the letters of `query`; see `features`.
-
-    That of one chain has all rows, those too that repeat others.
-    """
-    known = read_query(query, msa)
-    return known.unpaired[0] if len(known.chains) == 1 else put_together(known, pairing).alignment
+    return schema.check_features(out if known.templates is None else out.replace(templates=known.templates(config)))
 
 
 def read_query(query: str | os.PathLike, msa: Paths | None = None) -> Query:
@@ -176,7 +214,7 @@ def by_chain(msa: Paths, chains: Sequence[str]) -> tuple[tuple[Alignment | None,
                 paired = list(found.paired)
             continue
         alignment = _parse(text, source)
-        places = [place for place, chain in enumerate(chains) if joint.difference(alignment, chain) is None]
+        places = [place for place, chain in enumerate(chains) if difference(alignment, chain) is None]
         if not places:
             raise InputError(
                 f"{source}: its first row ({quote(alignment.names[0])}, {alignment.codes.shape[1]} residues) is none "
@@ -197,7 +235,7 @@ def _separated(text: str, source: str) -> Query | None:
         return None
     alignment = parse_a3m(text, source)
     try:
-        return Query(source, *map(tuple, joint.separate(alignment, *header)))
+        return Query(source, *map(tuple, separate(alignment, *header)))
     except InputError as error:
         raise InputError(f"{source}, line 1: {error}") from None
 

@@ -11,6 +11,7 @@ from af2jax.constants.residues import UNKNOWN
 from af2jax.data.monomer import code
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
+from af2jax.typing import Int
 
 Missing = list[tuple[int, tuple[int, str]]]  # code of the type, (number, insertion code)
 
@@ -35,7 +36,6 @@ def sites(residues: list[gemmi.Residue], where: str) -> list[Site]:
     Raises:
         InputError: two residues have one number and are no alternates of each other, or one has no number.
     """
-    occupancy = lambda residue: float(np.mean([atom.occ for atom in residue]))
     found = []
     for key, group in groupby((r for r in residues if len(r)), key=lambda r: (str(r.seqid), r.label_seq)):
         options = list(group)
@@ -44,11 +44,12 @@ def sites(residues: list[gemmi.Residue], where: str) -> list[Site]:
         if len(options) > 1 and any(atom.altloc == "\0" for residue in options for atom in residue):
             names = printable(" and ".join(r.name for r in options))
             raise InputError(f"{where}: {names} are both numbered {key[0]} and are no alternates; renumber them")
-        found.append(Site(max(options, key=occupancy), frozenset(code(r.name) for r in options)))
+        best = max(options, key=lambda residue: float(np.mean([atom.occ for atom in residue])))
+        found.append(Site(best, frozenset(code(r.name) for r in options)))
     return found
 
 
-def numbering(sites: list[Site]) -> np.ndarray:
+def numbering(sites: list[Site]) -> Int[np.ndarray, " N_site"]:
     """int32 [N_res] from 0: the file's numbers; where they do not rise (insertion codes) the next one."""
     labels = [site.residue.label_seq for site in sites]
     numbers = [site.number for site in sites] if None in labels else labels

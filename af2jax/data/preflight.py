@@ -13,10 +13,11 @@ import numpy as np
 
 from af2jax.config import Config
 from af2jax.constants.residues import LETTERS
-from af2jax.data import motmaen, splits
-from af2jax.data.dataset import SPLITS, Item, columns, is_file, locate
-from af2jax.data.items import Label, load
-from af2jax.data.label_file import is_label_file
+from af2jax.data import alphafold_finetune, splits
+from af2jax.data.dataset import SPLITS, columns
+from af2jax.data.formats import is_file, locate
+from af2jax.data.items import Item, load_example
+from af2jax.data.labels import Label, is_label_file
 from af2jax.errors import InputError, nearest
 from af2jax.words import counted
 
@@ -35,7 +36,7 @@ class _Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Report:
+class Preflight:
     """What a look at a data set found.
 
     Attributes:
@@ -69,7 +70,7 @@ class Report:
 
 def check(
     items: Sequence[Item], labels: Mapping[str, Label], config: Config, *, strict: bool = False, seed: int = 0
-) -> Report:
+) -> Preflight:
     """Loads every item once; splits what has no split, so that homologues stay together.
 
     Args:
@@ -112,13 +113,13 @@ def check(
     used = tuple(seen.item for seen in kept)
     sequences, whole = tuple(seen.sequence for seen in kept), max(seen.whole for seen in kept)
     families = tuple(groups[item.id] for item in used)
-    return Report(used, sequences, families, tuple(problems), tuple(notes), _hash(used), whole)
+    return Preflight(used, sequences, families, tuple(problems), tuple(notes), _hash(used), whole)
 
 
 def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | str:
     """What an item holds, or why it cannot be used."""
     try:
-        features, targets = load(item, config, None, 0, labels)
+        features, targets = load_example(item, config, None, 0, labels)
     except InputError as error:
         return str(error)
     if labels and not any(_known(targets.labels[name], what) for name, what in labels.items()):
@@ -128,7 +129,7 @@ def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | st
         return f"{item.where}: no atom and no label is known; there is nothing to learn from"
     text = item.sequence or "".join(LETTERS[code] for code in features.aatype)
     values = {name: _different(value, labels[name]) for name, value in targets.labels.items()}
-    return _Seen(item, text, values, 0 if targets.whole is None else len(targets.whole.seq_mask))
+    return _Seen(item, text, values, 0 if targets.full_complex is None else len(targets.full_complex.seq_mask))
 
 
 def _different(value: np.ndarray, what: Label) -> np.ndarray:
@@ -181,19 +182,19 @@ def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen
     """What is left when no class is unknown to training, and notes of classes that no item has."""
     problems, notes = [], []
     for name, what in labels.items():
-        classes = lambda seen, name=name: {int(c) for c in np.unique(seen.labels[name])} - {-1}
-        called = lambda number, what=what: what.names[number] if what.names else number
         if not what.classes:
             continue
-        there = set().union(*map(classes, good))
-        known = set().union(*(classes(seen) for seen in good if seen.item.split == "train"))
+        called = what.names or range(what.classes)
+        classes = {seen.item.id: {int(c) for c in np.unique(seen.labels[name])} - {-1} for seen in good}
+        there = set().union(*classes.values())
+        known = set().union(*(classes[seen.item.id] for seen in good if seen.item.split == "train"))
         for seen in good:
-            if new := classes(seen) - known:
-                reason = f'class {called(min(new))} of "{name}" is never seen in training'
+            if new := classes[seen.item.id] - known:
+                reason = f'class {called[min(new)]} of "{name}" is never seen in training'
                 problems.append((seen.item, f"{seen.item.where}: {reason}"))
-        good = [seen for seen in good if classes(seen) <= known]
+        good = [seen for seen in good if classes[seen.item.id] <= known]
         if absent := set(range(what.classes)) - there:
-            notes.append(f'"{name}": no item is of class {", ".join(str(called(n)) for n in sorted(absent))}')
+            notes.append(f'"{name}": no item is of class {", ".join(str(called[n]) for n in sorted(absent))}')
     return good, problems, notes
 
 
@@ -215,7 +216,7 @@ def _parts(good: list[_Seen], groups: Mapping[str, int], meaning: str) -> list[s
 def _hash(items: Sequence[Item]) -> str:
     """SHA-256 of all that training reads; not of where it lies."""
     total, digest = hashlib.sha256(), cache(lambda file: hashlib.sha256(file.read_bytes()).digest())
-    beside = cache(motmaen.template_files)
+    beside = cache(alphafold_finetune.template_files)
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())

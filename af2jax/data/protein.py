@@ -16,8 +16,9 @@ from af2jax.data.monomer import atoms, code
 from af2jax.data.parse import printable
 from af2jax.data.placement import Site, sites
 from af2jax.data.structure import polymers
-from af2jax.errors import InputError
-from af2jax.protein.files import Protein, chain_name
+from af2jax.errors import InputError, few
+from af2jax.protein.files import Protein
+from af2jax.protein.record import chain_name
 
 TITLE, KEYWORDS = "af2jax prediction of ", "PREDICTED STRUCTURE"  # what files of our own predictions say
 LISTED = 5  # names in a note
@@ -69,8 +70,7 @@ def read_protein(path: str | os.PathLike) -> Protein:
     if not np.any(atom_mask):
         raise InputError(f"{source}: no atom of its protein chains is known and observed (occupancy above 0)")
     if others := _others(structure, found):
-        more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
-        notes.append(f"left out, as no protein: {', '.join(others[:LISTED])}{more}")
+        notes.append(f"left out, as no protein: {few(others, LISTED)}")
     stem = formats.plain(Path(path).name).rsplit(".", 1)[0]
     return Protein(
         aatype=np.array(aatype, np.int32),
@@ -112,8 +112,8 @@ def _indices(authors: list[str]) -> list[int]:
 
 def _names(authors: list[str], indices: list[int]) -> list[str]:
     """The identifier of each chain: the author's own, or where that is taken or none that of the chain's index."""
-    fits = lambda i: re.fullmatch(NAME, authors[i]) and authors[i] not in authors[:i]
-    return [authors[i] if fits(i) else chain_name(index) for i, index in enumerate(indices)]
+    fits = [re.fullmatch(NAME, author) and author not in authors[:i] for i, author in enumerate(authors)]
+    return [author if fit else chain_name(i) for author, fit, i in zip(authors, fits, indices, strict=True)]
 
 
 def _numbers(found: list[Site]) -> tuple[list[int], bool]:

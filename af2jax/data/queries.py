@@ -5,11 +5,24 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absl import logging
 
-from af2jax.errors import InputError
+from af2jax.data import formats, inputs, tables
+from af2jax.data.formats import plain
+from af2jax.data.inputs import header, locate, no_protein
+from af2jax.data.parse import (
+    FastaRecord,
+    bare,
+    odd_letter,
+    parse_fasta,
+    printable,
+    read_bytes,
+    read_text,
+    split_chains,
+)
+from af2jax.errors import InputError, few
 
 FASTA = (".fasta", ".fa", ".faa", ".fas")
 TABLES = (".csv", ".tsv")
@@ -34,6 +47,7 @@ class Content(NamedTuple):
 
     sequence: str  # of all chains
     sha256: str  # of the sequence, or of the alignment's file as it is when unpacked
+    read: Any  # `pipeline.Query`: what the alignment's file holds; None: it is a sequence
 
 
 def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list[Job], list[tuple[str, str]]]:
@@ -44,16 +58,15 @@ def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list
     Raises:
         InputError: there is no query at all.
     """
-    from af2jax.data.parse import printable
-
     files, ignored = query_files(paths)
+    ignored = [printable(name) for name in ignored]
     if not files:
         raise InputError(
             f"no queries: files must end in {', '.join(_suffixes())} (.gz, .bz2, .xz too); ignored: "
-            f"{_few(ignored) or 'none'}"
+            f"{few(ignored, LISTED) or 'none'}"
         )
     if ignored:
-        logging.warning("ignored, no queries by their names: %s", _few(ignored))
+        logging.warning("ignored, no queries by their names: %s", few(ignored, LISTED))
     found: list[Job] = []
     for file in files:
         try:
@@ -123,20 +136,17 @@ def content(job: Job) -> Content:
     """
     if job.fault:
         raise InputError(job.fault)
-    from af2jax.data.parse import read_bytes, split_chains
     from af2jax.data.pipeline import read_query
 
     if isinstance(job.query, Path):
-        chains = read_query(job.query).chains
-        return Content("".join(chains), hashlib.sha256(read_bytes(job.query)).hexdigest())
+        known = read_query(job.query)
+        return Content("".join(known.chains), hashlib.sha256(read_bytes(job.query)).hexdigest(), known)
     chains = split_chains(job.query, job.source or job.name)
-    return Content("".join(chains), hashlib.sha256(job.query.encode()).hexdigest())
+    return Content("".join(chains), hashlib.sha256(job.query.encode()).hexdigest(), None)
 
 
 def _jobs(file: Path, whole_files: bool) -> list[Job]:
     """The queries in one file, and records of it that cannot be read, which have a fault and no `query`."""
-    from af2jax.data import formats, inputs
-    from af2jax.data.parse import Record, parse_fasta, printable, read_text
     from af2jax.data.pipeline import ALIGNMENTS
 
     source, suffix = printable(str(file)), Path(_plain(file)).suffix
@@ -152,7 +162,7 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
             return [_job_of(entry, stem, f"{source}, query {n}", file.parent) for n, entry in enumerate(entries, 1)]
     if suffix in TABLES:
         return parse_table(text, source, file.parent)
-    faults: list[tuple[Record, str]] = []
+    faults: list[tuple[FastaRecord, str]] = []
     records = parse_fasta(text, source, None if whole_files else faults)
     parts = [_record(record, source, file.parent) for record in records]
     if whole_files:
@@ -167,9 +177,6 @@ def _jobs(file: Path, whole_files: bool) -> list[Job]:
 
 def _record(record, source: str, folder: Path) -> Job:
     """The query that one record of a FASTA file is."""
-    from af2jax.data.inputs import header, locate, no_protein
-    from af2jax.data.parse import printable
-
     label, other, msa = header(record.name)
     where = f"{source}, line {record.line}"
     short, long = (printable(name) for name in ((label.split() or ["query"])[0], record.name or "query"))
@@ -179,9 +186,6 @@ def _record(record, source: str, folder: Path) -> Job:
 
 def _job_of(entry, stem: str, where: str, folder: Path) -> Job:
     """The query that an entry of another program's file is."""
-    from af2jax.data.inputs import locate
-    from af2jax.data.parse import bare, odd_letter, printable
-
     sequence = ":".join(bare(chain).rstrip("*") for chain in entry.chains)
     fault = f"{where}: {entry.fault}" if entry.fault else ""
     if not fault and (odd := re.search("[^A-Za-z:]", sequence)):
@@ -200,9 +204,6 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
     Raises:
         InputError: a column is missing, a field is empty, a letter is no amino acid, or two rows have one id.
     """
-    from af2jax.data import tables
-    from af2jax.data.inputs import locate
-    from af2jax.data.parse import bare, odd_letter, printable
 
     found: dict[str, Job] = {}
     rows = [(line, {name.lower(): cell for name, cell in row.items()}) for line, row in tables.rows(text, source)]
@@ -242,7 +243,6 @@ def _structures(place: Path) -> tuple[str, ...]:
         InputError: there is none.
     """
     from af2jax.data.dataset import STRUCTURES
-    from af2jax.data.formats import plain
     from af2jax.data.structure import protein_chains
 
     if not place.exists():
@@ -262,8 +262,6 @@ def _structures(place: Path) -> tuple[str, ...]:
 
 def _plain(file: Path) -> str:
     """The name that tells the format."""
-    from af2jax.data.formats import plain
-
     return plain(file.name.lower())
 
 
@@ -271,10 +269,3 @@ def _suffixes() -> tuple[str, ...]:
     from af2jax.data.pipeline import ALIGNMENTS
 
     return (*FASTA, *TABLES, *ALIGNMENTS)
-
-
-def _few(names: list[str]) -> str:
-    from af2jax.data.parse import printable
-
-    shown = ", ".join(printable(name) for name in names[:LISTED])
-    return shown + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

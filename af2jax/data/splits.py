@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2jax.errors import InputError
+from af2jax.typing import Int
 from af2jax.words import counted
 
 IDENTITY, COVERAGE, E_VALUE = 0.3, 0.5, 0.01
@@ -39,8 +40,8 @@ def split_scan(variants: Sequence[Sequence[int]], seed: int = 0) -> list[str]:
     size = max(1, round(FRACTION * len(order)))
     part_of = dict.fromkeys(order, "train") | dict.fromkeys(order[:size], "test")
     part_of |= dict.fromkeys(order[size : 2 * size], "valid")
-    of = lambda positions: {part_of[position] for position in positions} or {"train"}
-    return [next(iter(parts)) if len(parts := of(positions)) == 1 else "" for positions in variants]
+    found = [{part_of[position] for position in positions} or {"train"} for positions in variants]
+    return [next(iter(parts)) if len(parts) == 1 else "" for parts in found]
 
 
 def by_position(variants: Sequence[Sequence[int]]) -> bool:
@@ -49,7 +50,7 @@ def by_position(variants: Sequence[Sequence[int]]) -> bool:
     return len(count) <= len(SMALL) or count[1] >= SINGLE * (len(variants) - count[0])
 
 
-def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: float = COVERAGE) -> np.ndarray:
+def clusters(sequences: Sequence[str], identity: float = IDENTITY, coverage: float = COVERAGE) -> Int[np.ndarray, " N"]:
     """A number for each sequence, equal for homologues and homologues of homologues: int [N].
 
     Two are homologues where phmmer (E-value 0.01) aligns them with `identity` over `coverage` of the shorter one, or
@@ -157,7 +158,7 @@ def _aligned(alignment) -> list[tuple[str, str]]:
     return [(a, b) for a, b in pairs if a.isalpha() and b.isalpha()]
 
 
-def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[str]:
+def split(sequences: Sequence[str], groups: Int[np.ndarray, " N"], seed: int = 0) -> list[str]:
     """ "train", "valid" or "test" for each sequence, about 80, 10 and 10 %: homologues always in one part.
 
     Groups fill test, then valid, in an order that a hash gives, so that one more item moves few of the others. A group
@@ -174,8 +175,8 @@ def split(sequences: Sequence[str], groups: np.ndarray, seed: int = 0) -> list[s
             f"{counted(len(sequences), 'item')} cannot be split: they are {counted(len(members), 'group')} of "
             'homologues; say in a column "split" which are train, valid and test'
         )
-    name = lambda group: min(sequences[index] for index in members[group])
-    order = sorted(members, key=lambda group: hashlib.sha256(f"{seed} {name(group)}".encode()).digest())
+    names = {group: min(sequences[index] for index in indices) for group, indices in members.items()}
+    order = sorted(members, key=lambda group: hashlib.sha256(f"{seed} {names[group]}".encode()).digest())
     size = {group: len(indices) for group, indices in members.items()}
     room = max(1, round(FRACTION * len(sequences)))
     room = min(room, max(1, sum(n for n in size.values() if n <= room) // 2))  # small groups are for both

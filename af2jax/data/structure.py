@@ -42,6 +42,7 @@ KINDS = {
 }
 
 
+METHOD, DEPOSITED = "_exptl.method", "_pdbx_database_status.recvd_initial_deposition_date"
 BLANK = "(blank)"  # how a chain without identifier is called
 
 
@@ -60,6 +61,7 @@ class Chain:
         resolution: angstrom; 0: none stated.
         method: of the experiment, in the file's words; "" where not stated.
         lengths: residues of each of several chains; (): one chain.
+        deposited: the date, in the file's words; "" where not stated.
     """
 
     source: str
@@ -71,6 +73,7 @@ class Chain:
     resolution: float
     method: str
     lengths: tuple[int, ...] = ()
+    deposited: str = ""
 
     @property
     def sequence(self) -> str:
@@ -165,15 +168,15 @@ def joined(chains: Sequence[Chain]) -> Chain:
     """Chains of one structure side by side."""
     if len(chains) == 1:
         return chains[0]
-    beside = lambda name: np.concatenate([getattr(chain, name) for chain in chains])
-    first = chains[0]
+    first, arrays = chains[0], ("aatype", "residue_index", "positions", "atom_mask")
     return Chain(
         source=first.source,
         name=",".join(chain.name for chain in chains),
-        **{name: beside(name) for name in ("aatype", "residue_index", "positions", "atom_mask")},
+        **{name: np.concatenate([getattr(chain, name) for chain in chains]) for name in arrays},
         resolution=first.resolution,
         method=first.method,
         lengths=tuple(len(chain.aatype) for chain in chains),
+        deposited=first.deposited,
     )
 
 
@@ -231,9 +234,10 @@ def _chain(structure: gemmi.Structure, polymer: _Polymer, source: str) -> Chain:
     if not atom_mask[:, [N, CA, C]].all(axis=1).any():
         what = _lacking(atom_mask, polymer.residues)
         raise InputError(f"{where}: {what}, so there are no frames to learn from; give an all-atom model")
-    method = structure.info["_exptl.method"] if "_exptl.method" in structure.info else ""  # noqa: SIM401
+    method, deposited = (structure.info[key] if key in structure.info else "" for key in (METHOD, DEPOSITED))  # noqa: SIM401
     resolution = structure.resolution if math.isfinite(structure.resolution) else 0.0
-    return Chain(source, polymer.name, aatype, residue_index, positions, atom_mask, resolution, method)
+    arrays = aatype, residue_index, positions, atom_mask
+    return Chain(source, polymer.name, *arrays, resolution, method, deposited=deposited)
 
 
 def _lacking(atom_mask: np.ndarray, residues: list[gemmi.Residue]) -> str:

@@ -175,7 +175,10 @@ def _all_atoms(rng: np.random.Generator, aatype: np.ndarray, backbone: np.ndarra
 def _placed(types: jax.Array, known: jax.Array, sin_cos: jax.Array) -> jax.Array:
     """Every atom of the backbones `known`, for each draw of torsions."""
     frames, _ = backbone_frames(known, jnp.ones(known.shape[:2], bool))
-    one = lambda angles: atoms.atom14_to_atom37(atoms.atom14(types, atoms.groups(types, frames, angles)), types)
+
+    def one(angles):
+        return atoms.atom14_to_atom37(atoms.atom14(types, atoms.groups(types, frames, angles)), types)
+
     return jax.vmap(one)(sin_cos)
 
 

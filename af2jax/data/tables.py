@@ -26,7 +26,10 @@ def rows(text: str, source: str) -> Iterator[tuple[int, dict[str, str]]]:
     if "\0" in text:
         raise InputError(f"{source}: this is no table (it has NUL bytes); write it anew")
     reader, above = _reader(text)
-    where = lambda: f"{source}, line {reader.line_num + above}"
+
+    def where():
+        return f"{source}, line {reader.line_num + above}"
+
     try:
         columns = _header(reader)
         if twice := {name for name in columns if name and columns.count(name) > 1}:

@@ -1,4 +1,4 @@
-"""Templates: known structures laid over the query, from a user's own files and from the hits of a search.
+"""Templates: known structures aligned to the query, from a user's own files and from the hits of a search.
 
 The rules for hits are AlphaFold's (supplement, section 1.2.3, and its released code).
 """
@@ -22,8 +22,9 @@ from af2jax.data import formats, hits
 from af2jax.data.parse import CODE_OF_BYTE, printable, quote, read_bytes
 from af2jax.data.structure import Chain, read_chain, read_chains
 from af2jax.data.transforms import no_template
-from af2jax.errors import InputError
+from af2jax.errors import InputError, few
 from af2jax.files import path_and_chain
+from af2jax.typing import Int
 from af2jax.words import counted
 
 MIN_ALIGNED = 0.1  # part of the query; hits that cover no more of it are left out
@@ -37,8 +38,8 @@ ROUNDING = 0.006  # of the part of equal residues that MMseqs2 writes
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
 
 
-class Template(NamedTuple):
-    """One structure laid over the query."""
+class PlacedTemplate(NamedTuple):
+    """One structure aligned to the query."""
 
     aatype: np.ndarray  # int32 [N_res] codes 0 to 20, 21 where nothing is aligned
     positions: np.ndarray  # float32 [N_res 37 3] angstrom
@@ -90,14 +91,13 @@ def load_templates(
         return no_template(sum(map(len, chains)))
     own: dict[str, list] = {chain: [] for chain in chains}
     for item in items:
-        own[_owner(item, list(own))].append(item)
-    laid = {chain: _of_chain(some, chain, config, folder, limit) for chain, some in own.items()}
-    parts = [laid[chain] for chain in chains]
+        own[_chain_of(item, list(own))].append(item)
+    of_chains = {chain: _of_chain(some, chain, config, folder, limit) for chain, some in own.items()}
+    parts = [of_chains[chain] for chain in chains]
     if len(parts) > 1 and config.template.fusion == "attention":
         parts = _one_at_a_time(parts)
-    beside = lambda name: np.concatenate([getattr(part, name) for part in parts], axis=1)
     return schema.Templates(
-        **{name: beside(name) for name in ("aatype", "positions", "atom_mask")},
+        **{name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in PlacedTemplate._fields},
         mask=np.any([part.mask for part in parts], axis=0),
     )
 
@@ -117,7 +117,7 @@ def _one_at_a_time(parts: list[schema.Templates]) -> list[schema.Templates]:
     return out
 
 
-def _owner(item: str | os.PathLike, chains: Sequence[str]) -> str:
+def _chain_of(item: str | os.PathLike, chains: Sequence[str]) -> str:
     """The sequence that a template is for."""
     if len(chains) == 1:
         return chains[0]
@@ -165,7 +165,7 @@ def _of_chain(
     return stack(found, len(query), most)
 
 
-def from_structure(item: str | os.PathLike, query: str) -> Template:
+def from_structure(item: str | os.PathLike, query: str) -> PlacedTemplate:
     """A user's own structure, "path" or "path:chain", aligned with the query by sequence.
 
     Raises:
@@ -173,7 +173,7 @@ def from_structure(item: str | os.PathLike, query: str) -> Template:
     """
     known = read_chain(*path_and_chain(item))
     i, j = align(query, known.sequence)
-    template = lay(len(query), i, known.aatype[j], known, j)
+    template = place_template(len(query), i, known.aatype[j], known, j)
     where = f"template {known.source}, chain {known.name}"
     if template.atom_mask.sum() < MIN_ATOMS:
         raise InputError(f"{where}: no residue of it that was observed aligns with the query; give a homologue")
@@ -187,7 +187,7 @@ def from_structure(item: str | os.PathLike, query: str) -> Template:
 
 def from_hits(
     path: str | os.PathLike, query: str, files: dict[str, Path], limit: datetime.date | None, most: int
-) -> list[Template]:
+) -> list[PlacedTemplate]:
     """The first `most` templates of a file of hits; `files`: mmCIF files by identifier, in small letters.
 
     Raises:
@@ -209,15 +209,15 @@ def from_hits(
             found.append(template)
         seen.add(key)
     if left_out:
-        lines = (f"{reason} ({_few(names)})" for reason, names in left_out.items())
+        lines = (f"{reason} ({few(names, 5)})" for reason, names in left_out.items())
         used, of = counted(len(found), "template"), counted(len(listed), "hit")
         logging.warning("%s: %s of %s; left out: %s", path, used, of, "; ".join(lines))
     return found
 
 
-def align(query: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+def align(query: str, target: str) -> tuple[Int[np.ndarray, " N_pair"], Int[np.ndarray, " N_pair"]]:
     """The positions that a global alignment of two sequences pairs: BLOSUM62, affine gaps that cost nothing to open at
-    the ends. A target of nothing but X is laid residue by residue over a query of its length.
+    the ends. A target of nothing but X is aligned residue by residue to a query of its length.
 
     gemmi's gaps cost the same everywhere; but around the query lie dummies, with which what is over at the ends of the
     target pairs at the price of a gap's extension, and which lengthen the gap of what is over at the ends of the query.
@@ -235,7 +235,7 @@ def align(query: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     return i[inside], j[inside]
 
 
-def _from_hit(hit: hits.Hit, query: str, files: dict[str, Path], limit: datetime.date | None) -> Template:
+def _from_hit(hit: hits.Hit, query: str, files: dict[str, Path], limit: datetime.date | None) -> PlacedTemplate:
     if len(hit.query) <= MIN_ALIGNED * len(query):
         raise _LeftOut("aligned with too little of the query")
     if hit.sequence:
@@ -245,9 +245,9 @@ def _from_hit(hit: hits.Hit, query: str, files: dict[str, Path], limit: datetime
     path = files[hit.entry]
     if limit and ((released := _released(path)) is None or released > limit):
         raise _LeftOut(f"released after {limit}" if released else "no release date in its file")
-    chain, place, letters = _find(hit, path) if hit.sequence else _counted(hit, query, path)
+    chain, place, letters = _find(hit, path) if hit.sequence else _find_by_number(hit, query, path)
     i, j = hit.query[place >= 0], place[place >= 0]
-    template = lay(len(query), i, letters[place >= 0], chain, j)
+    template = place_template(len(query), i, letters[place >= 0], chain, j)
     if template.atom_mask.sum() < MIN_ATOMS:
         raise _LeftOut("no atoms where it aligns")
     return template
@@ -290,7 +290,7 @@ def _find(hit: hits.Hit, path: Path) -> tuple[Chain, np.ndarray, np.ndarray]:
     return named[0], place[hit.target], named[0].aatype[place[hit.target]]
 
 
-def _counted(hit: hits.Hit, query: str, path: Path) -> tuple[Chain, np.ndarray, np.ndarray]:
+def _find_by_number(hit: hits.Hit, query: str, path: Path) -> tuple[Chain, np.ndarray, np.ndarray]:
     """The same for a hit without sequence, which counts the residues of its chain."""
     chain, j = read_chain(path, hit.chain), hit.target
     if j.max(initial=0) >= len(chain.aatype):
@@ -305,16 +305,22 @@ def _codes(sequence: str) -> np.ndarray:
     return CODE_OF_BYTE[np.frombuffer(sequence.encode(), np.uint8)].astype(np.int32)
 
 
-def lay(n_res: int, i: np.ndarray, codes: np.ndarray, chain: Chain, j: np.ndarray) -> Template:
+def place_template(
+    n_res: int,
+    i: Int[np.ndarray, " N_pair"],
+    codes: Int[np.ndarray, " N_pair"],
+    chain: Chain,
+    j: Int[np.ndarray, " N_pair"],
+) -> PlacedTemplate:
     """A template of `n_res` positions, of which i have the residues j of a chain, as types `codes`."""
     aatype = np.full(n_res, GAP, np.int32)
     positions = np.zeros((n_res, *chain.positions.shape[1:]), np.float32)
     atom_mask = np.zeros((n_res, *chain.atom_mask.shape[1:]), bool)
     aatype[i], positions[i], atom_mask[i] = codes, chain.positions[j], chain.atom_mask[j]
-    return Template(aatype, positions, atom_mask)
+    return PlacedTemplate(aatype, positions, atom_mask)
 
 
-def stack(found: list[Template], n_res: int, places: int) -> schema.Templates:
+def stack(found: list[PlacedTemplate], n_res: int, places: int) -> schema.Templates:
     """The templates, and empty places up to their number."""
     empty = no_template(n_res)
     out = [schema.Templates(*template, np.bool_(True)) for template in found]
@@ -348,7 +354,3 @@ def _mmcif_files(folder: str | os.PathLike) -> dict[str, Path]:
         raise InputError(f"template_dir {printable(str(folder))} cannot be read: {reason}") from None
     names = [(formats.plain(path.name.lower()), path) for path in files]
     return {name.removesuffix(".cif"): path for name, path in names if name.endswith(".cif")}
-
-
-def _few(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

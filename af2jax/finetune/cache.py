@@ -19,11 +19,10 @@ from absl import logging
 from af2jax.compilation import Jitted
 from af2jax.errors import InputError
 from af2jax.files import whole
-from af2jax.finetune.arrays import digest
 from af2jax.finetune.state import TrainState
 from af2jax.heads import SCOPE
 from af2jax.model.recycle import forward
-from af2jax.pretrained.tree import flatten
+from af2jax.pretrained.tree import digest, flatten
 from af2jax.schema import Features, Outputs
 
 FORMAT = "1"  # of the entries

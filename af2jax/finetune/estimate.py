@@ -32,10 +32,8 @@ def estimate(training: Training, watts: float = 0.0) -> str:
         batches, source = [], examples.train(0)
         for _ in range(min(2, training.steps)):
             before = time.perf_counter()
-            batches.append(next(source)[1])
-            filling = (
-                time.perf_counter() - before
-            ) / training.batch_size  # for each example; the last compiles nothing
+            batches.append(next(source)[2])
+            filling = (time.perf_counter() - before) / training.batch_size  # of an example; the last compiles nothing
         source.close()
         before = time.perf_counter()
         memory = _memory(state, batches[0], key, training)
@@ -48,7 +46,9 @@ def estimate(training: Training, watts: float = 0.0) -> str:
         watched = [_timed(state, batch, training) for batch in itertools.islice(examples.valid(), 2)]
     validations = 1 + -(-training.steps // training.validate_every)
     looking = validations * examples.num_valid * (watched[-1] if watched else 0.0)
-    fresh = min(examples.num_train * training.draws, training.steps * training.batch_size) + examples.num_valid
+    fresh = (
+        min(examples.num_train * training.examples_per_item, training.steps * training.batch_size) + examples.num_valid
+    )
     filling *= fresh if training.cache else 0
     total = compiling + training.steps * seconds[1] + looking + filling
     power, whose = (watts, "as given") if watts else _power()
@@ -70,12 +70,9 @@ def estimate(training: Training, watts: float = 0.0) -> str:
 
 def _memory(state, batch, key, training) -> int:
     """Bytes that the compiled step holds."""
-    moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
     left = None if training.num_recycle is None else steps._recycles(training.num_recycle)
-    analysis = (
-        steps._train.jitted.lower(state.setup, moving, state.frozen, batch, key, left).compile().memory_analysis()
-    )
-    return need(analysis)
+    lowered = steps._train.jitted.lower(state.setup, state.moving, state.frozen, batch, key, left)
+    return need(lowered.compile().memory_analysis())
 
 
 def _timed(state, batch, training) -> float:

@@ -71,28 +71,24 @@ class Examples:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, mask_target=training.mask_target))
         named = any(path == ALONE for path, _ in training.rules)
         self.magnified = not rows and not named and ALONE in flatten(state.trained)
-        self.loader = Loader(config, training.crop, labels, training.seed, training.draws, rows, templates, found.whole)
+        self.loader = Loader(
+            config, training.crop, labels, training.seed, training.examples_per_item, rows, templates, found.whole
+        )
         self.fixed = dataclasses.replace(self.loader, draws=1)
         self.cache = None
         if training.cache:
             self.cache = Cache(state, Path(training.cache_dir or Path(out) / CACHE), training.num_recycle)
-        self.ids: list[str] = []
 
-    def train(self, start: int) -> Iterator[tuple[int, tuple]]:
-        """(step, this process's share of the batch) from `start` on."""
+    def train(self, start: int) -> Iterator[tuple[int, list[str], tuple]]:
+        """(step, the ids of its batch, this process's share of the batch) from `start` on."""
         size, stop = self.training.batch_size, self.training.steps
         for step, ids, batch in batches(self.loader, self.items, size, start, stop, self.share):
-            self.ids = ids
-            yield step, self._with_trunk(batch)
+            yield step, ids, self._with_trunk(batch)
 
     def valid(self) -> Iterator[tuple]:
         """Batches of one, the same each time."""
         for item in self.watched:
             yield self._with_trunk(stack([self.fixed.example(item, 0)]))
-
-    def names(self, step: int) -> list[str]:
-        """The ids of the batch that was handed out last."""
-        return self.ids
 
     def _with_trunk(self, batch: tuple) -> tuple:
         if self.cache is None:

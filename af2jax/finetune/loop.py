@@ -8,29 +8,36 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import logging
 
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.finetune import run, sharding
+from af2jax.finetune import directory, sharding
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.curves import draw
 from af2jax.finetune.examples import HELD, Examples
 from af2jax.finetune.prepare import Prepared, prepare, with_heads
 from af2jax.finetune.record import Record
 from af2jax.finetune.rules import ALONE
+from af2jax.finetune.run import latest
 from af2jax.finetune.state import TrainState
-from af2jax.finetune.step import culprit, train_step
+from af2jax.finetune.step import explain_skip, train_step
 from af2jax.finetune.summary import changes, summary
 from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten
 from af2jax.processes import anywhere, first, lead
 
 Say = Callable[[str], None]
+Progress = Callable[[int, int, dict], None]
+
+
+def _silent(*_) -> None:
+    """In place of what is said and shown."""
 
 
 @dataclass
@@ -49,16 +56,16 @@ def fit(
     *,
     resume: bool = False,
     say: Say = logging.info,
-    progress: Callable[[int, int, dict], None] = lambda step, steps, values: None,
+    progress: Progress = _silent,
 ) -> TrainState:
-    """Trains, and leaves in `out` all that a run is: see `af2jax.finetune.run`.
+    """Trains, and leaves in `out` all that a run is: see `af2jax.finetune.directory`.
 
     The validation of step 0 comes first: does the network do it as it is? A step that is not finite changes nothing
-    and is named; `max_bad` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run that was
-    stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with the same
-    devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A start
-    that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is what
-    it was. All devices of all processes share each batch; the first process writes and speaks.
+    and is named; `max_skipped_steps` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run
+    that was stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with
+    the same devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A
+    start that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is
+    what it was. All devices of all processes share each batch; the first process writes and speaks.
 
     Args:
         say: called with a line at every event.
@@ -74,53 +81,39 @@ def fit(
     devices = sharding.mesh()
     share = sharding.share(training.batch_size, devices)
     if not first():
-        say = progress = lambda *_: None
+        say = progress = _silent
     replanned: dict[str, list] = {}
-    lead(lambda: replanned.update(run.start(out, training, resume)))
+    lead(lambda: replanned.update(directory.start(out, training, resume)))
     try:
-        return _fit(training, out, devices, share, replanned, say, progress)
+        course, state, fresh = _begin(training, out, share, replanned, say)
+        course.progress = progress
+        return course.run(sharding.replicate(state, devices), fresh)
     except BaseException:
-        if first() and run.latest(out) is None:
-            run.forget(out)
+        if first() and latest(out) is None:
+            directory.forget(out)
         raise
 
 
-def _fit(training, out, devices, share, replanned, say, progress) -> TrainState:
-    """The training in a directory that is made."""
-    place, prepared = run.latest(out), prepare(training)
+def _begin(training, out, share: slice, replanned: dict, say: Say) -> tuple["_Course", TrainState, bool]:
+    """(the training in a directory that is made, its state, whether that is its first)."""
+    place, prepared = latest(out), prepare(training)
     examples = Examples(training, prepared.state, out, share)
     if examples.magnified:
         say(HELD)
         prepared = prepare(training, ALONE, prepared)
-    state, watch = prepared.state, Watch()
+    course, state = _Course(training, out, prepared, examples, say), prepared.state
     if place is not None:
-        state, saved = run.restore(state, place)
-        watch = Watch(**saved["watch"])
+        state, saved = directory.restore(state, place)
+        course.watch = Watch(**saved["watch"])
     step = int(state.step)
-    lead(lambda: run.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
+    lead(lambda: directory.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
     lead(lambda: examples.taught.save(out))
     if place is not None:
         say(f"goes on from step {step}{_replanned(replanned)}")
-        if _ended(training, watch) and run.prolonged(out, step):
-            watch.stale = 0
+        if course.ended and directory.prolonged(out, step):
+            course.watch.stale = 0
             say(f"it had stopped early; with more steps it goes on, and its patience ({training.patience}) starts anew")
-    state = sharding.replicate(state, devices)
-    network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
-    lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
-
-    with tempfile.TemporaryDirectory() as nowhere, stopping() as stop:
-        record = Record(out if first() else nowhere, int(state.step), fresh=place is None)
-        try:
-            state = _steps(training, out, prepared, examples, state, watch, record, stop, say, progress)
-        finally:
-            record.close()
-    _prove(prepared, state, out)
-    lead(lambda: draw(out, training))
-    return state
-
-
-def _ended(training: Training, watch: Watch) -> bool:
-    return bool(training.patience) and watch.stale >= training.patience
+    return course, state, place is None
 
 
 def _replanned(changes: dict[str, list]) -> str:
@@ -131,73 +124,106 @@ def _replanned(changes: dict[str, list]) -> str:
     return f", by another plan ({shown}): its bits are no longer those of the first plan"
 
 
-def _steps(training, out, prepared, examples, state, watch, record, stop, say, progress) -> TrainState:
-    """All that are left, from `state` on."""
-    keys = jax.random.key(training.seed)
-    save = lambda state, found=None: run.save(out, training, state, asdict(watch), found)
-    if record.fresh:
-        save(state, _validation(training, examples, state, watch, record, say))
-    done = lambda: _ended(training, watch)
-    if done():
+@dataclass
+class _Course:
+    """A training under way."""
+
+    training: Training
+    out: Path
+    prepared: Prepared
+    examples: Any  # `Examples`, or what stands for them
+    say: Say
+    progress: Progress = _silent
+    watch: Watch = field(default_factory=Watch)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its patience is at an end."""
+        return bool(self.training.patience) and self.watch.stale >= self.training.patience
+
+    def run(self, state: TrainState, fresh: bool) -> TrainState:
+        """All steps that are left, and the account of what moved."""
+        out, prepared = self.out, self.prepared
+        network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
+        lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
+        with tempfile.TemporaryDirectory() as nowhere, stopping() as stop:
+            record = Record(out if first() else nowhere, int(state.step), fresh)
+            try:
+                state = self.steps(state, record, stop)
+            finally:
+                record.close()
+        _prove(prepared, state, out)
+        lead(lambda: draw(out, self.training))
         return state
-    for step, batch in examples.train(int(state.step)):
-        before = time.perf_counter()
-        state, metrics = train_step(state, batch, jax.random.fold_in(keys, step), training.num_recycle)
-        values = {name: float(value) for name, value in metrics.items()}
-        values |= {"rate": float(prepared.rate(step)), "seconds": time.perf_counter() - before}
-        record.train(step, values)
-        progress(step + 1, training.steps, values)
-        _look(training, out, examples, step, values, watch, save, state, say)
 
-        last, stopped, found = step + 1 == training.steps, anywhere(stop()), None
-        if last or (step + 1) % training.validate_every == 0:
-            found = _validation(training, examples, state, watch, record, say)
-        if last or stopped or done() or (step + 1) % training.save_every == 0 or (found and watch.stale == 0):
-            save(state, found)
-        if stopped and not last:
-            say(f"stopped after step {step + 1} and saved")
-            raise KeyboardInterrupt
-        if done():
-            say(f"stopped early: {watch.stale} validations without a better {training.monitor}")
-            break
-    return state
+    def steps(self, state: TrainState, record: Record, stop: Callable[[], bool]) -> TrainState:
+        """All that are left, from `state` on."""
+        training, keys = self.training, jax.random.key(self.training.seed)
+        if record.fresh:
+            self.save(state, self.validate(state, record))
+        if self.ended:
+            return state
+        for step, ids, batch in self.examples.train(int(state.step)):
+            before = time.perf_counter()
+            state, metrics = train_step(state, batch, jax.random.fold_in(keys, step), training.num_recycle)
+            values = {name: float(value) for name, value in metrics.items()}
+            values |= {"rate": float(self.prepared.rate(step)), "seconds": time.perf_counter() - before}
+            record.train(step, values)
+            self.progress(step + 1, training.steps, values)
+            self.look(step, ids, values, state)
 
+            last, stopped, found = step + 1 == training.steps, anywhere(stop()), None
+            if last or (step + 1) % training.validate_every == 0:
+                found = self.validate(state, record)
+            better_now = found and self.watch.stale == 0
+            if last or stopped or self.ended or (step + 1) % training.save_every == 0 or better_now:
+                self.save(state, found)
+            if stopped and not last:
+                self.say(f"stopped after step {step + 1} and saved")
+                raise KeyboardInterrupt
+            if self.ended:
+                self.say(f"stopped early: {self.watch.stale} validations without a better {training.monitor}")
+                break
+        return state
 
-def _look(training, out, examples, step, values, watch, save, state, say) -> None:
-    """Counts and names bad steps, and ends the training at too many."""
-    if not values["skipped"]:
-        watch.bad = 0
-        return
-    watch.bad += 1
-    names = examples.names(step)
-    wrong = values["bad_example"]
-    which = names[int(wrong)] if wrong >= 0 else ", ".join(names)
-    reason = f"step {step}: {culprit(values)}; examples: {which}; no weight was changed"
-    say(f"skipped {reason}")
-    if first():
-        with open(out / "bad_steps.jsonl", "a") as file:
-            file.write(json.dumps({"step": step, "examples": which, "reason": culprit(values)}) + "\n")
-    if watch.bad >= training.max_bad:
-        save(state)
-        raise InputError(f"{watch.bad} bad steps in a row, the last {reason}; the weights before them are saved")
+    def look(self, step: int, ids: list[str], values: dict, state: TrainState) -> None:
+        """Counts and names bad steps, and ends the training at too many."""
+        if not values["skipped"]:
+            self.watch.bad = 0
+            return
+        self.watch.bad += 1
+        wrong, why = values["bad_example"], explain_skip(values)
+        which = ids[int(wrong)] if wrong >= 0 else ", ".join(ids)
+        reason = f"step {step}: {why}; examples: {which}; no weight was changed"
+        self.say(f"skipped {reason}")
+        if first():
+            with open(self.out / "bad_steps.jsonl", "a") as file:
+                file.write(json.dumps({"step": step, "examples": which, "reason": why}) + "\n")
+        if self.watch.bad >= self.training.max_skipped_steps:
+            self.save(state)
+            number = self.watch.bad
+            raise InputError(f"{number} bad steps in a row, the last {reason}; the weights before them are saved")
 
+    def validate(self, state: TrainState, record: Record) -> Validation | None:
+        """Validates, and keeps account of the best; None where there is nothing to validate on."""
+        found = validate(state, self.examples.valid(), self.training.num_recycle)
+        if not (scores := found.scores):
+            return None
+        watch, monitor, step = self.watch, self.training.monitor, int(state.step)
+        if monitor not in scores:
+            raise InputError(f'monitor = "{monitor}" is not among what is validated: {", ".join(scores)}')
+        record.validation(step, scores)
+        if better(monitor, scores[monitor], watch.best):
+            watch.best, watch.best_step, watch.stale = scores[monitor], step, 0
+        else:
+            watch.stale += 1
+        shown = {name: scores[name] for name in dict.fromkeys(("loss", monitor, "lddt_ca")) if name in scores}
+        self.say(f"validation at step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
+        return found
 
-def _validation(training, examples, state, watch, record, say) -> Validation | None:
-    """Validates, and keeps account of the best; None where there is nothing to validate on."""
-    found = validate(state, examples.valid(), training.num_recycle)
-    if not (scores := found.scores):
-        return None
-    if training.monitor not in scores:
-        raise InputError(f'monitor = "{training.monitor}" is not among what is validated: {", ".join(scores)}')
-    step = int(state.step)
-    record.validation(step, scores)
-    if better(training.monitor, scores[training.monitor], watch.best):
-        watch.best, watch.best_step, watch.stale = scores[training.monitor], step, 0
-    else:
-        watch.stale += 1
-    shown = {name: scores[name] for name in dict.fromkeys(("loss", training.monitor, "lddt_ca")) if name in scores}
-    say(f"validation at step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
-    return found
+    def save(self, state: TrainState, found: Validation | None = None) -> None:
+        """A checkpoint."""
+        directory.save_checkpoint(self.out, self.training, state, asdict(self.watch), found)
 
 
 def _prove(prepared: Prepared, state: TrainState, out: Path) -> None:

@@ -16,10 +16,11 @@ import numpy as np
 
 from af2jax.errors import InputError
 from af2jax.files import whole, write
-from af2jax.finetune.rules import paired
+from af2jax.finetune.rules import join, paired
 from af2jax.pretrained import npz
 from af2jax.pretrained.tree import flatten, unflatten
 
+LORA = "lora"  # the scope of adapters among what trains
 WEIGHTS, CONFIG = "adapter_model.npz", "adapter_config.json"
 
 
@@ -63,6 +64,12 @@ def merge(params: dict, adapters: dict) -> dict:
     return unflatten(flat)
 
 
+def assembled(trained: dict, frozen: dict) -> dict:
+    """All parameters of what trains and what does not, adapters merged into theirs."""
+    params = join({name: tree for name, tree in trained.items() if name != LORA}, frozen)
+    return merge(params, trained[LORA]) if LORA in trained else params
+
+
 @jax.custom_jvp
 def _add(kernel, change):
     """The sum; where `change` is 0 every bit of `kernel`, for -0.0 + 0.0 is 0.0. Its derivative is that of the sum."""
@@ -91,7 +98,7 @@ def pairs(adapters: dict) -> dict[str, dict]:
     return found
 
 
-def save(adapters: dict, folder: str | os.PathLike, base: str) -> Path:
+def save_adapters(adapters: dict, folder: str | os.PathLike, base: str) -> Path:
     """Writes the adapters alone, with Hugging Face's names for their metadata; `base` is the preset that they adapt."""
     folder, found = Path(folder), pairs(adapters)
     with whole(folder / WEIGHTS) as partial, open(partial, "wb") as file:
@@ -108,8 +115,8 @@ def save(adapters: dict, folder: str | os.PathLike, base: str) -> Path:
     return folder
 
 
-def load(folder: str | os.PathLike) -> dict:
-    """The adapters that `save` wrote.
+def load_adapters(folder: str | os.PathLike) -> dict:
+    """The adapters that `save_adapters` wrote.
 
     Raises:
         WeightsError: the file is missing or damaged.

@@ -1,7 +1,5 @@
 """Optimizers: any optax transformation serves; here are the masked form of a freeze, and AdamW as people want it."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -104,5 +102,4 @@ def layerwise(config: Config, decay: float) -> optax.GradientTransformation:
         follow = total - ends[keys[1]] + jnp.arange(len(x))[::-1]
         return x * (decay**follow).reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
 
-    scale: Callable = lambda updates, _: jax.tree_util.tree_map_with_path(factor, updates)
-    return optax.stateless(scale)
+    return optax.stateless(lambda updates, _: jax.tree_util.tree_map_with_path(factor, updates))

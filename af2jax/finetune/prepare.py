@@ -49,19 +49,12 @@ def prepare(training: Training, held: str = "", earlier: Prepared | None = None)
     layers = None if training.layer_decay == 1 else optimizer.layerwise(model.config, training.layer_decay)
     updates = -(-training.steps // training.accumulate)
     warmup = training.warmup // training.accumulate
+    given = ("learning_rate", "weight_decay", "clip", "accumulate")
     state = init(
         model,
         params,
         labels,
-        optimizer.adamw(
-            training.learning_rate,
-            updates,
-            warmup,
-            training.weight_decay,
-            training.clip,
-            training.accumulate,
-            layers,
-        ),
+        optimizer.adamw(steps=updates, warmup=warmup, layers=layers, **{n: getattr(training, n) for n in given}),
         heads=training.heads,
         adapters=adapters,
         losses=training.losses,
@@ -92,5 +85,5 @@ def rules(training: Training):
     """The rules or the recipe of a training."""
     if training.rules:
         return training.rules
-    options = {"last_blocks": {"n": training.blocks}, "lora": {"targets": training.targets}}
+    options = {"last_blocks": {"n": training.blocks}, "lora": {"modules": training.lora_modules}}
     return recipe(training.recipe, **options.get(training.recipe, {}))

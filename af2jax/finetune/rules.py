@@ -32,7 +32,7 @@ def recipe(name: str, **options) -> Recipe:
     - "heads": DeepMind's output heads.
     - "structure_and_heads": the structure module and the heads.
     - "last_blocks", n=4: the last n Evoformer blocks and what follows; needs `load(..., split=(48 - n, n))`.
-    - "lora", targets="attention": adapters on the kernels of the Evoformer that `targets` names: "attention" (queries,
+    - "lora", modules="attention": adapters on the kernels of the Evoformer that `modules` names: "attention" (queries,
       keys, values and outputs), "all" kernels, or a regular expression over paths.
     - "bias_only": biases and the offsets of LayerNorm (Ben Zaken et al. 2022).
 
@@ -48,7 +48,8 @@ def recipe(name: str, **options) -> Recipe:
     try:
         return RECIPES[name](**options)
     except TypeError as error:
-        raise InputError(f'recipe "{name}": {str(error).partition("() ")[2]}') from None
+        renamed = "; targets is called modules now" if "targets" in options else ""
+        raise InputError(f'recipe "{name}": {str(error).split("() ")[-1]}{renamed}') from None
 
 
 # of the outer product of the extra MSA: without alignments Algorithm 10 divides it by 1e-3, and so its gradient
@@ -60,18 +61,18 @@ REST = (".*", "freeze")
 
 def _last_blocks(n: int = 4) -> Recipe:
     if not isinstance(n, int) or n < 1:
-        raise InputError(f'recipe "last_blocks": n={n} is no number of blocks; give 1 or more')
+        raise InputError(f'recipe "last_blocks": expected 1 block or more, got n={n}')
     last = (r"evoformer/blocks_\d+/.*", "train")
     return Recipe(
         "last_blocks", (("evoformer/blocks_0/.*", "freeze"), last, ("single/.*", "train"), STRUCTURE, HEADS, REST), n
     )
 
 
-def _lora(targets: str = "attention") -> Recipe:
+def _lora(modules: str = "attention") -> Recipe:
     paths = {
         "attention": r"evoformer/.*/attention/(q|k|v|out)/kernel",
         "all": r"evoformer/.*/kernel",
-    }.get(targets, targets)
+    }.get(modules, modules)
     return Recipe("lora", ((paths, "lora"), REST))
 
 
@@ -131,7 +132,7 @@ def trains(labels: dict) -> dict:
     """
     flat = flatten(labels)
     if lora := [path for path, what in flat.items() if what == "lora"]:
-        raise InputError(f'"lora" is no mask: {_some(lora)}; train adapters through finetune.init(adapters=...)')
+        raise InputError(f'"lora" cannot be a mask: {_some(lora)}; train adapters through finetune.init(adapters=...)')
     return unflatten({path: what == "train" for path, what in flat.items()})
 
 
@@ -166,14 +167,14 @@ def join(*trees: dict) -> dict:
 
 def _compiled(rule) -> re.Pattern:
     if not (isinstance(rule, tuple | list) and len(rule) == 2 and all(isinstance(x, str) for x in rule)):
-        raise InputError(f'{rule!r} is no rule; give pairs such as ("heads/.*", "train"), or af2jax.recipe(...)')
+        raise InputError(f'expected pairs such as ("heads/.*", "train"), or af2jax.recipe(...), got {rule!r}')
     pattern, what = rule
     if what not in LABELS:
-        raise InputError(f'rule "{pattern}": "{what}" is no label; give {", ".join(LABELS)}')
+        raise InputError(f'rule "{pattern}": expected {", ".join(LABELS[:-1])} or {LABELS[-1]}, got "{what}"')
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise InputError(f'rule "{pattern}" is no regular expression: {error}') from None
+        raise InputError(f'rule "{pattern}" is not a regular expression: {error}') from None
 
 
 def _check_blocks(params: dict, rules: Iterable) -> None:

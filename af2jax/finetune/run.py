@@ -1,17 +1,11 @@
-"""The directory of a training: what is in it, how it is begun, gone on with, and read.
+"""A run directory read: its training, its checkpoints, the network and the heads that came of it.
 
-`config.json` the training, new heads with all that they are · `run.json` data, weights, versions, device, changes of
-the plan · `items.tsv` what was used and what not, and why · `trained_on.tsv` the sequences that were learnt from ·
-`summary.txt` what trains · `metrics.jsonl`,
-`validation.jsonl`, `bad_steps.jsonl`, `tensorboard/` the course · `checkpoints/<step>/` the last and the best ·
-`changes.txt` what moved, `curves.png` the end.
+Nothing here prepares a training; `af2jax.finetune.directory` says what is in the directory, and writes it.
 """
 
 import dataclasses
 import json
 import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,119 +15,16 @@ import numpy as np
 from af2jax import heads as task_heads
 from af2jax.config import canonical, preset
 from af2jax.errors import InputError, WeightsError
-from af2jax.files import write
-from af2jax.finetune.arrays import digest
 from af2jax.finetune.config import Training, read
-from af2jax.finetune.state import LORA, TrainState, assembled
-from af2jax.finetune.watch import Validation
-from af2jax.heads import SCOPE, Head, TrainedOn, trained_on
+from af2jax.finetune.lora import LORA, assembled
+from af2jax.heads import SCOPE, Head, TrainedOn
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import checkpoint
-from af2jax.pretrained.load import description_in
-from af2jax.pretrained.load import load as load_weights
-from af2jax.pretrained.tree import flatten, join_stacks, split_stack, unflatten
+from af2jax.pretrained.load import description_in, load_weights
+from af2jax.pretrained.tree import digest, flatten, join_stacks, split_stack, unflatten
 
-FORMAT = 1
-PLACES = ("data", "valid", "params", "cache_dir")  # where something lies that is known by what it holds
-LATER = ("steps", "batch_size", "learning_rate", "warmup")  # what a run may change as it goes on
 CONFIG, RUN, CHECKPOINTS = "config.json", "run.json", "checkpoints"
-
-
-def start(out: Path, training: Training, resume: bool) -> dict[str, list]:
-    """Makes a run directory, or looks at the one to go on with; returns what its plan changes, {name: [old, new]}.
-
-    Data and weights are known by what they hold, not by where they lie (`describe`), so their paths may change; so may
-    the number of steps, the batch and the rate. A run that has no checkpoint yet was not begun, and begins anew.
-
-    Raises:
-        InputError: the directory holds a run and `resume` is not asked for; it holds another training, or is of
-            another version; `out` is a file, or cannot be written.
-    """
-    if (out / CONFIG).exists():
-        if not resume:
-            raise InputError(f"{out} holds a run already; add --resume to go on with it, or give another folder")
-        if latest(out) is not None:
-            return _changes(out, training)
-        forget(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write(out / CONFIG, _text(training.to_dict()))
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; give another folder") from error
-    return {}
-
-
-def _changes(out: Path, training: Training) -> dict[str, list]:
-    earlier = _facts(out) if (out / RUN).exists() else {"format": FORMAT}
-    if earlier.get("format") != FORMAT:
-        raise InputError(f"{out} was made by another version of af2jax ({earlier.get('af2jax')}); resume it with that")
-    old, new = (json.loads(json.dumps(one.to_dict())) for one in (read(out / CONFIG), training))
-    other = [name for name in new if new[name] != old[name] and name not in PLACES]
-    if fixed := [name for name in other if name not in LATER]:
-        name = fixed[0]
-        raise InputError(
-            f"{out} is of another training: its {name} is {old[name]!r}, not {new[name]!r}; give another folder"
-        )
-    return {name: [old[name], new[name]] for name in other}
-
-
-def forget(out: Path) -> None:
-    """Takes away what makes a folder a run, where nothing was trained yet, so that it blocks no corrected training."""
-    for name in (CONFIG, RUN):
-        (out / name).unlink(missing_ok=True)
-
-
-def describe(
-    out: Path, training: Training, params: dict, data: str, report: str, step: int = 0, changes: dict | None = None
-) -> None:
-    """Writes what the run stands on, or looks whether it still does and writes what `changes` of it at `step`.
-
-    Raises:
-        InputError: data or weights are not those that the run began with.
-    """
-    facts = {
-        "format": FORMAT,
-        "af2jax": version("af2jax"),
-        "preset": training.preset,
-        "data": data,
-        "weights": digest(flatten(params)).hex(),
-        "python": platform.python_version(),
-        "jax": version("jax"),
-        "device": f"{jax.devices()[0].device_kind} x {jax.device_count()}",
-    }
-    if (out / RUN).exists():
-        earlier = _facts(out)
-        for name, what in (("data", f"the data ({training.data})"), ("weights", f"the weights ({training.params})")):
-            if earlier.get(name) != facts[name]:
-                raise InputError(f"{out}: {what} are not those that this run began with; restore them, or begin anew")
-        if changes:
-            entry = {"step": step} | changes
-            write(out / RUN, _text(earlier | {"changes": [*earlier.get("changes", []), entry]}))
-        write(out / CONFIG, _text(training.to_dict()))
-        return
-    write(out / "items.tsv", report)
-    write(out / RUN, _text(facts))
-
-
-def prolonged(out: Path, step: int) -> bool:
-    """Whether a run was given more steps when it had done `step`."""
-    changes = [entry for entry in _facts(out).get("changes", []) if entry["step"] == step]
-    return any(new > old for old, new in (entry["steps"] for entry in changes if "steps" in entry))
-
-
-def save(out: Path, training: Training, state: TrainState, watch: dict, found: Validation | None) -> None:
-    """A checkpoint of `state` with what its validation found; of the others, the best and the last `keep` stay."""
-    step, folder = int(state.step), out / CHECKPOINTS
-    metadata = {"preset": training.preset, "watch": watch, "scores": None, "calibration": {}}
-    if found:
-        calibration = {name: one.json() for name, one in found.calibration.items()}
-        metadata |= {"scores": found.scores, "calibration": calibration}
-    checkpoint.save(folder, step, _arrays(state), metadata)
-    keep = {*checkpoint.steps(folder)[-training.keep :]}
-    if watch["best_step"] is not None:
-        keep.add(watch["best_step"])
-    checkpoint.prune(folder, keep)
 
 
 def latest(out: Path) -> Path | None:
@@ -161,16 +52,6 @@ def checkpoint_of(path: Path) -> Path:
     return path if path.resolve().parent == root / CHECKPOINTS else best(root)
 
 
-def restore(begun: TrainState, place: Path) -> tuple[TrainState, dict]:
-    """(the state, the metadata) of a checkpoint, for a training whose first state is `begun`.
-
-    Raises:
-        WeightsError: it is damaged, or of another training.
-    """
-    arrays, metadata = checkpoint.restore(place, _arrays(begun))
-    return begun.replace(**arrays), metadata
-
-
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a path is a run directory, its checkpoints, or one of them."""
     return _root(Path(path)) is not None
@@ -194,7 +75,7 @@ def training_of(path: str | os.PathLike) -> Training:
     """
     root = _root(Path(path))
     if root is None:
-        raise WeightsError(f"{path} is no run directory of af2jax")
+        raise WeightsError(f"{path} is not a run directory of af2jax")
     return read(root / CONFIG)
 
 
@@ -206,7 +87,7 @@ def load(
     key: jax.Array | None = None,
     runtime: Runtime | None = None,
 ) -> tuple[AlphaFold, dict]:
-    """`af2jax.pretrained.load.load`, which also takes a run directory: its network and best parameters.
+    """`af2jax.pretrained.load_weights`, which also takes a run directory: its network and best parameters.
 
     They are the moving average where the run kept one, with adapters merged; new heads are described in `model.heads`
     and their parameters are under "task_heads". The network is in stacks as it was trained unless `split` says
@@ -215,10 +96,10 @@ def load(
 
     Args:
         name: a preset; or, in place of both, a run directory or a folder that `af2jax.export` wrote.
-        path: as of `pretrained.load`, or a run directory, its checkpoints, or one of them.
+        path: as of `pretrained.load_weights`, or a run directory, its checkpoints, or one of them.
 
     Raises:
-        InputError: `name` is neither a preset nor a folder, or `path` says no preset; or as of `pretrained.load`.
+        InputError: `name` is neither a preset nor a folder, or `path` says no preset; or as of `load_weights`.
         WeightsError: the run is of another preset than `name`, damaged, or not of the weights that it began with.
     """
     if path is None and name is not None and _is_place(name):
@@ -228,7 +109,7 @@ def load(
     training, root = training_of(path), _root(Path(path))
     if name is not None and canonical(name) != training.preset:
         raise WeightsError(f'{path} is a run of {training.preset}, not {name}; load it as "{training.preset}"')
-    facts, (model, params) = _facts(root), network(training)
+    facts, (model, params) = facts_of(root), network(training)
     if facts.get("weights") != digest(flatten(params)).hex():
         raise WeightsError(f"{root}: {training.params or 'the random weights'} are not those that this run began with")
     if training.num_recycle is not None:  # that its heads were trained and judged with
@@ -258,8 +139,8 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
     if not training.keep_heads:
         model, params = model.clone(heads=()), {name: tree for name, tree in params.items() if name != SCOPE}
     data = preset(training.preset).data
-    rows = {"clusters": training.clusters or data.clusters, "extra": training.extra or data.extra}
-    clamped = data.clamped if training.clamped is None else training.clamped
+    rows = {"clusters": training.max_msa_clusters or data.clusters, "extra": training.max_extra_msa or data.extra}
+    clamped = data.clamped if training.clamp_fraction is None else training.clamp_fraction
     sizes = dataclasses.replace(data, clamped=clamped, **rows)
     recycles = preset(training.preset).num_recycle
     return model.clone(config=dataclasses.replace(model.config, data=sizes, num_recycle=recycles)), params
@@ -269,8 +150,8 @@ def taught(path: str | os.PathLike) -> TrainedOn | None:
     """The sequences that taught the heads of a run, or of a folder that `af2jax.export` wrote; None where not known."""
     root = _root(Path(path))
     if root is not None:
-        return trained_on.load(root)
-    return trained_on.load(path) or trained_on.load(Path(path) / "params")
+        return TrainedOn.read(root)
+    return TrainedOn.read(path) or TrainedOn.read(Path(path) / "params")
 
 
 def heads_of(path: str | os.PathLike) -> dict[str, Head]:
@@ -314,7 +195,7 @@ def _preset_of(path) -> str:
             raise WeightsError(f"{path} is a training that ended before its first checkpoint: it has no parameters")
         if files:
             raise InputError(f"{path} holds {len(files)} presets; name one: load({files[0].stem[7:]!r}, {str(path)!r})")
-    raise InputError(f"{path} is no run directory, so name a preset")
+    raise InputError(f"{path} is not a run directory, so name a preset")
 
 
 def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[AlphaFold, dict]:
@@ -333,7 +214,7 @@ def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[Al
             raise WeightsError(f"{place} is of another training: {name} is {list(shape)} in it, the network has none")
     frozen = {name: leaf for name, leaf in begun.items() if name not in arrays}
     found = jax.device_get(assembled(unflatten(arrays), unflatten(frozen)))
-    task_heads.check(heads, found.get(SCOPE, {}), model.config, str(place))
+    task_heads.check_heads(heads, found.get(SCOPE, {}), model.config, str(place))
     heads = {name: dataclasses.replace(head, calibration=calibration.get(name)) for name, head in heads.items()}
     return model.clone(heads=tuple(heads.items())), found
 
@@ -347,7 +228,7 @@ def _root(path: Path) -> Path | None:
     return None
 
 
-def _facts(out: Path) -> dict:
+def facts_of(out: Path) -> dict:
     """What a run stands on, as `describe` wrote it.
 
     Raises:
@@ -357,12 +238,3 @@ def _facts(out: Path) -> dict:
         return dict(json.loads((out / RUN).read_text()))
     except (OSError, ValueError, TypeError):
         raise WeightsError(f"{out / RUN} is missing or damaged; restore it from a copy") from None
-
-
-def _text(values: dict) -> str:
-    return json.dumps(values, indent=1) + "\n"
-
-
-def _arrays(state: TrainState) -> dict:
-    names = ("step", "skipped", "trained", "opt_state", "ema")
-    return {name: getattr(state, name) for name in names}

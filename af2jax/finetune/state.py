@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +14,13 @@ from af2jax import heads as task_heads
 from af2jax import losses as all_losses
 from af2jax.errors import InputError
 from af2jax.finetune import lora
+from af2jax.finetune.lora import LORA, assembled
 from af2jax.finetune.optimizer import masked
-from af2jax.finetune.rules import join, paired, split, trains
+from af2jax.finetune.rules import paired, split, trains
 from af2jax.heads import SCOPE, Head
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.heads import HEADS as LOGITS
-
-LORA = "lora"  # the scope of adapters among what trains
+from af2jax.typing import Array, Float
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,20 @@ class Setup:
         binding = ("pae", "plddt") if any(head.kind == "binding" for _, head in self.heads) else ()
         return tuple(name for name in own if self.losses is None or name in dict(self.losses) or name in binding)
 
-    def norm(self, gradient: dict) -> jax.Array:
+    def norm(self, gradient: dict) -> Float[Array, ""]:
         """The norm over what trains."""
         leaves = jax.tree.leaves(gradient)
         return optax.tree.norm([g for g, t in zip(leaves, self.trains or [True] * len(leaves), strict=True) if t])
+
+
+class Moving(NamedTuple):
+    """What a step changes of a `TrainState`, and a checkpoint holds."""
+
+    step: Any
+    skipped: Any
+    trained: dict
+    opt_state: Any
+    ema: Any
 
 
 @struct.dataclass
@@ -71,6 +81,11 @@ class TrainState:
     opt_state: Any
     ema: Any  # the moving average of `trained`, or None
     setup: Setup = struct.field(pytree_node=False)
+
+    @property
+    def moving(self) -> Moving:
+        """What the next step changes."""
+        return Moving(self.step, self.skipped, self.trained, self.opt_state, self.ema)
 
     @property
     def params(self) -> dict:
@@ -139,7 +154,7 @@ def init(
             "(heads=dict(model.heads)), or leave out the scope task_heads"
         )
     new = task_heads.init(heads, config) | known
-    task_heads.check({name: heads[name] for name in known}, known, config, "params")
+    task_heads.check_heads({name: heads[name] for name in known}, known, config, "params")
     if losses is not None and not losses:
         raise InputError("losses={} leaves nothing to learn; give weights by name, or None for DeepMind's")
     all_losses.check(
@@ -150,7 +165,8 @@ def init(
     _check_adapters(params, labels, adapters, form)
     if heads:
         learns = {name: losses is None or name in losses for name in heads}
-        own = {name: task_heads.label(new[name]) if learns[name] else _frozen(new[name]) for name in heads}
+        still = jax.tree.map(lambda _: "freeze", new)
+        own = {name: task_heads.label(new[name]) if learns[name] else still[name] for name in heads}
         params, labels = params | {SCOPE: new}, labels | {SCOPE: own}
     trained, frozen = split(params, labels)
     counts = None
@@ -165,8 +181,7 @@ def init(
         raise InputError(f'form="{form}" is not known; give "split" or "masked"')
     if not trainable:
         raise InputError('nothing trains: every label is "freeze", and there are no new heads')
-    copy = lambda tree: jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
-    trained = copy(trained)
+    trained = _copied(trained)
     model = model.clone(heads=tuple(heads.items()))
     weights = None if losses is None else tuple((name, float(weight)) for name, weight in losses.items())
     return TrainState(
@@ -174,19 +189,19 @@ def init(
         skipped=jnp.zeros((), jnp.int32),
         trained=trained,
         frozen=jax.tree.map(jnp.asarray, frozen),
-        opt_state=copy(optimizer.init(trained)),
-        ema=None if ema is None else copy(trained),
+        opt_state=_copied(optimizer.init(trained)),
+        ema=None if ema is None else _copied(trained),
         setup=Setup(model, optimizer, weights, clip_example, ema, counts, dropout, norms),
     )
+
+
+def _copied(tree):
+    return jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
 
 
 def apart(tree: dict) -> dict:
     """Parameters or labels of the network alone."""
     return {name: inner for name, inner in tree.items() if name != SCOPE}
-
-
-def _frozen(tree: dict) -> dict:
-    return jax.tree.map(lambda _: "freeze", tree)
 
 
 def _check_adapters(params: dict, labels: dict, adapters: dict | None, form: str) -> None:
@@ -201,9 +216,3 @@ def _check_adapters(params: dict, labels: dict, adapters: dict | None, form: str
     if other := sorted(wanted ^ given):
         raise InputError(f'labels say "lora" of other kernels than adapters adapt: only one of the two has {other[0]}')
     jax.eval_shape(lora.merge, params, adapters)
-
-
-def assembled(trained: dict, frozen: dict) -> dict:
-    """All parameters of what trains and what does not, adapters merged into theirs."""
-    params = join({name: tree for name, tree in trained.items() if name != LORA}, frozen)
-    return lora.merge(params, trained[LORA]) if LORA in trained else params

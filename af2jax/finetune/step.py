@@ -5,6 +5,7 @@ time and no memory, and each example's gradient can be clipped.
 """
 
 from functools import partial
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -17,8 +18,10 @@ from af2jax import losses as all_losses
 from af2jax.compilation import Jitted
 from af2jax.constants.atoms import CA
 from af2jax.errors import InputError
-from af2jax.finetune import norms, sharding, task_loss
-from af2jax.finetune.state import Setup, TrainState, apart, assembled
+from af2jax.finetune import sharding, task_loss
+from af2jax.finetune.lora import assembled
+from af2jax.finetune.state import Moving, Setup, TrainState, apart
+from af2jax.finetune.summary import gradient_norms
 from af2jax.geometry.lddt import lddt
 from af2jax.heads import SCOPE, TAKEN
 from af2jax.losses.symmetry import permute
@@ -38,7 +41,7 @@ def train_step(
     A batch may have the outputs of a frozen trunk as its third part (`finetune.cache`); then heads alone are computed.
     `state` is consumed. The number of recycles is drawn from 0 to the preset's for each example, or `num_recycle`. The
     metrics are means over the batch: "loss", each term, "grad_norm" before the optimizer, and "skipped", which is 1
-    where loss or gradient was not finite: then nothing but the counters has changed, and `culprit` says why;
+    where loss or gradient was not finite: then nothing but the counters has changed, and `explain_skip` says why;
     "bad_example" is the index of the first example of the batch that was not finite, or -1. An example that does not
     know the label of a new head does not count for that head: its loss is the mean over those that do, NaN without any.
 
@@ -53,9 +56,8 @@ def train_step(
     _check(state.setup, batch)
     if state.setup.mesh is not None:
         batch = sharding.global_batch(batch, state.setup.mesh)
-    moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
-    (step, skipped, trained, opt_state, ema), metrics = _train(state.setup, moving, state.frozen, batch, key, left)
-    return TrainState(step, skipped, trained, state.frozen, opt_state, ema, state.setup), metrics
+    moving, metrics = _train(state.setup, state.moving, state.frozen, batch, key, left)
+    return state.replace(**moving._asdict()), metrics
 
 
 def eval_step(state: TrainState, batch: tuple, num_recycle: int | None = None) -> tuple[dict, dict]:
@@ -70,7 +72,7 @@ def eval_step(state: TrainState, batch: tuple, num_recycle: int | None = None) -
     return _evaluate(state.setup, trained, state.frozen, batch, left)
 
 
-def culprit(metrics: dict) -> str | None:
+def explain_skip(metrics: dict) -> str | None:
     """Which losses were not finite in a step, or that only the gradient was not; None where all is well."""
     values = {name: float(value) for name, value in metrics.items()}
     if not values.get("skipped"):
@@ -83,7 +85,7 @@ def culprit(metrics: dict) -> str | None:
 
 def _check(setup: Setup, batch: tuple) -> None:
     """Raises InputError of labels that do not fit, and of a leaf whose leading axis is not the batch's."""
-    task_loss.check(setup.scored, batch[:2])
+    task_loss.check_labels(setup.scored, batch[:2])
     size, parts = len(batch[0].aatype), dict(zip(("features", "targets", "outputs"), batch, strict=False))
     for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
         try:
@@ -100,43 +102,25 @@ def _recycles(num: int) -> np.int32:
     return np.int32(num)
 
 
-def _loss(setup: Setup, trained: dict, frozen: dict, example, num_recycle, key, shares: dict | None = None):
-    """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example, which may bring the
-    trunk's outputs. Copies of a known chain change places to suit the prediction. `shares`: by what the loss of a new
-    head is multiplied."""
-    features, targets, *known = example
-    params, heads = assembled(trained, frozen), dict(setup.heads)
-    if known:
-        outputs = known[0].replace(
-            logits=logits(setup.model.config.heads, params.get("heads", {}), known[0], setup.read)
-        )
-    else:
-        outputs = forward(setup.model, apart(params), features, num_recycle, key)
-    weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
-    own = {name: weights.pop(name) for name in heads if name in weights}
-    if targets.whole is not None:
-        targets = permute(outputs, targets, features.entity_id, targets.whole, targets.whole.entity_id)
-    total, metrics = all_losses.total(outputs, targets, weights)
-    said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
-    for name, weight in own.items():
-        metrics[name] = task_loss.loss(heads[name], params[SCOPE][name], said[name], targets.labels[name], targets)
-        metrics[name] = metrics[name] * (1.0 if shares is None else shares[name])
-        total += weight * metrics[name]
-    ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
-    return total, (metrics | {"loss": total}, said, ca)
+class Common(NamedTuple):
+    """What the examples of a step have in common."""
+
+    trained: dict
+    frozen: dict
+    num_recycle: Any  # int32 []; None: drawn for each example, from 0 to the preset's
+    shares: dict  # by new head: the batch's size over the number of examples that know its label
 
 
 @partial(Jitted, static_argnums=0, donate_argnums=1)
-def _train(setup: Setup, moving, frozen: dict, batch, key, num_recycle):
-    """The mean gradient of a batch, the update by it, and both only where they are finite."""
-    step, skipped, trained, opt_state, ema = moving
-    gradient, metrics, good = _mean_gradient(setup, trained, frozen, batch, key, num_recycle)
+def _train(setup: Setup, before: Moving, frozen: dict, batch, key, num_recycle) -> tuple[Moving, dict]:
+    """(what moves, metrics) after the mean gradient of a batch, and the update by it, kept where both are finite."""
+    gradient, metrics, finite = _mean_gradient(setup, before.trained, frozen, batch, key, num_recycle)
     norm = setup.norm(gradient)
-    finite = good.all() & jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
-    updated = _update(setup, gradient, trained, opt_state, ema, metrics["loss"])
-    kept = jax.tree.map(partial(jnp.where, finite), updated, (trained, opt_state, ema))
-    metrics |= {"grad_norm": norm, "skipped": 1.0 - finite, "bad_example": jnp.where(good.all(), -1, jnp.argmin(good))}
-    return (step + 1, skipped + ~finite, *kept), metrics | (norms.by_block(gradient) if setup.norms else {})
+    good = finite.all() & jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
+    moving = _kept(good, _update(setup, before, gradient, metrics["loss"]), before)
+    metrics |= {"grad_norm": norm, "skipped": 1.0 - good}
+    metrics |= {"bad_example": jnp.where(finite.all(), -1, jnp.argmin(finite))}
+    return moving, metrics | (gradient_norms(gradient) if setup.norms else {})
 
 
 def _mean_gradient(setup: Setup, trained: dict, frozen: dict, batch, key, num_recycle):
@@ -148,54 +132,92 @@ def _mean_gradient(setup: Setup, trained: dict, frozen: dict, batch, key, num_re
     knowing = {name: known.sum() for name, known in _knowing(setup, batch).items()}
     shares = {name: size / jnp.maximum(number, 1) for name, number in knowing.items()}
 
-    def summed(given, examples):
-        trained, *rest = given
-
+    def add_up(common: Common, examples):
         def add(total, inputs):
-            gradient, metrics, finite = _example_gradient(setup, trained, *rest, *inputs)
+            gradient, metrics, finite = _example_gradient(setup, common, *inputs)
             return jax.tree.map(lambda a, g: a + g / size, total, gradient), (metrics, finite)
 
-        return jax.lax.scan(add, jax.tree.map(jnp.zeros_like, trained), examples)
+        return jax.lax.scan(add, jax.tree.map(jnp.zeros_like, common.trained), examples)
 
-    given, examples = (trained, frozen, num_recycle, shares), (batch, jax.random.split(key, size))
-    gradient, (metrics, good) = sharding.shared(summed, setup.mesh)(given, examples)
+    common, examples = Common(trained, frozen, num_recycle, shares), (batch, jax.random.split(key, size))
+    mean, (metrics, finite) = sharding.shared(add_up, setup.mesh)(common, examples)
     metrics = jax.tree.map(jnp.mean, metrics)
-    return gradient, metrics | {name: jnp.where(num, metrics[name], jnp.nan) for name, num in knowing.items()}, good
+    return mean, metrics | {name: jnp.where(num, metrics[name], jnp.nan) for name, num in knowing.items()}, finite
 
 
-def _example_gradient(setup: Setup, trained: dict, frozen: dict, num_recycle, shares: dict, example, key):
-    """(gradient, metrics, whether both are finite) of one example; `num_recycle`: None: drawn, 0 to the preset's."""
+def _example_gradient(setup: Setup, common: Common, example, key):
+    """(gradient, metrics, whether both are finite) of one example."""
     draw, dropout = jax.random.split(key)
-    most = setup.model.config.num_recycle
+    most, num_recycle = setup.model.config.num_recycle, common.num_recycle
     cycles = jax.random.randint(draw, (), 0, most + 1) if num_recycle is None else num_recycle
     noise = dropout if setup.dropout else None
-    loss = lambda trained: _loss(setup, trained, frozen, example, cycles, noise, shares)
-    gradient, (metrics, *_) = jax.grad(loss, has_aux=True)(trained)
+
+    def loss(trained: dict):
+        return _loss(setup, assembled(trained, common.frozen), example, cycles, noise, common.shares)
+
+    gradient, (metrics, *_) = jax.grad(loss, has_aux=True)(common.trained)
     norm = setup.norm(gradient)
     if setup.clip_example is not None:
         gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, setup.clip_example / norm), gradient)
     return gradient, metrics, jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
 
 
-def _update(setup: Setup, gradient: dict, trained: dict, opt_state, ema, loss) -> tuple:
-    """(what trains, state of the optimizer, moving average) after an update."""
+def _update(setup: Setup, before: Moving, gradient: dict, loss) -> Moving:
+    """The parameters, the optimizer's state and the moving average after an update by `gradient`."""
     update = optax.with_extra_args_support(setup.optimizer).update
-    updates, opt_state = update(gradient, opt_state, trained, value=loss)
-    trained = optax.apply_updates(trained, updates)
-    follow = lambda a, p: jnp.where(a == p, a, a + (1 - setup.ema_decay) * (p - a))  # -0.0 stays, where nothing moves
-    return trained, opt_state, None if ema is None else jax.tree.map(follow, ema, trained)
+    updates, opt_state = update(gradient, before.opt_state, before.trained, value=loss)
+    trained = optax.apply_updates(before.trained, updates)
+
+    def follow(average, new):  # -0.0 stays, where nothing moves
+        return jnp.where(average == new, average, average + (1 - setup.ema_decay) * (new - average))
+
+    ema = None if before.ema is None else jax.tree.map(follow, before.ema, trained)
+    return before._replace(trained=trained, opt_state=opt_state, ema=ema)
+
+
+def _kept(good, after: Moving, before: Moving) -> Moving:
+    """`after` where a step was good, else `before`; the step is counted, and as skipped where it was not good."""
+    kept = jax.tree.map(partial(jnp.where, good), after[2:], before[2:])
+    return Moving(before.step + 1, before.skipped + ~good, *kept)
+
+
+def _loss(setup: Setup, params: dict, example, num_recycle, key, shares: dict | None = None):
+    """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example.
+
+    An example may bring the trunk's outputs. Copies of a known chain change places to suit the prediction. `shares`: by
+    what the loss of a new head is multiplied.
+    """
+    features, targets, *trunk = example
+    heads = dict(setup.heads)
+    if trunk:
+        known = logits(setup.model.config.heads, params.get("heads", {}), trunk[0], setup.read)
+        outputs = trunk[0].replace(logits=known)
+    else:
+        outputs = forward(setup.model, apart(params), features, num_recycle, key)
+    if targets.full_complex is not None:
+        targets = permute(outputs, targets, features.entity_id, targets.full_complex, targets.full_complex.entity_id)
+    weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
+    own = {name: weights.pop(name) for name in heads if name in weights}
+    total, metrics = all_losses.total(outputs, targets, weights)
+    said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
+    for name, weight in own.items():
+        loss = task_loss.loss(heads[name], params[SCOPE][name], said[name], targets.labels[name], targets)
+        metrics[name] = loss * (1.0 if shares is None else shares[name])
+        total += weight * metrics[name]
+    ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
+    return total, (metrics | {"loss": total}, said, ca)
 
 
 @partial(Jitted, static_argnums=0)
 def _evaluate(setup: Setup, trained: dict, frozen: dict, batch, num_recycle):
     def one(example):
-        metrics, said, (ca, true, observed) = _loss(setup, trained, frozen, example, num_recycle, None)[1]
+        metrics, said, (ca, true, observed) = _loss(setup, assembled(trained, frozen), example, num_recycle, None)[1]
         return metrics | {"lddt_ca": 100 * jnp.mean(lddt(ca, true, observed), where=observed)}, said
 
     metrics, said = jax.lax.map(one, batch)
     metrics |= {name: jnp.where(known, metrics[name], jnp.nan) for name, known in _knowing(setup, batch).items()}
-    partial = {*setup.scored, "lddt_ca"}  # NaN where an example knows nothing
-    return {name: (jnp.nanmean if name in partial else jnp.mean)(x) for name, x in metrics.items()}, said
+    of_some = {*setup.scored, "lddt_ca"}  # NaN where an example knows nothing
+    return {name: (jnp.nanmean if name in of_some else jnp.mean)(x) for name, x in metrics.items()}, said
 
 
 def _knowing(setup: Setup, batch: tuple) -> dict[str, jax.Array]:

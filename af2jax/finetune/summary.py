@@ -1,12 +1,17 @@
-"""Tables of a parameter tree: what trains, and what a training changed."""
+"""Tables of a parameter tree: what trains, how large its gradient is, and what a training changed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 
 from af2jax.errors import InputError
 from af2jax.finetune.rules import paired
 from af2jax.pretrained.tree import flatten
+from af2jax.typing import Array, Float
+
+STACKS = ("evoformer", "extra_msa")  # whose leaves have the blocks on axis 0
 
 
 def module(path: str) -> str:
@@ -28,8 +33,8 @@ class Summary:
         return ("total", *(sum(row[i] for row in self.rows) for i in range(1, 5)))
 
     def __str__(self) -> str:
-        share = lambda row: f"{100 * row[2] / row[1]:.1f} %"
-        cells = [[row[0], *(f"{n:,}" for n in row[1:]), share(row)] for row in (*self.rows, self.total)]
+        rows = (*self.rows, self.total)
+        cells = [[row[0], *(f"{n:,}" for n in row[1:]), f"{100 * row[2] / row[1]:.1f} %"] for row in rows]
         return table(["module", "parameters", "trained", "lora", "frozen", "trained"], cells)
 
 
@@ -45,6 +50,22 @@ def summary(params: dict, labels: dict) -> Summary:
         row = counts.setdefault(module(path), {"train": 0, "lora": 0, "freeze": 0})
         row[what[path]] += int(np.size(leaf))
     return Summary(tuple((name, sum(row.values()), *row.values()) for name, row in counts.items()))
+
+
+def gradient_norms(gradient: dict) -> dict[str, Float[Array, ""]]:
+    """The norm of each module, and of each block where modules are stacked ("grad_norm/evoformer/blocks/07"): where a
+    training is alive, and where it explodes."""
+    squares: dict[str, Array] = {}
+    for path, leaf in flatten(gradient).items():
+        scope = path.removeprefix("lora/")
+        name, stacked = module(scope), scope.split("/")[0] in STACKS
+        total = jnp.sum(leaf**2, axis=tuple(range(1, leaf.ndim))) if stacked else jnp.sum(leaf**2)
+        squares[name] = squares.get(name, 0) + total
+    norms: dict[str, Array] = {}
+    for name, total in squares.items():
+        parts = {name: total} if total.ndim == 0 else {f"{name}/{i:02d}": x for i, x in enumerate(total)}
+        norms |= {f"grad_norm/{part}": jnp.sqrt(value) for part, value in parts.items()}
+    return norms
 
 
 @dataclass(frozen=True)
@@ -84,16 +105,19 @@ def changes(before: dict, after: dict) -> Changes:
 def _change(name: str, pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[str, int, int, float, float]:
     moved = sum(a.size for a, b in pairs if a.tobytes() != b.tobytes())
     largest = max(float(np.abs(b - a).max()) for a, b in pairs)
-    norm = lambda arrays: float(np.sqrt(sum(np.sum(np.square(x, dtype=np.float64)) for x in arrays)))
-    change, size = norm(b - a for a, b in pairs), norm(a for a, _ in pairs)
+    change, size = _norm(b - a for a, b in pairs), _norm(a for a, _ in pairs)
     relative = change / size if size else float("inf") if change else 0.0
     return name, sum(a.size for a, _ in pairs), moved, largest, relative
+
+
+def _norm(arrays: Iterable[np.ndarray]) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(x, dtype=np.float64)) for x in arrays)))
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
     """Text in columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    line = lambda row: "  ".join(
-        cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-    )
-    return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
+    sides = (str.ljust, *[str.rjust] * (len(header) - 1))
+    lines = [[side(cell, w) for side, cell, w in zip(sides, row, widths, strict=True)] for row in (header, *rows)]
+    lines.insert(1, ["-" * w for w in widths])
+    return "\n".join(map("  ".join, lines))

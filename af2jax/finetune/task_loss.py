@@ -10,26 +10,33 @@ from af2jax.heads import Head, starts
 from af2jax.losses.auxiliary import cross_entropy
 from af2jax.nn.layers import masked_mean
 from af2jax.schema import Features, Targets
-from af2jax.typing import Array
+from af2jax.typing import Array, Bool, Float, Int
+
+AnyArray = Array | np.ndarray
+Label = Int[AnyArray, "..."] | Float[AnyArray, "..."]  # classes, -1 where unknown; numbers, NaN where unknown
 
 
-def present(head: Head, seq_mask):
-    """Where a head's answers count, of one example or a batch: bool [... N_res], [... N_res N_res] or [...]."""
+def present(head: Head, seq_mask: Bool[AnyArray, "*batch N_res"]) -> Bool[AnyArray, "..."]:
+    """Where a head's answers count, of one example or a batch: [... N_res], [... N_res N_res] or [...]."""
     if head.kind == "pair":
         return seq_mask[..., :, None] & seq_mask[..., None, :]
     return seq_mask if head.kind == "residue" else seq_mask.any(-1)
 
 
-def known(head: Head, label, seq_mask):
-    """Which examples of a batch know a label of theirs: bool [N_example]."""
+def known(head: Head, label: Label, seq_mask: Bool[AnyArray, "N_example N_res"]) -> Bool[AnyArray, " N_example"]:
+    """Which examples of a batch know a label of theirs."""
     mask = present(head, seq_mask)
     there = (label >= 0) if head.classes else ~jnp.isnan(label)
     there = there.reshape(*mask.shape, -1).any(-1) & mask
     return there.reshape(len(mask), -1).any(1)
 
 
-def loss(head: Head, params: dict, said: Array, label: Array, targets: Targets) -> Array:
-    """The mean over what is known: weighted cross-entropy of classes, squared error of numbers in units of `std`."""
+def loss(head: Head, params: dict, said: Float[Array, "..."], label: Label, targets: Targets) -> Float[Array, ""]:
+    """The mean over what is known: weighted cross-entropy of classes, squared error of numbers in units of `std`.
+
+    Args:
+        said: logits of classes or numbers on the last axis, after the axes that the head's kind has.
+    """
     mask = present(head, targets.seq_mask)
     if head.classes:
         weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, said.dtype)
@@ -41,7 +48,7 @@ def loss(head: Head, params: dict, said: Array, label: Array, targets: Targets) 
     return masked_mean(error**2, known, tuple(range(said.ndim)), eps=1e-8)
 
 
-def check(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
+def check_labels(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
     """Looks at the residues and labels of a batch (leading axis: examples), for heads that have a loss.
 
     Raises:
@@ -71,7 +78,7 @@ def check(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
 def _check_values(name: str, head: Head, label: np.ndarray) -> None:
     if head.outputs:
         if label.dtype.kind not in "iuf" or np.isinf(label).any():
-            raise InputError(f'labels["{name}"] hold what is no number; give numbers, and NaN where unknown')
+            raise InputError(f'labels["{name}"] must be finite numbers, NaN where unknown')
         return
     if label.dtype.kind not in "iu":
         raise InputError(f'labels["{name}"] are {label.dtype}; classes are integers from 0, -1 where unknown')

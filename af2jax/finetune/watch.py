@@ -7,9 +7,10 @@ import numpy as np
 
 from af2jax.finetune.state import TrainState
 from af2jax.finetune.step import eval_step
-from af2jax.finetune.task_loss import present
+from af2jax.finetune.task_loss import Label, present
 from af2jax.heads import Head
 from af2jax.heads.calibration import Calibration, calibrate
+from af2jax.typing import Float, Int
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
 
@@ -56,8 +57,10 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
     return Validation(scores, calibration)
 
 
-def known(head: Head, answers: np.ndarray, labels: np.ndarray, targets) -> tuple[np.ndarray, np.ndarray]:
-    """(what the head says, the labels) where labels are known: logits [n classes] and [n], or numbers [n outputs]."""
+def known(
+    head: Head, answers: Float[np.ndarray, "..."], labels: Label, targets
+) -> tuple[Float[np.ndarray, "N_known N_answer"], Int[np.ndarray, " N_known"] | Float[np.ndarray, "N_known N_answer"]]:
+    """(what the head says, the labels) where labels are known: logits and classes, or numbers twice."""
     mask = np.asarray(present(head, np.asarray(targets.seq_mask)))
     if head.classes:
         labels = np.asarray(labels)

@@ -1,8 +1,8 @@
 """New heads on what the network knows: what they are, how they are described in a file, and what they answer."""
 
-from af2jax.heads.answer import Answer, agree, combine, read, together
+from af2jax.heads.answer import Answer, agree, combine, read_answers, together
 from af2jax.heads.calibration import Calibration, calibrate
-from af2jax.heads.description import Description, check, describe
+from af2jax.heads.description import Description, check_heads, describe
 from af2jax.heads.head import BREAK, SCOPE, TAKEN, Head, TaskHead, apply, init, interface, label, starts
 from af2jax.heads.trained_on import Nearness, TrainedOn
 
@@ -20,13 +20,13 @@ __all__ = [
     "agree",
     "apply",
     "calibrate",
-    "check",
+    "check_heads",
     "combine",
     "describe",
     "init",
     "interface",
     "label",
-    "read",
+    "read_answers",
     "starts",
     "together",
 ]

@@ -76,12 +76,13 @@ class Answer:
     def columns(self) -> list[str]:
         """The names of the columns of `rows`."""
         several = self.values.shape[-1] > 1
-        numbers = lambda name: [f"{name}_{i + 1}" for i in range(self.values.shape[-1])] if several else [name]
         spread = self.spread is not None
         if self.classes:
             found = ["class", "probability", *(["spread"] if spread else []), *(f"p_{name}" for name in self.classes)]
         else:
-            found = numbers("value") + (numbers("spread") if spread else [])
+            names = ("value", "spread") if spread else ("value",)
+            places = [f"_{i + 1}" for i in range(self.values.shape[-1])] if several else [""]
+            found = [f"{name}{place}" for name in names for place in places]
         return [*AXES[self.kind], *found]
 
     @property
@@ -128,7 +129,9 @@ class Answer:
         return f" {self.unit}" if self.unit else ""
 
 
-def read(heads: Mapping[str, Head], raw: Mapping[str, Array | np.ndarray], features: Features) -> dict[str, Answer]:
+def read_answers(
+    heads: Mapping[str, Head], raw: Mapping[str, Array | np.ndarray], features: Features
+) -> dict[str, Answer]:
     """The answers in what heads computed (`heads.apply`) of one query, padding included.
 
     A "binding" head answers of two molecules or more alone; of one it is left out, and a warning says so.

@@ -68,11 +68,16 @@ def calibrate(
     from scipy.optimize import minimize_scalar
 
     logits, count = np.asarray(logits, np.float64), len(np.unique(proteins))
-    at = lambda temperature: probabilities(logits, temperature)
     if not len(labels):
         return Calibration(1.0, 0, 0, (0.0, 0.0), (0.0, 0.0), "no place of the validation part is labelled")
-    loss = lambda temperature: float(log_loss(at(temperature), labels).mean())
-    error = lambda temperature: reliability(at(temperature).max(-1), at(temperature).argmax(-1) == labels).error
+
+    def loss(temperature: float) -> float:
+        return float(log_loss(probabilities(logits, temperature), labels).mean())
+
+    def error(temperature: float) -> float:
+        found = probabilities(logits, temperature)
+        return float(reliability(found.max(-1), found.argmax(-1) == labels).error)
+
     temperature, refused = 1.0, ""
     if len(labels) < LEAST or count < PROTEINS:
         refused = f"{len(labels)} labelled places of {count} validation proteins; {LEAST} of {PROTEINS} are needed"
@@ -85,11 +90,13 @@ def calibrate(
         temperature = float(
             np.exp(minimize_scalar(lambda x: loss(np.exp(x)), bounds=(-span, span), method="bounded").x)
         )
-    both = lambda score: (float(score(1.0)), float(score(temperature)))
-    return Calibration(temperature, len(labels), count, both(loss), both(error), refused)
+    losses, errors = ((score(1.0), score(temperature)) for score in (loss, error))
+    return Calibration(temperature, len(labels), count, losses, errors, refused)
 
 
-def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+def probabilities(
+    logits: Float[np.ndarray, "*axes classes"], temperature: float = 1.0
+) -> Float[np.ndarray, "*axes classes"]:
     """The softmax of logits [... classes] divided by a temperature, float64."""
     from scipy.special import softmax
 

@@ -28,7 +28,7 @@ def describe(heads: Mapping[str, Head], preset: str, num_recycle: int | None = N
     return {"format": FORMAT, "preset": preset, "num_recycle": num_recycle, "heads": own}
 
 
-def read(known, source: str) -> Description:
+def read_description(known, source: str) -> Description:
     """What `describe` made.
 
     Raises:
@@ -46,7 +46,7 @@ def read(known, source: str) -> Description:
         raise WeightsError(f"{source} is damaged ({' '.join(str(error).split())}); export again") from None
 
 
-def check(heads: Mapping[str, Head], params: Mapping, config: Config, source: str) -> None:
+def check_heads(heads: Mapping[str, Head], params: Mapping, config: Config, source: str) -> None:
     """Passes if `params`, by name of head, are finite and the arrays of `heads` on the network of `config`.
 
     Raises:
@@ -61,10 +61,10 @@ def check(heads: Mapping[str, Head], params: Mapping, config: Config, source: st
         needed, found = _shapes(expected[name]), _shapes(params[name])
         for path in sorted(needed.keys() | found.keys()):
             if needed.get(path) != found.get(path):
-                shown = lambda shapes, path=path: list(shapes[path]) if path in shapes else "absent"
+                here, there = (list(shapes[path]) if path in shapes else "absent" for shapes in (needed, found))
                 raise WeightsError(
-                    f'{source}: head "{name}" as described on {config.name} has {path} {shown(needed)}, '
-                    f"its arrays have {shown(found)}; take both from one export or run"
+                    f'{source}: head "{name}" as described on {config.name} has {path} {here}, '
+                    f"its arrays have {there}; take both from one export or run"
                 )
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params[name])):
             raise WeightsError(f'{source}: head "{name}" holds numbers that are not finite')

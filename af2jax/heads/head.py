@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from af2jax.config import Config
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
 from af2jax.heads.calibration import Calibration
@@ -149,8 +149,8 @@ class TaskHead(nn.Module):
             x = self.pooled(x, mask)
         y = final(head.size, name="logits")(x)
         if head.outputs:
-            constant = lambda name, value: self.param(name, nn.initializers.constant(value), (head.outputs,))
-            scale, offset = constant("scale", head.std), constant("offset", head.mean)
+            unit = {"scale": head.std, "offset": head.mean}
+            scale, offset = (self.param(n, nn.initializers.constant(x), (head.outputs,)) for n, x in unit.items())
             y = y * jnp.broadcast_to(scale, y.shape) + jnp.broadcast_to(offset, y.shape)
         return y
 
@@ -175,8 +175,8 @@ def interface(outputs: Outputs, features: Features) -> Array:
 
 def starts(x: Features | Targets):
     """Where a molecule begins, of residues 1 on: bool [... N_res - 1], for an example or a batch."""
-    step = lambda ids: ids[..., 1:] - ids[..., :-1]
-    return ((step(x.asym_id) != 0) | (abs(step(x.residue_index)) >= BREAK)) & x.seq_mask[..., 1:]
+    chains, numbers = (ids[..., 1:] - ids[..., :-1] for ids in (x.asym_id, x.residue_index))
+    return ((chains != 0) | (abs(numbers) >= BREAK)) & x.seq_mask[..., 1:]
 
 
 def init(heads: Mapping[str, Head], config: Config) -> dict:
@@ -196,18 +196,18 @@ def init(heads: Mapping[str, Head], config: Config) -> dict:
 
 def _nothing(config: Config) -> Outputs:
     """What heads may read, of one residue, as zeros."""
-    zeros = lambda *shape: jnp.zeros(shape)
     frames = Rigid.identity((1,), jnp.float32)
-    structure = StructureOutput(frames, None, None, frames, *[None] * 4, single=zeros(1, config.structure.channels))
-    logits = {"pae": zeros(1, 1, 64), "plddt": zeros(1, config.heads.plddt)}
-    first_row, pair = zeros(1, config.evoformer.channels), zeros(1, 1, config.c_z)
-    return Outputs(None, first_row, pair, zeros(1, config.c_s), structure, logits)
+    structure = StructureOutput(
+        frames, None, None, frames, *[None] * 4, single=jnp.zeros((1, config.structure.channels))
+    )
+    logits = {"pae": jnp.zeros((1, 1, 64)), "plddt": jnp.zeros((1, config.heads.plddt))}
+    first_row, pair = jnp.zeros((1, config.evoformer.channels)), jnp.zeros((1, 1, config.c_z))
+    return Outputs(None, first_row, pair, jnp.zeros((1, config.c_s)), structure, logits)
 
 
 def label(params: dict) -> dict:
     """Labels of one head's parameters: all train but the unit of a regression."""
-    train = lambda value: jax.tree.map(lambda _: "train", value) if isinstance(value, dict) else "freeze"
-    return {key: train(value) for key, value in params.items()}
+    return {key: jax.tree.map(lambda _: "train", x) if isinstance(x, dict) else "freeze" for key, x in params.items()}
 
 
 def apply(heads: Mapping[str, Head], params: dict, outputs: Outputs, features: Features) -> dict[str, Array]:

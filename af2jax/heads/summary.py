@@ -82,7 +82,10 @@ def residues(query: str, sequence: str, answers: Mapping[str, Answer]) -> Iterat
     for name, answer in answers.items():
         if answer.kind != "residue":
             continue
-        short = lambda values: [[float(f"{x:.6g}") for x in row] for row in values.tolist()]
+
+        def short(values):
+            return [[float(f"{x:.6g}") for x in row] for row in values.tolist()]
+
         values, several, best = short(answer.values), answer.values.shape[-1] > 1, answer.values.argmax(-1).tolist()
         spreads = [[""] * len(row) for row in values] if answer.spread is None else short(answer.spread)
         for i, (letter, row, spread) in enumerate(zip(sequence, values, spreads, strict=True)):

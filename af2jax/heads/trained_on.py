@@ -96,23 +96,23 @@ class TrainedOn:
         rows = [f"{name}\t{sequence}" for name, sequence in self.sequences.items()]
         return write(Path(folder) / FILE, "\n".join([HEADER, *rows]) + "\n")
 
+    @classmethod
+    def read(cls, folder: str | os.PathLike) -> "TrainedOn | None":
+        """What `save` wrote; None where the file is not there, as where the owner of the sequences has deleted it.
 
-def load(folder: str | os.PathLike) -> TrainedOn | None:
-    """What `save` wrote; None where the file is not there, as where the owner of the sequences has deleted it.
-
-    Raises:
-        WeightsError: the file is damaged.
-    """
-    path = Path(folder) / FILE
-    if not path.is_file():
-        return None
-    header, *rows = read_text(path).splitlines() or [""]
-    found = dict(row.split("\t", 1) for row in rows if row.count("\t") == 1)
-    if header != HEADER or len(found) < len(rows) or not found or not all(map(_joined, found.values())):
-        raise WeightsError(
-            f"{path} is damaged; restore it from a copy, or delete it to go without (nearness is unknown)"
-        )
-    return TrainedOn(found)
+        Raises:
+            WeightsError: the file is damaged.
+        """
+        path = Path(folder) / FILE
+        if not path.is_file():
+            return None
+        header, *rows = read_text(path).splitlines() or [""]
+        found = dict(row.split("\t", 1) for row in rows if row.count("\t") == 1)
+        if header != HEADER or len(found) < len(rows) or not found or not all(map(_joined, found.values())):
+            raise WeightsError(
+                f"{path} is damaged; restore it from a copy, or delete it to go without (nearness is unknown)"
+            )
+        return cls(found)
 
 
 def _joined(sequence: str) -> str:

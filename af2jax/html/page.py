@@ -8,14 +8,12 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-import numpy as np
-
-from af2jax.files import file_name, whole
+from af2jax.files import file_name, plain, whole
 from af2jax.html import markup
 from af2jax.words import counted
 
@@ -60,6 +58,7 @@ class Page:
         self._figures: dict[str, dict] = {}
         self._warnings: list[dict] = []
         self._scripts: list[str] = []
+        self._files: dict[str, str | Callable] = {}  # by their paths below the page's folder
 
     def section(self, title: str) -> None:
         """A heading, listed at the top of the page."""
@@ -116,9 +115,16 @@ class Page:
         if script and script not in self._scripts:
             self._scripts.append(script)
 
+    def file(self, path: str, text: str | Callable[[Path], str]) -> None:
+        """A file that is written beside the page: its text, or what makes it of the folder that it is written to."""
+        self._files[path] = text
+
     def save(self, folder: str | os.PathLike) -> Path:
-        """Writes `plots/`, `tables/`, `report.json` and last `index.html`, each file whole or not at all; its path."""
+        """Writes its files, `plots/`, `tables/`, `report.json` and last `index.html`, whole or not at all; its path."""
         folder = Path(folder)
+        for path, text in self._files.items():
+            made = text if isinstance(text, str) else text(folder)
+            _write(folder / path, made.encode("utf-8", "replace"))
         for name, figure in self._figures.items():
             for kind in ("png", "svg"):
                 if figure[kind]:
@@ -187,16 +193,3 @@ def _smaller(figure: dict) -> tuple[bytes, str]:
 def _write(path: Path, content: bytes) -> None:
     with whole(path) as partial:
         partial.write_bytes(content)
-
-
-def plain(value):
-    """`value` as JSON has it: numpy's numbers and arrays converted, null for what is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float | None) else str(value)

@@ -11,7 +11,7 @@ from af2jax.geometry.lddt import distances
 from af2jax.geometry.rigid import Rigid
 from af2jax.losses.assignment import Chains, assign
 from af2jax.protein.truth import Truth, truth
-from af2jax.schema import Outputs, Targets, Whole
+from af2jax.schema import FullComplex, Outputs, Targets
 from af2jax.typing import Array, Bool, Float, Int
 
 
@@ -55,14 +55,14 @@ def matching(
     outputs: Outputs,
     targets: Targets,
     entity_id: Int[Array, " N_res"],
-    whole: Targets | Whole,
-    whole_entity_id: Int[Array, " N_all"],
+    full: Targets | FullComplex,
+    full_entity_id: Int[Array, " N_all"],
 ) -> Int[Array, " N_res"]:
-    """Evans et al. 2021, section 7.3: for each residue its row in `whole`, -1 where it has none; see `permute`."""
+    """Evans et al. 2021, section 7.3: for each residue its row in `full`, -1 where it has none; see `permute`."""
     ca = jax.lax.stop_gradient(outputs.structure.atom37[:, CA])
     predicted = Chains(ca, targets.seq_mask, targets.residue_index, targets.asym_id, entity_id, targets.seq_mask)
-    seen = whole.atom_mask[:, CA] & whole.seq_mask
-    known = Chains(whole.positions[:, CA], seen, whole.residue_index, whole.asym_id, whole_entity_id, whole.seq_mask)
+    seen = full.atom_mask[:, CA] & full.seq_mask
+    known = Chains(full.positions[:, CA], seen, full.residue_index, full.asym_id, full_entity_id, full.seq_mask)
     shape = jax.ShapeDtypeStruct(targets.aatype.shape, jnp.int32)
     return jax.pure_callback(assign, shape, predicted, known, vmap_method="sequential")
 
@@ -71,17 +71,17 @@ def permute(
     outputs: Outputs,
     targets: Targets,
     entity_id: Int[Array, " N_res"],
-    whole: Targets | Whole,
-    whole_entity_id: Int[Array, " N_all"],
+    full: Targets | FullComplex,
+    full_entity_id: Int[Array, " N_all"],
 ) -> Targets:
     """Evans et al. 2021, section 7.3: `targets` with the known chains in the order that suits the prediction.
 
-    Every chain of `targets` gets the atoms of the chain of `whole` that `assignment.assign` gives to it, residue by
+    Every chain of `targets` gets the atoms of the chain of `full` that `assignment.assign` gives to it, residue by
     residue_index; residues that this chain does not have count as not observed. Only `positions` and `atom_mask`
     change. `labels` stay: those that differ between copies follow with `matching`. A complex whose chains all differ,
     or one chain, keeps its atoms.
 
-    `whole` is the known complex that `targets` are a crop of, or `targets` again where nothing was cropped; of it only
+    `full` is the known complex that `targets` are a crop of, or `targets` again where nothing was cropped; of it only
     `residue_index`, `asym_id`, `seq_mask`, `positions` and `atom_mask` are read, and it may be padded. `entity_id` is
     that of the features, in one numbering for both.
 
@@ -89,7 +89,7 @@ def permute(
     NumPy on the host, as the number of chains and of assignments follows from the data. A program that calls the host
     is not kept in JAX's cache on disk.
     """
-    row = matching(outputs, targets, entity_id, whole, whole_entity_id)
+    row = matching(outputs, targets, entity_id, full, full_entity_id)
     has = row >= 0
-    mask = has[:, None] & whole.atom_mask[row] & whole.seq_mask[row][:, None]
-    return targets.replace(positions=jnp.where(mask[..., None], whole.positions[row], 0), atom_mask=mask)
+    mask = has[:, None] & full.atom_mask[row] & full.seq_mask[row][:, None]
+    return targets.replace(positions=jnp.where(mask[..., None], full.positions[row], 0), atom_mask=mask)

@@ -66,9 +66,9 @@ class _Search:
             self.best, self.highest = chosen, sofar
             return
         chain = self.order[depth]
-        steps = [chosen | {chain: a} for a in self.allowed[chain] if a not in taken]
-        gain = lambda step: self.total(step, self.decided[depth]) + self.bonus[chain]
-        steps = sorted(((gain(step), step) for step in steps), key=lambda x: -x[0])
+        ways = [chosen | {chain: a} for a in self.allowed[chain] if a not in taken]
+        gains = [self.total(step, self.decided[depth]) + self.bonus[chain] for step in ways]
+        steps = sorted(zip(gains, ways, strict=True), key=lambda x: -x[0])
         absent = sum(i in chosen and chosen[i] is None for i in self.group[chain])
         if absent < self.without[chain] or not self.allowed[chain]:
             steps.append((0.0, chosen | {chain: None}))

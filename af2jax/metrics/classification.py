@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from af2jax.typing import Float, Int
+from af2jax.typing import Bool, Float, Int
 
 
 class Curve(NamedTuple):
@@ -61,16 +61,14 @@ def confusion(
 def scores(matrix: Int[np.ndarray, "classes classes"]) -> Classes:
     """Precision, recall and F1 of each class of a confusion matrix. A class never said has precision NaN and F1 0."""
     hits, true, said = np.diag(matrix).astype(float), matrix.sum(1), matrix.sum(0)
-    share = lambda a, b: np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
-    recall = share(hits, true)
-    f1 = share(2 * hits, true + said)
+    recall, f1 = _share(hits, true), _share(2 * hits, true + said)
     occurs = true > 0
-    mean = lambda x: float(x[occurs].mean()) if occurs.any() else np.nan
+    means = (float(x[occurs].mean()) if occurs.any() else np.nan for x in (recall, f1))
     accuracy = float(hits.sum() / matrix.sum()) if matrix.sum() else np.nan
-    return Classes(true, share(hits, said), recall, f1, accuracy, mean(recall), mean(f1))
+    return Classes(true, _share(hits, said), recall, f1, accuracy, *means)
 
 
-def roc(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
+def roc(score: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Curve:
     """The ROC curve of one class against the others: false positive rate, true positive rate.
 
     Equal scores are one step, so the area is the chance that a positive is above a negative, ties counting half.
@@ -82,7 +80,7 @@ def roc(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
     return Curve(x, y, float(np.trapezoid(y, x)))
 
 
-def precision_recall(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Curve:
+def precision_recall(score: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Curve:
     """Recall and precision of one class against the others; the area is the average precision."""
     hits, wrong = _counts(score, positive)
     if not hits[-1]:
@@ -92,13 +90,12 @@ def precision_recall(score: Float[np.ndarray, " n"], positive: np.ndarray) -> Cu
     return Curve(recall, precision, float(np.sum(np.diff(recall) * precision[1:])))
 
 
-def reliability(confidence: Float[np.ndarray, " n"], right: np.ndarray, bins: int = 10) -> Reliability:
+def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = 10) -> Reliability:
     """Answers given with `confidence` (0 to 1) in equal bins, and how often they were right (bool [n])."""
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
-    mean = lambda x: np.divide(np.bincount(place, x, bins), count, out=np.full(bins, np.nan), where=count > 0)
-    said, found = mean(confidence), mean(right.astype(float))
+    said, found = (_share(np.bincount(place, x, bins), count) for x in (confidence, right.astype(float)))
     error = float(np.nansum(np.abs(found - said) * count) / count.sum()) if count.sum() else np.nan
     return Reliability(edges, count, said, found, error)
 
@@ -128,6 +125,11 @@ def regression(said: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> 
         float(np.sqrt((error**2).mean())),
         float(1 - (error**2).sum() / ((true - true.mean()) ** 2).sum()) if varies else np.nan,
     )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part` of `whole`; NaN of nothing."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
 def _counts(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,8 @@ from af2jax.constants.atoms import CA, C, N, O
 from af2jax.errors import InputError
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics.chain_assignment import assign
-from af2jax.protein.files import Protein, chain_name
+from af2jax.protein.files import Protein
+from af2jax.protein.record import chain_name
 from af2jax.typing import Bool, Float, Int
 
 TOUCH, NEAR = 5.0, 10.0  # angstrom between heavy atoms: contacts, residues of the interface
@@ -272,8 +273,9 @@ def _interface(model: _Complex, true: _Complex, pairs: Pairing, pair, found, con
     larger = len(true.rows[pair[0]]) > len(true.rows[pair[1]])
     receptor, ligand = (first, second) if larger else (second, first)
     lrms = _rms(model, true, receptor, ligand)
-    half = lambda rms, scale: 0.0 if np.isnan(rms) else 1 / (1 + (rms / scale) ** 2)
-    score = (fnat + half(irms, HALF_IRMS) + half(lrms, HALF_LRMS)) / 3
+    scaled = (irms / HALF_IRMS, lrms / HALF_LRMS)
+    of_irms, of_lrms = (0.0 if np.isnan(x) else 1 / (1 + x**2) for x in scaled)
+    score = (fnat + of_irms + of_lrms) / 3
     return Interface(pair, found, score, fnat, irms, lrms, contacts, wrong)
 
 

@@ -17,7 +17,7 @@ class Lddt(NamedTuple):
     per_residue: Any  # float [N_res]
 
 
-class Calibration(NamedTuple):
+class PlddtCalibration(NamedTuple):
     """pLDDT against lDDT, both 0 to 100; NaN over no residue, in bins too, and correlations also over equal values."""
 
     edges: np.ndarray  # [bins + 1] of pLDDT; a bin has its lower edge, the last one both
@@ -66,7 +66,7 @@ def calibration(
     lddt: Float[np.ndarray, " N_res"],
     mask: Bool[np.ndarray, " N_res"],
     bins: int = 10,
-) -> Calibration:
+) -> PlddtCalibration:
     """How pLDDT, in `bins` equal bins of 0 to 100, compares with the lDDT found, over the residues in `mask`.
 
     Residues may be of many structures. A residue whose lDDT is NaN, having no neighbour, does not count.
@@ -76,13 +76,14 @@ def calibration(
     edges = np.linspace(0, 100, bins + 1)
     place = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
-    mean = lambda x: np.where(count > 0, np.bincount(place, x, bins) / np.maximum(count, 1), np.nan)
+    sums = (np.bincount(place, x, bins) for x in (predicted, found))
+    means = [np.where(count > 0, total / np.maximum(count, 1), np.nan) for total in sums]
     gap = np.abs(np.bincount(place, found - predicted, bins))
-    return Calibration(
+    return PlddtCalibration(
         edges=edges,
         count=count,
-        predicted=mean(predicted),
-        found=mean(found),
+        predicted=means[0],
+        found=means[1],
         error=float(np.sum(gap) / len(found)) if len(found) else np.nan,
         pearson=_correlation(predicted, found),
         spearman=_correlation(_ranks(predicted), _ranks(found)),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from af2jax.typing import Float
+
 Values = Sequence[float] | np.ndarray
 
 RESAMPLES = 10_000
@@ -182,11 +184,10 @@ def paired(after: Values, before: Values, clusters: Sequence | np.ndarray | None
     interval = bootstrap(difference, clusters, seed)
     labels, difference = _labels(clusters, keep), difference[keep]
     means = np.bincount(labels, difference) / np.bincount(labels) if len(labels) else difference
-    mean = lambda values: float(values[keep].mean()) if keep.any() else np.nan
+    both = (float(values[keep].mean()) if keep.any() else np.nan for values in (after, before))
     return Paired(
         interval,
-        mean(after),
-        mean(before),
+        *both,
         int((difference > 0).sum()),
         int((difference == 0).sum()),
         int((difference < 0).sum()),
@@ -197,7 +198,7 @@ def paired(after: Values, before: Values, clusters: Sequence | np.ndarray | None
     )
 
 
-def wilcoxon(difference: np.ndarray) -> float:
+def wilcoxon(difference: Float[np.ndarray, " n"]) -> float:
     """The two-sided p-value of the signed-rank test (Wilcoxon, Biometrics Bulletin 1, 80-83, 1945).
 
     Pairs without a difference are left out, as Wilcoxon does: 1 where none is left, NaN where there was no pair. Up to
@@ -217,7 +218,7 @@ def wilcoxon(difference: np.ndarray) -> float:
     return float(min(2 * _sums(ranks)[: min(positive, ranks.sum() - positive) + 1].sum(), 1))
 
 
-def mean_test(difference: np.ndarray) -> float:
+def mean_test(difference: Float[np.ndarray, " n"]) -> float:
     """The two-sided p-value of a mean of 0, by Student's t with Hall's correction for skewness.
 
     Few large gains beside many small losses make a median of another sign than the mean, which Wilcoxon's test takes
@@ -250,7 +251,7 @@ def _sums(ranks: Sequence[int] | np.ndarray) -> np.ndarray:
     return ways
 
 
-def holm(p: Values) -> np.ndarray:
+def holm(p: Values) -> Float[np.ndarray, " n"]:
     """p-values [n] corrected for being several (Holm, Scandinavian Journal of Statistics 6, 65-70, 1979); NaN stays."""
     p = np.asarray(p, np.float64)
     known = np.flatnonzero(~np.isnan(p))
@@ -260,7 +261,7 @@ def holm(p: Values) -> np.ndarray:
     return out
 
 
-def cohen(difference: np.ndarray) -> float:
+def cohen(difference: Float[np.ndarray, " n"]) -> float:
     """Cohen's d of paired values: the mean of `difference` in units of its standard deviation; 0 where all are 0."""
     difference = np.asarray(difference, np.float64)
     if not difference.any():
@@ -269,7 +270,7 @@ def cohen(difference: np.ndarray) -> float:
     return float(difference.mean() / spread) if spread > 0 else np.nan
 
 
-def rank_biserial(difference: np.ndarray) -> float:
+def rank_biserial(difference: Float[np.ndarray, " n"]) -> float:
     """The matched-pairs rank-biserial correlation, -1 to 1 (Kerby, Comprehensive Psychology 3, 2014), or 0."""
     from scipy import stats
 

@@ -94,9 +94,9 @@ def bonds(
     has_ca, has_bond, has_next = atom_mask[:-1, CA], atom_mask[:-1, C] & atom_mask[1:, N] & joined, atom_mask[1:, CA]
     norm = lambda v: np.linalg.norm(v, axis=-1)
     cosine = lambda u, v: np.sum(u * v, axis=-1) / np.maximum(norm(u) * norm(v), 1e-6)
-    off = lambda value, spread, present: int(
-        np.sum((np.abs(value - spread.mean) > TOLERANCE * spread.stddev) & present)
-    )
+
+    def off(value: np.ndarray, spread, present: np.ndarray) -> int:
+        return int(np.sum((np.abs(value - spread.mean) > TOLERANCE * spread.stddev) & present))
 
     length, proline = norm(n - c), aatype[1:] == CODES["P"]
     error = np.abs(length - np.where(proline, LENGTH_C_N_PRO.mean, LENGTH_C_N.mean))[has_bond]

@@ -11,7 +11,7 @@ from af2jax.model.evoformer import Evoformer
 from af2jax.model.heads import AllHeads
 from af2jax.model.structure import StructureModule
 from af2jax.model.template import TemplateEmbedder, TemplateRows, pair
-from af2jax.nn.layers import Linear, island
+from af2jax.nn.layers import Linear, at_least_float32
 from af2jax.nn.runtime import Runtime
 from af2jax.schema import Features, Outputs, Prev
 
@@ -48,7 +48,7 @@ class AlphaFold(nn.Module):
         m, z = trunk(m, z, msa_mask, pair_mask)  # line 17
         s = Linear(c.c_s, name="single")(m[0])
 
-        m, z, s = (island(x) for x in (m, z, s))
+        m, z, s = (at_least_float32(x) for x in (m, z, s))
         structure = StructureModule(c.structure, name="structure")(s, z, f.aatype, f.seq_mask, frames)  # line 18
         outputs = Outputs(m[:num_seq], m[0], z, s, structure, logits={})
         return outputs.replace(logits=AllHeads(c.heads, name="heads")(outputs))  # lines 19 to 21

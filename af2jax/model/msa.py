@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from af2jax.nn.attention import Attention
-from af2jax.nn.layers import LayerNorm, Linear, final, gate, island, masked_mean
+from af2jax.nn.layers import LayerNorm, Linear, at_least_float32, final, gate, masked_mean
 from af2jax.nn.runtime import MASKED, Runtime
 from af2jax.typing import Array, Bool, Float
 
@@ -58,10 +58,10 @@ class GlobalColumnAttention(nn.Module):
     ) -> Float[Array, "N_extra N_res c_e"]:
         h, c = self.heads, self.head_dim
         e = LayerNorm(name="norm_m")(e)
-        mean = masked_mean(island(e), jnp.broadcast_to(msa_mask[..., None], e.shape), axis=0).astype(e.dtype)
+        mean = masked_mean(at_least_float32(e), jnp.broadcast_to(msa_mask[..., None], e.shape), axis=0).astype(e.dtype)
         q = Linear(h * c, bias=False, initializer="glorot", name="q")(mean).reshape(-1, h, c)
         k, v = (Linear(c, bias=False, initializer="glorot", name=n)(e) for n in "kv")
-        logits = jnp.einsum("ihc,sic->ihs", q * c**-0.5, k, preferred_element_type=island(e).dtype)
+        logits = jnp.einsum("ihc,sic->ihs", q * c**-0.5, k, preferred_element_type=at_least_float32(e).dtype)
         weights = jax.nn.softmax(jnp.where(msa_mask.T[:, None], logits, MASKED), axis=-1).astype(e.dtype)
         o = jnp.einsum("ihs,sic->ihc", weights, v).reshape(1, -1, h * c)
         return final(e.shape[-1], name="out")(o * nn.sigmoid(gate(h * c, name="gate")(e)))

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from af2jax.nn.layers import LayerNorm, Linear, Weights, island
+from af2jax.nn.layers import LayerNorm, Linear, Weights, at_least_float32
 from af2jax.nn.runtime import Runtime
 from af2jax.typing import Array, Bool, Float
 
@@ -21,7 +21,7 @@ class OuterProductMean(nn.Module):
     ) -> Float[Array, "N_res N_res c_z"]:
         m = LayerNorm(name="norm_in")(m)
         a, b = (jnp.where(msa_mask[..., None], Linear(self.channels, name=n)(m), 0) for n in "ab")
-        mask = msa_mask.astype(island(m).dtype)
+        mask = msa_mask.astype(at_least_float32(m).dtype)
         count = jnp.einsum("si,sj->ij", mask, mask) + 1e-3
         kernel, bias = (w.astype(m.dtype) for w in Weights((self.channels**2, self.c_z), name="out")())
 

@@ -9,10 +9,12 @@ from af2jax.schema import Features, Outputs, Prev
 from af2jax.typing import Array, Bool, Float, Int
 
 
-def cycle(model: AlphaFold, params: dict, features: Features, left, prev: Prev, key: Array | None = None) -> Outputs:
-    """The pass that `left` more follow (may be traced), from `prev`; a `key` means dropout."""
-    rngs = None if key is None else {"dropout": jax.random.fold_in(key, left)}
-    return model.apply({"params": params}, features.cycle(left), prev, rngs=rngs)
+def cycle(
+    model: AlphaFold, params: dict, features: Features, remaining, prev: Prev, key: Array | None = None
+) -> Outputs:
+    """The pass that `remaining` more follow (may be traced), from `prev`; a `key` means dropout."""
+    rngs = None if key is None else {"dropout": jax.random.fold_in(key, remaining)}
+    return model.apply({"params": params}, features.cycle(remaining), prev, rngs=rngs)
 
 
 def forward(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from af2jax.config import PairStack
 from af2jax.nn.attention import Attention
 from af2jax.nn.dropout import Dropout
-from af2jax.nn.layers import LayerNorm, Linear, Weights, final, gate, linear_first
+from af2jax.nn.layers import LayerNorm, Linear, Weights, final, gate, linear_channels_first
 from af2jax.nn.runtime import Runtime
 from af2jax.nn.transition import Transition
 from af2jax.typing import Array, Bool, Float
@@ -24,17 +24,17 @@ class TriangleMultiplication(nn.Module):
         self, z: Float[Array, "N_res N_res c_z"], pair_mask: Bool[Array, "N_res N_res"]
     ) -> Float[Array, "N_res N_res c_z"]:
         shape = (z.shape[-1], 2 * self.channels)
-        ab, opened = Weights(shape, "lecun", name="ab")(), Weights(shape, bias_init=1.0, name="gate_ab")()
+        ab, gate_ab = Weights(shape, "lecun", name="ab")(), Weights(shape, bias_init=1.0, name="gate_ab")()
         z = LayerNorm(name="norm_in")(z)
-        turned = jnp.moveaxis(z, -1, 0)  # channels first, so that the product is one of plain matrices for each
+        z_cf = jnp.moveaxis(z, -1, 0)  # channels first, so that the product is one of plain matrices for each
 
         def product(*weights):
-            ab, opened = (linear_first(turned, w) for w in weights)
-            a, b = jnp.split(jnp.where(pair_mask, nn.sigmoid(opened) * ab, 0), 2)
+            ab, gate_logits = (linear_channels_first(z_cf, w) for w in weights)
+            a, b = jnp.split(jnp.where(pair_mask, nn.sigmoid(gate_logits) * ab, 0), 2)
             a, b = (self.runtime.share(x) for x in (a, b))  # each device has all residues of some channels
             return jnp.einsum("cik,cjk->cij" if self.outgoing else "ckj,cki->cij", a, b)
 
-        x = self.runtime.channels(product, len(z), ab, opened)
+        x = self.runtime.channels(product, len(z), ab, gate_ab)
         x = self.runtime.share(jnp.moveaxis(x, 0, -1))
         x = final(z.shape[-1], name="out")(LayerNorm(name="norm_out")(x))
         return nn.sigmoid(gate(z.shape[-1], name="gate_out")(z)) * x

@@ -58,7 +58,7 @@ def linear(x: Float[Array, "*axes c_in"], weights: tuple) -> Float[Array, "*axes
     return y if bias is None else y + jnp.broadcast_to(bias.astype(x.dtype), y.shape)
 
 
-def linear_first(x: Float[Array, "c_in *axes"], weights: tuple) -> Float[Array, "c_out *axes"]:
+def linear_channels_first(x: Float[Array, "c_in *axes"], weights: tuple) -> Float[Array, "c_out *axes"]:
     """`linear` over the first axis, which stays the first."""
     kernel, bias = (w.astype(x.dtype) for w in weights)
     y = (kernel.T @ x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
@@ -75,7 +75,7 @@ def final(features: int, name: str) -> Linear:
     return Linear(features, initializer="zeros", name=name)
 
 
-def island(x: Array) -> Array:
+def at_least_float32(x: Array) -> Array:
     """`x` in at least float32: LayerNorm, softmax, geometry and losses are computed so whatever the policy."""
     return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
 
@@ -87,7 +87,7 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Float[Array, "*axes c"]) -> Float[Array, "*axes c"]:
         scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
         offset = self.param("offset", nn.initializers.zeros, x.shape[-1:])
-        y = island(x)
+        y = at_least_float32(x)
         y -= jnp.mean(y, axis=-1, keepdims=True)
         y *= jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + 1e-5)
         scale, offset = (jnp.broadcast_to(p.astype(y.dtype), y.shape) for p in (scale, offset))

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from af2jax.errors import InputError
-from af2jax.nn.layers import island
+from af2jax.nn.layers import at_least_float32
 from af2jax.typing import Array, Bool, Float
 
 CACHED = 2**23  # bytes of attention's weights that a CPU's cache holds
@@ -20,9 +20,9 @@ MASKED = -1e9  # a finite logit: a row without a single key keeps finite gradien
 def xla_attention(q: Array, k: Array, v: Array, bias: Array | None, mask: Array) -> Array:
     """softmax(q k / sqrt(c) + bias) v with the softmax in at least float32; a row without keys gets the mean of v."""
     q, k, v = (jnp.swapaxes(x, 1, 2) for x in (q, k, v))  # heads first: products of plain matrices
-    logits = jnp.einsum("rhqc,rhkc->rhqk", q * q.shape[-1] ** -0.5, k, preferred_element_type=island(q).dtype)
+    logits = jnp.einsum("rhqc,rhkc->rhqk", q * q.shape[-1] ** -0.5, k, preferred_element_type=at_least_float32(q).dtype)
     if bias is not None:
-        logits += island(bias)[None]
+        logits += at_least_float32(bias)[None]
     logits = jnp.where(mask[:, None, None], logits, MASKED)
     weights = jnp.exp(logits - jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True)))
     total = jnp.sum(weights, axis=-1, keepdims=True)

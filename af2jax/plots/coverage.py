@@ -7,21 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from af2jax.constants.residues import GAP
+from af2jax.metrics.depth import ENOUGH
+from af2jax.metrics.depth import depth as depth_of
 from af2jax.plots import figure
 from af2jax.plots.residues import bounds, mark, ranges, remarks
 from af2jax.protein.files import Protein
 from af2jax.words import counted
 
-ENOUGH = 30  # sequences, below which the accuracy of AlphaFold falls (Jumper et al. 2021, figure 5a)
 PICTURED = 2000  # rows; more than a plot can show
 
 
 def coverage(path: str | os.PathLike, protein: Protein, alignment: np.ndarray) -> Path:
     """A PNG of the rows of `alignment` (int [N_seq N_res], the query first), sorted by identity to the query."""
     present = alignment < GAP
-    depth = present.sum(0)
+    found = depth_of(alignment)
     rows, identity = _sorted(alignment, present, bounds(protein))
-    few = depth < ENOUGH
+    few, depth = found.few, found.at
     if few.all():
         follows = f"No position has {ENOUGH} sequences: expect low confidence everywhere."
     elif few.any():
@@ -33,7 +34,7 @@ def coverage(path: str | os.PathLike, protein: Protein, alignment: np.ndarray) -
         f"Coverage of {protein.name} by an alignment of {counted(len(alignment), 'sequence')} with the query. Each "
         "line is a sequence, white where it has a gap, coloured by its identity to the query in the chains that it "
         "covers and sorted by it; the black curve counts the sequences at each position. The median depth is "
-        f"{np.median(depth):.0f}. {follows}{remarks(protein)}"
+        f"{found.median:.0f}. {follows}{remarks(protein)}"
     )
     from matplotlib.patheffects import withStroke
 

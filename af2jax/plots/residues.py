@@ -23,8 +23,8 @@ def ranges(protein: Protein, chosen: np.ndarray) -> str:
     number, chain, names = protein.residue_index + 1, protein.chain_index, protein.names
     new = (np.diff(rows) > 1) | (np.diff(number[rows]) != 1) | (np.diff(chain[rows]) != 0)
     runs = np.split(rows, np.flatnonzero(new) + 1) if len(rows) else []
-    letter = lambda i: names[int(chain[i])] if len(names) > 1 else ""
-    texts = [f"{letter(r[0])}{number[r[0]]}" + (f"-{number[r[-1]]}" if len(r) > 1 else "") for r in runs]
+    letters = names if len(names) > 1 else dict.fromkeys(names, "")
+    texts = [f"{letters[int(chain[r[0]])]}{number[r[0]]}" + (f"-{number[r[-1]]}" if len(r) > 1 else "") for r in runs]
     more = f" and {counted(len(texts) - RANGES, 'more stretch')}" if len(texts) > RANGES else ""
     return ", ".join(texts[:RANGES]) + more
 

@@ -17,7 +17,7 @@ SCOPE = "alphafold/alphafold_iteration/"
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One line of the table: arrays `theirs` become parameters `ours` by `fix`, behind `stacked` leading axes."""
 
     theirs: tuple[str, ...]
@@ -34,7 +34,7 @@ class Row:
 class Table:
     """Collects rows; `theirs` and `ours` of each method are scopes, their common start given by `at`."""
 
-    def __init__(self, theirs: str = SCOPE, ours: str = "", stacked: Shape = (), rows: list[Row] | None = None):
+    def __init__(self, theirs: str = SCOPE, ours: str = "", stacked: Shape = (), rows: list[TableRow] | None = None):
         self.theirs, self.ours, self.stacked = theirs, ours, stacked
         self.rows = [] if rows is None else rows
 
@@ -48,7 +48,7 @@ class Table:
         keys = (theirs,) if isinstance(theirs, str) else theirs
         paths = (ours,) if isinstance(ours, str) else ours
         keys = tuple((self.theirs + k).replace("///", "//") for k in keys)
-        self.rows.append(Row(keys, tuple(self.ours + p for p in paths), fix, self.stacked))
+        self.rows.append(TableRow(keys, tuple(self.ours + p for p in paths), fix, self.stacked))
 
     def linear(self, theirs: str, ours: str, c_in: int, c_out: int) -> None:
         self.add(f"{theirs}//weights", f"{ours}/kernel", reshape((c_in, c_out)))
@@ -62,7 +62,10 @@ class Table:
         """An attention module at scope "attention" of both; `one_key`: keys and values have no heads (Algorithm 19)."""
         here = self if one_key else self.at("attention", "attention")
         at = "attention//" if one_key else "//"
-        wide = lambda c: reshape((c, heads, dim), (c, heads * dim))
+
+        def wide(c):
+            return reshape((c, heads, dim), (c, heads * dim))
+
         key = reshape((c_y, dim)) if one_key else wide(c_y)
         here.add(f"{at}query_w", "q/kernel", wide(c_x))
         here.add(f"{at}key_w", "k/kernel", key)
@@ -231,7 +234,7 @@ def heads(t: Table, c: Config) -> None:
     plddt.linear("logits", "logits", o.plddt_channels, o.plddt)
 
 
-def table(config: Config) -> list[Row]:
+def table(config: Config) -> list[TableRow]:
     """Every row for one preset, the Evoformer as one stack."""
     t, layout = Table(), config.triangle_layout
     embedders(t, config)

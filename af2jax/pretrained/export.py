@@ -14,7 +14,8 @@ from absl import logging
 from af2jax.config import canonical, preset
 from af2jax.errors import InputError, WeightsError
 from af2jax.files import whole, write
-from af2jax.heads import SCOPE, Head, TrainedOn, check, describe, trained_on
+from af2jax.heads import SCOPE, Head, TrainedOn, check_heads, describe
+from af2jax.heads.trained_on import FILE as TRAINED_ON
 from af2jax.pretrained.deepmind import difference, from_deepmind, shapes, to_deepmind
 from af2jax.pretrained.load import HEADS, checked, find, located
 from af2jax.pretrained.tree import flatten, join_stacks
@@ -62,12 +63,12 @@ def export(
     if wrong := [path for path, array in arrays.items() if not np.isfinite(array).all()]:
         raise WeightsError(f"the new heads hold numbers that are not finite, in {wrong[0]}")
     if heads is not None:
-        check(heads, new, preset(name), "the tree to export")
+        check_heads(heads, new, preset(name), "the tree to export")
     others = _others(name, base)
     if any(file.parent.resolve() == out.resolve() for file in others.values()):
         raise InputError(f"{out} holds the files that the parameters came from; export to another folder")
     marker = out / marker_of(name)
-    for stale in (marker, out / f"{HEADS}.npz", out / f"{HEADS}.json", out / trained_on.FILE):
+    for stale in (marker, out / f"{HEADS}.npz", out / f"{HEADS}.json", out / TRAINED_ON):
         stale.unlink(missing_ok=True)
     written = [_save(out / f"params_{name}.npz", flat, EXPORTED)]
     for other, file in others.items():

@@ -13,7 +13,7 @@ from absl import logging
 from af2jax.config import PRESETS, Config, canonical, preset
 from af2jax.data.parse import read_text
 from af2jax.errors import InputError, WeightsError
-from af2jax.heads import SCOPE, Description, check, description
+from af2jax.heads import SCOPE, Description, check_heads, description
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.nn.runtime import Runtime
 from af2jax.pretrained import deepmind, npz
@@ -26,7 +26,7 @@ NO_HEADS = Description("", {})
 HEADS = "heads"  # new heads in a folder: heads.npz are their arrays, heads.json says what they are
 
 
-def load(
+def load_weights(
     name: str,
     path: str | Path | dict | None = None,
     *,
@@ -75,7 +75,7 @@ def description_in(path: Path) -> Description:
     for folder in (path, path / "params"):
         if (file := folder / f"{HEADS}.json").is_file():
             try:
-                return description.read(json.loads(read_text(file)), str(file))
+                return description.read_description(json.loads(read_text(file)), str(file))
             except json.JSONDecodeError as error:
                 raise WeightsError(f"{file} is damaged ({error}); export again") from None
         if (arrays := folder / f"{HEADS}.npz").is_file():
@@ -87,7 +87,7 @@ def _with_heads(model: AlphaFold, params: dict, found: Description, folder: Path
     """The network and its parameters, with the new heads whose arrays lie in a folder."""
     arrays = npz.read(folder / f"{HEADS}.npz")
     own = unflatten({path: np.asarray(array, np.float32) for path, array in arrays.items()})
-    check(found.heads, own, model.config, str(folder))
+    check_heads(found.heads, own, model.config, str(folder))
     recycles = model.config.num_recycle if found.num_recycle is None else found.num_recycle
     config = dataclasses.replace(model.config, num_recycle=recycles)
     return model.clone(config=config, heads=tuple(found.heads.items())), params | {SCOPE: own}
@@ -136,7 +136,7 @@ def checked(flat: dict[str, np.ndarray], name: str, source: str) -> dict:
     Raises:
         WeightsError: it is not; the message lists what is wrong and says which preset it really is.
     """
-    found = Report.of(flat, source)
+    found = ParameterReport.of(flat, source)
     expected = deepmind.shapes(preset(name))
     if found.shapes != expected:
         raise WeightsError(f"{source} {found.verdict(name)}: {deepmind.difference(found.shapes, expected)}")
@@ -156,7 +156,7 @@ def architectures() -> dict[frozenset, tuple[str, ...]]:
 
 
 @dataclass(frozen=True)
-class Report:
+class ParameterReport:
     """What is in a parameter file."""
 
     source: str
@@ -165,7 +165,7 @@ class Report:
     presets: tuple[str, ...]  # those whose arrays these are
 
     @classmethod
-    def of(cls, flat: dict[str, np.ndarray], source: str) -> "Report":
+    def of(cls, flat: dict[str, np.ndarray], source: str) -> "ParameterReport":
         """Looks at every array."""
         shapes = {name: tuple(np.shape(array)) for name, array in flat.items()}
         bad = tuple(sorted(name for name, array in flat.items() if not np.isfinite(np.asarray(array)).all()))
@@ -209,7 +209,7 @@ class Report:
         return "\n".join(lines)
 
 
-def report(path: str | Path, name: str | None = None) -> Report:
+def report(path: str | Path, name: str | None = None) -> ParameterReport:
     """What is in the .npz at `path`; `name` picks a preset's file where `path` is a directory.
 
     Raises:
@@ -220,4 +220,4 @@ def report(path: str | Path, name: str | None = None) -> Report:
     if path.is_dir() and name is None:
         raise InputError(f"{path} is a directory; name one of its .npz files")
     file = path if name is None else find(path, canonical(name))
-    return Report.of(npz.read(file), str(file))
+    return ParameterReport.of(npz.read(file), str(file))

@@ -1,5 +1,7 @@
 """Parameter trees by path: "a/b/c" for nested dictionaries, and the Evoformer as one stack or several."""
 
+import hashlib
+from collections.abc import Mapping
 from itertools import accumulate
 
 import jax
@@ -16,6 +18,16 @@ def flatten(tree: dict) -> dict:
 def unflatten(flat: dict) -> dict:
     """The inverse of `flatten`."""
     return unflatten_dict(flat, sep="/")
+
+
+def digest(arrays: Mapping) -> bytes:
+    """The SHA-256 of arrays with their names, types and shapes."""
+    total = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        array = np.asarray(array)
+        total.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.digest()
 
 
 def concatenate(arrays: list, axis: int):

@@ -100,7 +100,7 @@ def training_step(how: How, sizes: Sizes, recipe: str) -> Program:
 
     state, batch = _training(how, sizes, recipe)
     inputs = (state.frozen, batch, jax.random.key(0), np.int32(0))
-    moving = (state.step, state.skipped, state.trained, state.opt_state, state.ema)
+    moving = state.moving
     if how.device is not None:
         there = jax.sharding.SingleDeviceSharding(how.device)
         shape = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=there)

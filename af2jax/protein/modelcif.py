@@ -5,19 +5,15 @@ import re
 import gemmi
 import numpy as np
 
-from af2jax.protein.files import THREE, Protein, plain
+from af2jax.constants.residues import THREE
+from af2jax.protein.record import Atoms, plain
 
 PREDICTED = ("ma_", "audit_conform", "software")  # categories that predictions alone have
 DICTIONARY = "https://raw.githubusercontent.com/ihmwg/ModelCIF/master/dist/mmcif_ma.dic"
 
 
-def document(protein: Protein) -> str:
-    """The text of a ModelCIF file with one data block.
-
-    Raises:
-        InputError: an atom has no finite position.
-    """
-    structure = protein.structure()
+def document(protein: Atoms, structure: gemmi.Structure) -> str:
+    """The text of a ModelCIF file with one data block; `structure`: the atoms as gemmi has them, which gains a name."""
     structure.name = re.sub(r"[^\w.-]", "_", protein.name, flags=re.ASCII)
     groups = gemmi.MmcifOutputGroups(True, auth_all=True, cell=False, symmetry=False)
     block = structure.make_mmcif_document(groups)[0]
@@ -39,14 +35,14 @@ def document(protein: Protein) -> str:
     return out.as_string()
 
 
-def _model(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]:
+def _model(protein: Atoms, entity_of: dict[str, str]) -> dict[str, list[dict]]:
     """What was modelled and by what: categories by name, each as its rows."""
     entities = sorted(set(entity_of.values()), key=int)
-    kind = lambda name: "peptide linking" if name == "GLY" else "L-peptide linking"
+    kinds = {name: "peptide linking" if name == "GLY" else "L-peptide linking" for name in THREE}
     return {
         "audit_conform": [{"dict_name": "mmcif_ma.dic", "dict_location": DICTIONARY}],
         "software": [{"pdbx_ordinal": 1, "name": "af2jax", "classification": "model building", "type": "package"}],
-        "chem_comp": [{"id": name, "type": kind(name)} for name in sorted({THREE[a] for a in protein.aatype})],
+        "chem_comp": [{"id": name, "type": kinds[name]} for name in sorted({THREE[a] for a in protein.aatype})],
         "struct_asym": [{"id": chain, "entity_id": entity} for chain, entity in entity_of.items()],
         "ma_data": [
             {"id": 1, "name": "target", "content_type": "target"},
@@ -69,41 +65,26 @@ def _model(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]
     }
 
 
-def _residues(protein: Protein, entity_of: dict[str, str]) -> dict[str, list[dict]]:
+SCORES = "ordinal_id model_id label_asym_id label_seq_id label_comp_id metric_id metric_value"
+SCHEME = (
+    "asym_id entity_id seq_id mon_id ndb_seq_num pdb_seq_num auth_seq_num pdb_mon_id auth_mon_id pdb_strand_id "
+    "pdb_ins_code hetero"
+)
+
+
+def _residues(protein: Atoms, entity_of: dict[str, str]) -> dict[str, list[dict]]:
     """pLDDT and the numbers of each residue; mkdssp finds no chain without the latter."""
-    confidence, scheme = [], []
+    scores, scheme = [], []
     for chain, asym in protein.names.items():
         for seq, i in enumerate(np.flatnonzero(protein.chain_index == chain), 1):
             name, number = THREE[protein.aatype[i]], int(protein.residue_index[i]) + 1
-            there = protein.atom_mask[i].any()
-            confidence.append(
-                {
-                    "ordinal_id": len(confidence) + 1,
-                    "model_id": 1,
-                    "label_asym_id": asym,
-                    "label_seq_id": seq,
-                    "label_comp_id": name,
-                    "metric_id": 2,
-                    "metric_value": f"{protein.plddt[i]:.2f}",
-                }
-            )
-            scheme.append(
-                {
-                    "asym_id": asym,
-                    "entity_id": entity_of[asym],
-                    "seq_id": seq,
-                    "mon_id": name,
-                    "ndb_seq_num": seq,
-                    "pdb_seq_num": number,
-                    "auth_seq_num": number if there else "?",
-                    "pdb_mon_id": name if there else "?",
-                    "auth_mon_id": name if there else "?",
-                    "pdb_strand_id": asym,
-                    "pdb_ins_code": ".",
-                    "hetero": "n",
-                }
-            )
-    return {"ma_qa_metric_local": confidence, "pdbx_poly_seq_scheme": scheme}
+            stated = (number, name, name) if protein.atom_mask[i].any() else ("?", "?", "?")
+            scores.append((len(scores) + 1, 1, asym, seq, name, 2, f"{protein.plddt[i]:.2f}"))
+            scheme.append((asym, entity_of[asym], seq, name, seq, number, *stated, asym, ".", "n"))
+    return {
+        "ma_qa_metric_local": [dict(zip(SCORES.split(), row, strict=True)) for row in scores],
+        "pdbx_poly_seq_scheme": [dict(zip(SCHEME.split(), row, strict=True)) for row in scheme],
+    }
 
 
 def _quoted(value) -> str:

@@ -56,7 +56,10 @@ def _bonds(n: np.ndarray, ca: np.ndarray, c: np.ndarray, o: np.ndarray, gives: n
     """
     away, h = c[:-1] - o[:-1], n.copy()
     h[1:] += LENGTH_N_H * away / np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), NEAREST)
-    inverse = lambda a, b: 1 / np.maximum(cdist(a, b), NEAREST)
+
+    def inverse(a, b):
+        return 1 / np.maximum(cdist(a, b), NEAREST)
+
     energy = COUPLING * (inverse(n, o) + inverse(h, c) - inverse(h, o) - inverse(n, c))
     giver, taker = np.arange(len(n))[:, None], np.arange(len(n))
     possible = gives[:, None] & (cdist(ca, ca) < NEAR) & (taker != giver) & (taker != giver - 1)

@@ -69,7 +69,10 @@ def truth(
     Nothing depends on a position that `atom_mask` excludes, unless a mask of the result excludes it too.
     """
     aatype = jnp.minimum(aatype, UNKNOWN)
-    table = lambda x: jnp.asarray(x)[aatype]
+
+    def table(x):
+        return jnp.asarray(x)[aatype]
+
     atoms, mask = atom14(aatype, positions, atom_mask)
     swap = table(ATOM14_SWAP)
     groups, group_mask = group_frames(aatype, positions, atom_mask)

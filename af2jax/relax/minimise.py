@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from absl import logging
 
-from af2jax.errors import InputError
-from af2jax.protein.files import THREE, Protein
+from af2jax.constants.residues import THREE
+from af2jax.errors import InputError, few
+from af2jax.protein.files import Protein
 from af2jax.relax.system import available, build, failures, segments
 from af2jax.relax.violations import mirrored, violating
 
@@ -174,7 +175,6 @@ def _shaken(protein: Protein, near: np.ndarray, attempt: int) -> np.ndarray:
 
 def named(protein: Protein, rows: np.ndarray) -> str:
     """Residues by chain, number and type, the first few of them."""
-    chains = protein.names
-    name = lambda i: f"{chains[int(protein.chain_index[i])]}{protein.residue_index[i] + 1}"
-    shown = ", ".join(f"{name(i)} {THREE[protein.aatype[i]]}" for i in rows[:LISTED])
-    return shown + (f" and {len(rows) - LISTED} more" if len(rows) > LISTED else "")
+    chains, number = protein.names, protein.residue_index + 1
+    shown = [f"{chains[int(protein.chain_index[i])]}{number[i]} {THREE[protein.aatype[i]]}" for i in rows]
+    return few(shown, LISTED)

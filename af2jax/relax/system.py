@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from af2jax.constants.atoms import ATOM37, ATOM37_INDEX, ATOM37_MASK, CA, C, N
-from af2jax.constants.residues import UNKNOWN
+from af2jax.constants.residues import THREE, UNKNOWN
 from af2jax.errors import InputError
-from af2jax.protein.files import THREE, Protein
+from af2jax.protein.files import Protein
 
 FORCE_FIELD = "amber99sb.xml"
 OXT = ATOM37_INDEX["OXT"]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from af2jax.evaluation.head_scores import ClassScores, NumberScores
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.classification import Curve
 from af2jax.plots import assess, panels
-from af2jax.report import head_scores
-from af2jax.report.head_scores import ClassScores, NumberScores
+from af2jax.report import sentences
 
 POINTS = 200  # of a curve
 
@@ -42,7 +42,7 @@ def _classes(page: Page, name: str, found: ClassScores) -> None:
             f"What {name} is, and what the head predicts.",
             f"{found.labels:,} labels; the class of the highest probability. Colour: share of the true class.",
             f"Accuracy {scores.accuracy:.3f}, balanced over classes {scores.balanced:.3f}. "
-            f"{head_scores.mistake_sentence(found)}",
+            f"{sentences.mistake_sentence(found)}",
         ),
     )
     if found.shown:
@@ -59,7 +59,7 @@ def _curves(page: Page, name: str, found: ClassScores) -> None:
         Caption(
             f"ROC of {name}: which share of a class is found at which share of false alarms.",
             shown or "Each class against the others; the dotted line is chance.",
-            head_scores.area_sentence(found),
+            sentences.area_sentence(found),
         ),
     )
     rarest, count = found.rarest, found.scores.count
@@ -91,7 +91,7 @@ def _calibration(page: Page, name: str, found: ClassScores) -> None:
         Caption(
             f"How often {name} is right by its probability; a perfect head is the dotted diagonal.",
             f"Ten bins of the highest probability, {found.labels:,} labels.",
-            head_scores.calibration_sentence(found),
+            sentences.calibration_sentence(found),
         ),
     )
 
@@ -109,7 +109,7 @@ def _numbers(page: Page, name: str, found: NumberScores) -> None:
         Caption(
             f"{name}, predicted and observed; on the line the two are equal.",
             f"{found.scores.count:,} labels.",
-            head_scores.parity_sentence(found),
+            sentences.parity_sentence(found),
         ),
     )
     page.figure(
@@ -122,6 +122,6 @@ def _numbers(page: Page, name: str, found: NumberScores) -> None:
         Caption(
             f"The error of {name} by its observed value.",
             "Predicted minus observed; a slope means that the head keeps to the middle.",
-            head_scores.residual_sentence(found),
+            sentences.residual_sentence(found),
         ),
     )

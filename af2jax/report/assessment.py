@@ -1,37 +1,34 @@
 """The page of `af2jax evaluate`: is the model good enough as it is, where is it not, and does it know?"""
 
-from pathlib import Path
-
-import numpy as np
-
+from af2jax.evaluation.assessment import Assessment
+from af2jax.evaluation.record import Evaluation, metric
+from af2jax.evaluation.saved import files
+from af2jax.evaluation.strata import Strata
 from af2jax.html.page import Caption, Page
-from af2jax.metrics.statistics import fewest
 from af2jax.plots import assess
-from af2jax.report import answers, head_scores, strata, structures
-from af2jax.report.evaluation import Evaluation, metric, save
-from af2jax.report.strata import Strata
-from af2jax.report.verdict import Verdict
+from af2jax.report import answers, structures
 from af2jax.words import counted
 
 
-def write(evaluation: Evaluation, out: Path) -> tuple[Path, list[Verdict]]:
-    """Writes the page, its files and `scores.json`; (the path of the page, the verdicts)."""
+def render(found: Assessment) -> Page:
+    """The page of an evaluation, with the files that `compare` reads."""
+    evaluation, verdicts = found.evaluation, found.verdicts
     page = Page(f"Evaluation of {evaluation.subject['name']}", _notes(evaluation))
     page.number("subject", evaluation.subject)
     page.number("data", evaluation.data)
-    verdicts = head_scores.verdicts(evaluation)
     page.section("Verdict")
     for name, verdict in verdicts.items():
         page.text(f"{name}: {verdict.text}" if len(verdicts) > 1 else verdict.text)
     page.number("verdicts", {name: {"answer": v.answer, "text": v.text} for name, v in verdicts.items()})
-    _warnings(page, evaluation)
-    if "structure" in verdicts:
-        structures.part(page, evaluation, out)
-    for name in evaluation.classes:
-        answers.part(page, name, head_scores.study(evaluation, name), len(evaluation.targets))
-    _groups(page, strata.study(evaluation))
-    save(evaluation, out)
-    return page.save(out), list(verdicts.values())
+    _warnings(page, found)
+    if found.structures:
+        structures.part(page, found.structures)
+    for name, scores in found.heads.items():
+        answers.part(page, name, scores, len(evaluation.targets))
+    _groups(page, found.strata)
+    for name, text in files(evaluation).items():
+        page.file(name, text)
+    return page
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
@@ -45,7 +42,8 @@ def _notes(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _warnings(page: Page, evaluation: Evaluation) -> None:
+def _warnings(page: Page, found: Assessment) -> None:
+    evaluation = found.evaluation
     if evaluation.problems:
         page.warning(
             "serious",
@@ -74,12 +72,11 @@ def _warnings(page: Page, evaluation: Evaluation) -> None:
     if skipped := evaluation.data.get("skipped"):
         text = "Heads of pairs and of several numbers are not judged here: read validation.jsonl of the run."
         page.warning("caution", f"Not judged: {', '.join(skipped)}", text)
-    families = len(np.unique(evaluation.families))
-    if families < (least := fewest()):
+    if found.families < found.fewest:
         text = (
-            f"With fewer than {least} no test can tell a difference from chance. Add proteins that are no homologues."
+            f"With fewer than {found.fewest} no test can tell a difference from chance. Add proteins of other families."
         )
-        page.warning("caution", f"Only {families} families", text)
+        page.warning("caution", f"Only {found.families} families", text)
 
 
 def _groups(page: Page, found: Strata | None) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from af2jax.evaluation.comparison import Comparison, Mean, Pair, has
+from af2jax.evaluation.entries import Entry
+from af2jax.evaluation.record import metric
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import ALPHA
 from af2jax.plots import assess, panels
 from af2jax.report import history
-from af2jax.report.differences import Comparison, Mean, Pair, has
-from af2jax.report.entries import Entry
-from af2jax.report.evaluation import metric, primary
 from af2jax.words import counted
 
 HEADINGS = (
@@ -54,7 +54,7 @@ def render(found: Comparison) -> Page:
     if found.general:
         page.section("What was forgotten")
         page.table("forgotten", HEADINGS, map(row, found.forgotten), f"On {found.general[0].evaluation.data['path']}")
-    history.part(page, list(found.entries))
+    history.part(page, found)
     _targets(page, found)
     return page
 
@@ -206,7 +206,7 @@ def _targets(page: Page, found: Comparison) -> None:
     group = {target.id: "all" for target in first.targets}
     for name, mask in found.groups.items():
         group |= {target.id: name or "all" for target, there in zip(first.targets, mask, strict=True) if there}
-    for name in dict.fromkeys(name for entry in found.entries for name in primary(entry.evaluation)):
+    for name in dict.fromkeys(name for entry in found.entries for name in entry.evaluation.primary):
         known = [entry for entry in (*found.entries, *found.baselines) if has(entry, name)]
         columns = [entry.evaluation.column(name) for entry in known]
         ids = [target.id for target in first.targets]

@@ -1,237 +1,68 @@
-"""The data report: what a data set is, what is wrong with it, and a config that follows."""
+"""The page of an audit: what a data set is, what is wrong with it, and a config that follows."""
 
-import json
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from af2jax.audit import partners, placing, scan
-from af2jax.audit.columns import Column
-from af2jax.audit.findings import Finding, ranked
-from af2jax.audit.labels import study as of_labels
-from af2jax.audit.look import Seen, look
-from af2jax.audit.target import Target
-from af2jax.data import splits
-from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.dataset import columns as labels
+from af2jax.audit import prepared
+from af2jax.audit.explore import Audit
+from af2jax.audit.proposal import PREPARED
+from af2jax.audit.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
 from af2jax.data.parse import printable
-from af2jax.errors import InputError, nearest
-from af2jax.files import write
 from af2jax.html import markup
-from af2jax.html.page import Page, plain
-from af2jax.report import advice, alignments, chains, columns, findings, groups, leakage, relations, target
-from af2jax.report.reference import COMPOSITION_SOURCE, LENGTH, LENGTH_SOURCE, SECONDARY, SECONDARY_SOURCE
-from af2jax.words import counted
+from af2jax.html.page import Page
+from af2jax.report import alignments, chains, columns, findings, groups, homologues, labels, relations
 
-UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a target's column
-LEARNT = 3  # targets in the proposed config, where a user names none
-STAGES = 4
-
-Progress = Callable[[str, int, int], None]
+SPECIAL = 0.15  # difference of a share of secondary structure from the PDB's
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What was found of a data set.
-
-    Attributes:
-        source: the table or folder.
-        named: columns to be learnt that were asked for; (): none were.
-        every: all items.
-        seen: those that can be used; what follows is of these.
-        related: int [N_seen], equal for homologues.
-        columns: beside those that every table may have.
-        targets: the columns to be learnt.
-        values: numbers of each item by name (`relations.numbers`).
-        groups: columns that make groups.
-        findings: the worst first.
-    """
-
-    source: str
-    named: tuple[str, ...]
-    every: list[Seen]
-    seen: list[Seen]
-    related: np.ndarray
-    columns: list[Column]
-    targets: list[Target]
-    values: dict[str, np.ndarray]
-    groups: list[Column]
-    findings: list[Finding]
-
-    @property
-    def rows(self) -> list[dict]:
-        """A row for each finding, the worst first."""
-        return [asdict(finding) | {"level": finding.level} for finding in self.findings]
-
-    def json(self) -> str:
-        """The findings, and how many items and proteins there are."""
-        counts = {"items": len(self.every), "used": len(self.seen), "proteins": len(np.unique(self.related))}
-        known = {"source": self.source} | counts | {"targets": [one.name for one in self.targets]}
-        return json.dumps(plain(known | {"findings": self.rows}), allow_nan=False)
+def render(audit: Audit) -> Page:
+    """The page of an audit; what is proposed, `prepared.csv` and `config.toml`, is written beside it."""
+    page = Page(f"What is in {printable(Path(audit.source).name)}", _notes(audit))
+    findings.write(page, audit.findings)
+    _summary(page, audit)
+    for section in (columns, chains, alignments, labels, relations, homologues, groups):
+        section.write(page, audit)
+    _proposal(page, audit)
+    page.file(PREPARED, lambda out: prepared.prepared(audit.proposal, audit.seen, audit.columns, out))
+    page.file(prepared.CONFIG, prepared.config(audit.proposal))
+    return page
 
 
-def explore(
-    data: str | os.PathLike,
-    target: str | Sequence[str] = (),
-    *,
-    progress: Progress = lambda what, done, total: None,
-) -> Audit:
-    """What a data set is and what threatens a result, before anything is trained; `save` makes its page.
-
-    Args:
-        data: a table or a folder (`af2jax.data.dataset`).
-        target: a column to be learnt, or several; (): all that look like labels.
-        progress: is told what is done, how much of it, and how much there is.
-
-    Raises:
-        InputError: the data set cannot be read, a target is no column or is not read here, or no item can be used.
-    """
-    targets = (target,) if isinstance(target, str) else tuple(target)
-    repeated: dict[str, list[str]] = {}
-    items = read_dataset(data, repeated)
-    for name in targets:
-        if name not in (known := labels(items)):
-            shown = ", ".join(map(printable, known)) or "none"
-            raise InputError(f'no column is called "{printable(name)}"{nearest(name, known)} (columns: {shown})')
-    every = look(items, lambda done, total: progress("looking at items", done, total))
-    seen = [one for one in every if not one.problem and one.sequence]
-    if not seen:
-        why = "".join(f"; {finding.title}" for finding in scan.findings(items, []))
-        raise InputError(f"none of {len(items)} items can be used; the first: {items[0].id}: {every[0].problem}{why}")
-    progress("comparing sequences", 0, STAGES)
-    related = splits.clusters([one.sequence for one in seen])
-    progress("studying labels", 1, STAGES)
-    own = of_labels(seen, related, targets)
-    table, learnt = own.columns, own.targets
-    for one in learnt:
-        if unread := UNREAD.get(one.column.kind):
-            raise InputError(
-                f'target "{printable(one.name)}": {unread}, which explore does not read; leave it out and write its '
-                "head into the config by hand (Labels, in docs/data.md)"
-            )
-    values = relations.numbers(seen, table, learnt)
-    parted, of_scan = groups.columns_of(table, learnt), scan.findings(items, seen)
-    found = [
-        *_unread(every, {name for one in of_scan for name in one.unused}),
-        *_repeated(repeated, items),
-        *of_scan,
-        *placing.findings([one.item for one in seen]),
-        *own.findings,
-        *chains.findings(seen, leakage.apart(seen, related)),
-        *alignments.findings(seen),
-        *leakage.findings(seen, related),
-        *partners.findings(seen),
-        *relations.findings(values, learnt),
-        *groups.findings(parted, learnt, seen),
-    ]
-    return Audit(str(data), targets, every, seen, related, table, learnt, values, parted, ranked(found))
-
-
-def save(known: Audit, out: str | os.PathLike, progress: Progress = lambda what, done, total: None) -> Path:
-    """Writes the data report to the folder `out`; the path of its page.
-
-    `out` has `index.html`, `report.json`, `plots/`, `tables/`, and what is proposed: `prepared.csv` and `config.toml`.
-    """
-    out = Path(out)
-    progress("drawing", 2, STAGES)
-    shown = [one for one in known.targets if one.relation is None or one.relation.shown]
-    proposed = known.targets if known.named else shown[:LEARNT]
-    ready = advice.prepared(known.seen, known.columns, known.related, out)
-    config = advice.config(known.seen, proposed, known.related, [one for one in known.targets if one not in proposed])
-    page = Page(f"What is in {printable(Path(known.source).name)}", _notes(known))
-    findings.write(page, known.findings)
-    _summary(page, known)
-    columns.write(page, known.columns, [one.column for one in known.targets], known.seen)
-    chains.write(page, known.seen, leakage.apart(known.seen, known.related))
-    alignments.write(page, known.seen)
-    target.write(page, known.targets, known.seen)
-    relations.write(page, known.values, known.targets)
-    leakage.write(page, known.seen, known.related)
-    groups.write(page, known.groups, known.targets, known.seen)
-    _proposal(page, config)
-    progress("writing", 3, STAGES)
-    write(out / advice.PREPARED, ready)
-    write(out / advice.CONFIG, config)
-    path = page.save(out)
-    progress("done", STAGES, STAGES)
-    return path
-
-
-def _unread(every: Sequence[Seen], told: set[str]) -> list[Finding]:
-    """Items that cannot be used, but those that another finding tells of."""
-    problems = [one for one in every if (one.problem or not one.sequence) and one.item.id not in told]
-    if not problems:
-        return []
-    return [
-        Finding(
-            "items that cannot be used",
-            70 if len(problems) > 0.1 * len(every) else 50,
-            f"{len(problems)} of {len(every)} items cannot be used",
-            "A training leaves them out. If they have something in common, what is left is biased.",
-            "Mend the files, or delete the rows knowingly; prepared.csv is without them.",
-            tuple(f"{one.item.id}: {printable(one.problem)}" for one in problems),
-        )
-    ]
-
-
-def _repeated(repeated: dict[str, list[str]], items: Sequence[Item]) -> list[Finding]:
-    if not repeated:
-        return []
-    number = sum(map(len, repeated.values()))
-    return [
-        Finding(
-            "ids that stand twice",
-            70,
-            f"{counted(len(repeated), 'id stands', 'ids stand')} several times, in {number} of {len(items)} rows",
-            "Results could not be told apart, so that a training refuses such a table; here later ones have a number.",
-            "Give each row an id of its own, or delete what is there twice; prepared.csv has them numbered.",
-            tuple(f"{printable(name)}: {', '.join(places)}" for name, places in repeated.items()),
-        )
-    ]
-
-
-def _notes(known: Audit) -> list[str]:
-    number, every = len(known.seen), len(known.every)
+def _notes(audit: Audit) -> list[str]:
+    number, every = len(audit.seen), len(audit.every)
     notes = [f"{number} of {every} items are described; {every - number} cannot be used."]
-    if not known.named and known.targets:
-        names = ", ".join(printable(one.name) for one in known.targets)
+    if not audit.named and audit.targets:
+        names = ", ".join(printable(one.name) for one in audit.targets)
         notes.append(f"No target was named, so all columns that look like labels count as such: {names}.")
     return notes
 
 
-def _summary(page: Page, known: Audit) -> None:
+def _summary(page: Page, audit: Audit) -> None:
     """The set beside the PDB at large."""
     page.section("This set and the PDB at large")
-    seen = known.seen
-    length = np.array([one.length for one in seen])
-    rows: list[list] = [["median length (residues)", float(np.median(length)), LENGTH, LENGTH_SOURCE]]
-    if built := [one for one in seen if one.structure]:
-        weight = [one.length for one in built]
+    rows = [["median length (residues)", audit.lengths.residues.median, LENGTH, LENGTH_SOURCE]]
+    far = []
+    if known := audit.structures:
         for kind, usual in SECONDARY.items():
-            here = float(np.average([getattr(one.structure, kind) for one in built], weights=weight))
-            rows.append([f"{kind} (% of residues)", 100 * here, 100 * usual, SECONDARY_SOURCE])
-    apart = leakage.apart(seen, known.related)
-    away = chains.distance(chains.composition(apart)[0])
-    rows.append(["composition: residues that would have to change (%)", 100 * away, 0, COMPOSITION_SOURCE])
+            name = f"{kind} (% of residues)"
+            rows.append([name, 100 * known.secondary[kind], 100 * usual, SECONDARY_SOURCE])
+            far += [name] if known.away(kind) > SPECIAL else []
+    away = 100 * audit.composition.distance
+    rows.append(["composition: residues that would have to change (%)", away, 0, COMPOSITION_SOURCE])
     page.table("pdb", ["what", "here", "at large", "source"], rows, "Is this another domain?")
-    far = [row[0] for row in rows[1:-1] if abs(row[1] - row[2]) > 15]
-    far += ["composition"] if chains.foreign(apart) else []
+    far += ["composition"] if audit.composition.foreign else []
     page.text(
         f"It differs in: {', '.join(far)}. Published accuracies are of other proteins: evaluate before tuning."
         if far
         else "By composition and secondary structure it is like the proteins that AlphaFold was trained on."
     )
-    page.number("items", len(seen))
-    page.number("homologues", len(set(known.related.tolist())))
+    page.number("items", len(audit.seen))
+    page.number("homologues", len(audit.homologues.clusters))
 
 
-def _proposal(page: Page, config: str) -> None:
+def _proposal(page: Page, audit: Audit) -> None:
     page.section("Proposed training")
     page.text(
-        f"{advice.CONFIG} beside this page, which af2jax finetune reads, and {advice.PREPARED}, the data made ready. "
+        f"{prepared.CONFIG} beside this page, which af2jax finetune reads, and {PREPARED}, the data made ready. "
         "Each choice has its reason; change what you know better."
     )
-    page.raw(markup.preformatted(config))
+    page.raw(markup.preformatted(prepared.config(audit.proposal)))

@@ -1,13 +1,13 @@
 """How chains lie to each other, on pages: what a prediction says of it, and how near predictions come to the truth."""
 
-import numpy as np
+from collections.abc import Sequence
 
+from af2jax.evaluation.structures import Interfaces
 from af2jax.html.page import SHOWN, Caption, Page
 from af2jax.metrics.dockq import CLASSES
-from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import panels
-from af2jax.report.evaluation import Evaluation
 from af2jax.results import Prediction
+from af2jax.results.reading import PairConfidence, Reading
 from af2jax.words import counted
 
 FAILED, SURE = 0.6, 0.8  # ipTM: below, an arrangement has probably failed; from here on, it is confident (EMBL-EBI)
@@ -16,29 +16,19 @@ PREDICTED = ("chains", "ipTM", "PAE of the interface (angstrom)", "contacts", "p
 EVALUATED = ("target", "chains", "DockQ", "class", "fnat", "iRMSD (angstrom)", "LRMSD (angstrom)", "contacts", "ipTM")
 
 
-def predicted(page: Page, best: Prediction) -> None:
+def predicted(page: Page, found: Reading) -> None:
     """The chains of the first prediction, each pair of them, and what follows of their arrangement."""
-    protein, found, tm, pairs = best.protein, best.interfaces, best.chain_tm, best.pairs
     page.section("How the chains lie to each other")
-    _arrangement(page, best)
-    names, rows = list(protein.names.values()), []
-    for pair, at in sorted(pairs.items(), key=lambda entry: -found.contacts[entry[1]]):
-        pae = None if found.pae is None else float(found.pae[at])
-        iptm = None if tm is None else float(tm[at])
-        rows.append((pair, iptm, pae, int(found.contacts[at]), float(found.pdockq[at]), float(found.plddt[at])))
+    _arrangement(page, found.best)
+    rows = [(one.name, one.iptm, one.pae, one.contacts, one.pdockq, one.plddt) for one in found.pairs]
     _table(page, "interfaces", PREDICTED, rows, "Pairs of chains of rank 1, those with most contacts first")
     page.text(
         "Each row is a pair of chains: its ipTM (as if the two were alone), and of the residues in contact (CB atoms "
         "within 8 angstrom in this structure) the mean expected error, their number of pairs and their mean pLDDT, "
         "from which pDockQ estimates DockQ (Bryant et al. 2022; 0.23 and more is an acceptable model). Without "
-        f"contacts the two do not touch. {_touching(found.contacts, pairs, tm)}"
+        f"contacts the two do not touch. {_touching(found.pairs)}"
     )
-    sizes = [protein.chain_index == chain for chain in protein.names]
-    alone = [None] * len(names) if tm is None else np.diag(tm).tolist()
-    rows = [
-        (name, int(own.sum()), float(best.plddt[own].mean()), score)
-        for name, own, score in zip(names, sizes, alone, strict=True)
-    ]
+    rows = [(one.name, one.residues, one.plddt, one.ptm) for one in found.chains]
     _table(page, "chains", ("chain", "residues", "mean pLDDT", "pTM"), rows, "Chains of rank 1, each by itself")
 
 
@@ -66,13 +56,13 @@ def _arrangement(page: Page, best: Prediction) -> None:
         page.text(f"ipTM, the confidence in how the chains lie to each other, is {iptm:.2f}; {verdict}.")
 
 
-def _touching(contacts: np.ndarray, pairs: dict[str, tuple[int, int]], tm: np.ndarray | None) -> str:
+def _touching(pairs: Sequence[PairConfidence]) -> str:
     """How many pairs touch, and in how many of these the network is sure of it."""
-    near = [at for at in pairs.values() if contacts[at]]
+    near = [one for one in pairs if one.contacts]
     text = f"{len(near)} of {len(pairs)} pairs touch"
-    if tm is None or not near:
+    if not near or near[0].iptm is None:
         return f"{text}."
-    sure, failed = sum(tm[at] >= SURE for at in near), sum(tm[at] < FAILED for at in near)
+    sure, failed = sum(one.iptm >= SURE for one in near), sum(one.iptm < FAILED for one in near)
     return f"{text}; of these {sure} have an ipTM of {SURE:g} or more, and {failed} one below {FAILED:g}."
 
 
@@ -83,33 +73,27 @@ def _table(page: Page, name: str, headings: tuple[str, ...], rows: list[tuple], 
     page.table(name, [headings[i] for i in kept], [[row[i] for i in kept] for row in rows[:SHOWN]], title + more)
 
 
-def evaluated(page: Page, evaluation: Evaluation) -> None:
+def evaluated(page: Page, found: Interfaces | None) -> None:
     """DockQ of the targets of several chains, and each native interface."""
-    found = [(target, one) for target in evaluation.targets for one in target.interfaces]
-    if not found:
+    if found is None:
         return
     page.section("How chains lie to each other")
-    scores = evaluation.column("dockq")
-    values = scores[np.isfinite(scores)]
-    found.sort(key=lambda entry: entry[1]["dockq"])
     keys = ("chains", "dockq", "quality", "fnat", "irms", "lrms", "contacts", "iptm")
-    rows = [(target.id, *(one[key] for key in keys)) for target, one in found]
+    rows = [(target.id, *(one[key] for key in keys)) for target, one in found.rows]
     page.table("interfaces", EVALUATED, rows, "Each interface of the known structures, the worst first")
-    counts = {name: sum(one["quality"] == name for _, one in found) for name, _ in CLASSES}
-    page.number("interface_classes", counts)
-    whole = bootstrap(scores, evaluation.families)
-    missed = counts["incorrect"]
+    page.number("interface_classes", found.counts)
+    missed = found.counts["incorrect"]
     page.figure(
         "dockq",
-        panels.histogram({"targets": values}, "DockQ", "targets", {f"{ACCEPTABLE:g}: acceptable": ACCEPTABLE}),
+        panels.histogram({"targets": found.dockq}, "DockQ", "targets", {f"{ACCEPTABLE:g}: acceptable": ACCEPTABLE}),
         Caption(
-            f"DockQ of {counted(len(values), 'complex')}, by how many reach what.",
+            f"DockQ of {counted(len(found.dockq), 'complex')}, by how many reach what.",
             "The mean over the interfaces of the known structure, chains of one sequence assigned as suits it best.",
-            f"The mean is {whole.value:.2f}, and {missed} of {len(found)} interfaces are incorrect (below "
+            f"The mean is {found.mean.value:.2f}, and {missed} of {len(found.rows)} interfaces are incorrect (below "
             f"{ACCEPTABLE:g}): " + ("look at these first." if missed else "none needs to be looked at first."),
         ),
     )
-    _knows(page, [one for _, one in found if one["iptm"] is not None])
+    _knows(page, [one for _, one in found.rows if one["iptm"] is not None])
 
 
 def _knows(page: Page, found: list[dict]) -> None:

@@ -1,58 +1,52 @@
-"""The part of an evaluation that is about structures: scores, calibration, how they form, and the worst cases."""
+"""The part of an evaluation's page that is about structures: scores, calibration, how they form, the worst cases."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from af2jax.constants.atoms import CA, CB
-from af2jax.constants.residues import GAP
-from af2jax.files import file_name, write
-from af2jax.geometry.superpose import superpose
+from af2jax.evaluation.reliability import FAR, MISMATCH, Pae, Plddt, Recycling
+from af2jax.evaluation.scores import APART, METRICS, PAE_WIDTH
+from af2jax.evaluation.structures import CONTACT, LIKELY, StructureScores, WorstCase
+from af2jax.files import file_name
 from af2jax.html.page import Caption, Page
 from af2jax.html.viewer import steps, trace, viewer
-from af2jax.metrics.statistics import NARROW, bootstrap
+from af2jax.metrics.depth import ENOUGH
+from af2jax.metrics.statistics import NARROW
 from af2jax.plots import assess, panels
-from af2jax.plots.coverage import ENOUGH, coverage
-from af2jax.protein.files import Protein
-from af2jax.report import interfaces, reliability
-from af2jax.report.evaluation import Evaluation, Shown
-from af2jax.report.scores import APART, METRICS, PAE_WIDTH
+from af2jax.plots.coverage import coverage
+from af2jax.report import interfaces, sentences
+from af2jax.report.sentences import CALLED, DEPTH, FOLD, HIDDEN, LOW, chosen
 from af2jax.words import counted
 
 ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
-CONTACT = 8.0  # angstrom
 TABLE = ("lddt_ca", "lddt", "gdt_ts", "tm", "rmsd", "clashes", "chi1", "plddt")
 COMPLEX = ("dockq", "iptm")  # where there are several chains
-SAID = {"plddt": "pLDDT", "iptm": "ipTM"}
+PREDICTED = {"plddt": "pLDDT", "iptm": "ipTM"}
 
 
-def part(page: Page, evaluation: Evaluation, out: Path) -> None:
-    """Adds it to `page`; the worst structures are written below `out`."""
-    order = np.argsort(np.nan_to_num(evaluation.column("lddt_ca"), nan=np.inf), kind="stable")
+def part(page: Page, found: StructureScores) -> None:
+    """Adds it to `page`, with the files of the worst structures."""
     page.section("Structures")
-    _summary(page, evaluation, order)
-    interfaces.evaluated(page, evaluation)
+    _summary(page, found)
+    interfaces.evaluated(page, found.interfaces)
     page.section("Does the network know how good it is?")
-    _calibration(page, evaluation)
-    _aligned(page, evaluation)
+    _calibration(page, found.plddt)
+    _aligned(page, found.pae)
     page.section("How the structure forms")
-    _forms(page, evaluation)
-    if evaluation.worst:
+    _forms(page, found.recycling)
+    if found.worst:
         page.section("The worst cases")
-        _worst(page, evaluation, out)
+        _worst(page, found.worst)
 
 
-def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
+def _summary(page: Page, found: StructureScores) -> None:
     rows = []
-    for name, metric in METRICS.items():
-        values = evaluation.column(name)
-        interval = bootstrap(values, evaluation.families)
-        if interval.count:
-            unit = f" ({metric.unit})" if metric.unit else ""
-            spread = float(np.nanstd(values))
-            best = "high" if metric.higher else "low"
-            rows.append((f"{metric.label}{unit}", *interval[:3], spread, best, interval.count, interval.families))
+    for mean in found.metrics:
+        metric, interval = METRICS[mean.name], mean.interval
+        unit = f" ({metric.unit})" if metric.unit else ""
+        best = "high" if metric.higher else "low"
+        rows.append((f"{metric.label}{unit}", *interval[:3], mean.spread, best, interval.count, interval.families))
     headings = (
         "metric",
         "mean",
@@ -65,40 +59,34 @@ def _summary(page: Page, evaluation: Evaluation, order: np.ndarray) -> None:
     )
     narrow = "; fewer than five families: the intervals are too narrow" if rows and rows[0][-1] < NARROW else ""
     page.table("metrics", headings, rows, f"All targets; families are drawn together for the intervals{narrow}")
-    targets = [evaluation.targets[i] for i in order]
-    shown = [*TABLE, *(name for name in COMPLEX if np.isfinite(evaluation.column(name)).any())]
-    headings = (
-        "target",
-        "residues",
-        *(METRICS[n].label if n in METRICS else SAID[n] for n in shown),
-        "homologue learned from",
-    )
-    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.homologue) for t in targets]
+    shown = [
+        *TABLE,
+        *(name for name in COMPLEX if any(np.isfinite(t.numbers.get(name, np.nan)) for t in found.targets)),
+    ]
+    labels = [METRICS[name].label if name in METRICS else PREDICTED[name] for name in shown]
+    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.homologue) for t in found.targets]
+    headings = ("target", "residues", *labels, "homologue learned from")
     page.table("targets", headings, rows, "Each target, worst first")
-    values = evaluation.column("lddt_ca")
-    values = values[np.isfinite(values)]
-    low = float((values < 70).mean())
-    worst = targets[0]
+    worst = found.targets[0]
     page.figure(
         "lddt_ca",
-        panels.histogram({"targets": values}, "lDDT-CA", "targets", {"70: backbone mostly right": 70.0}),
+        panels.histogram({"targets": found.lddt}, "lDDT-CA", "targets", {"70: backbone mostly right": 70.0}),
         Caption(
-            f"lDDT-CA of {counted(len(values), 'target')}, by how many reach what.",
+            f"lDDT-CA of {counted(len(found.lddt), 'target')}, by how many reach what.",
             "The whole chain against all observed residues, after the last recycle; 100 is perfect.",
-            f"{low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
-            + ("look at these one by one before any training." if low else "none needs to be looked at first."),
+            f"{found.low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
+            f"{chosen(LOW, found)}",
         ),
     )
 
 
-def _calibration(page: Page, evaluation: Evaluation) -> None:
-    of = reliability.plddt(evaluation)
+def _calibration(page: Page, of: Plddt) -> None:
     found, there = of.found, of.found.count > 0
     page.number("plddt_calibration", found._asdict())
     page.number("plddt_rank", of.rank._asdict())
     if not there.any():
         return
-    follows = reliability.plddt_sentence(of)
+    follows = sentences.plddt_sentence(of)
     page.figure(
         "plddt_calibration",
         assess.curves(
@@ -113,12 +101,12 @@ def _calibration(page: Page, evaluation: Evaluation) -> None:
             follows,
         ),
     )
-    if found.error > reliability.MISMATCH:
+    if found.error > MISMATCH:
         page.warning("caution", "pLDDT is not to be trusted on these proteins", follows)
 
 
-def _aligned(page: Page, evaluation: Evaluation) -> None:
-    if (of := reliability.pae(evaluation)) is None:
+def _aligned(page: Page, of: Pae | None) -> None:
+    if of is None:
         return
     page.number("pae_calibration", {"predicted": of.middle, "found": of.true, "pairs": of.pairs})
     page.number("pae_rank", of.rank._asdict())
@@ -131,13 +119,13 @@ def _aligned(page: Page, evaluation: Evaluation) -> None:
             "The aligned error that the network predicts of a pair of residues (PAE) against the true one.",
             f"Means in bins of {PAE_WIDTH:g} angstrom over {of.pairs.sum():,.0f} pairs {APART} or more residues apart "
             "or of two chains; true errors count up to 31.75, where the last bin of PAE lies.",
-            reliability.pae_sentence(of),
+            sentences.pae_sentence(of),
         ),
     )
 
 
-def _forms(page: Page, evaluation: Evaluation) -> None:
-    if (of := reliability.recycling(evaluation)) is None:
+def _forms(page: Page, of: Recycling | None) -> None:
+    if of is None:
         return
     mean = of.mean
     layers = np.arange(1, mean.shape[1] + 1)
@@ -151,31 +139,26 @@ def _forms(page: Page, evaluation: Evaluation) -> None:
         Caption(
             f"lDDT-CA after each layer of the structure module, in each of {len(mean)} passes through the network.",
             f"Means of {counted(of.targets, 'target')}; a pass starts from the result of the one before.",
-            reliability.recycling_sentence(of),
+            sentences.recycling_sentence(of),
         ),
     )
 
 
-def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
+def _worst(page: Page, worst: tuple[WorstCase, ...]) -> None:
     files, scenes = [], []
-    for shown in evaluation.worst:
-        name = file_name(shown.target.id)
-        rows = np.asarray(shown.features.seq_mask)
-        final = _protein(shown, shown.seen.positions)
-        write(out / "structures" / f"{name}.cif", final.to_mmcif())
-        write(out / "structures" / f"{name}_trajectory.cif", trajectory(shown))
-        files += [f"structures/{name}.cif", f"structures/{name}_trajectory.cif"]
-        chain = final.chain_index
-        residues = shown.scores.residues
-        true = np.asarray(shown.targets.positions)[rows, CA], np.asarray(shown.targets.atom_mask)[rows, CA]
+    for case in worst:
+        name, chain = file_name(case.target.id), case.protein.chain_index
+        models = {f"structures/{name}.cif": case.protein.to_mmcif()}
+        models |= {f"structures/{name}_trajectory.cif": case.trajectory()}
+        for path, text in models.items():
+            page.file(path, text)
+        files += models
         tubes = [
-            trace(
-                "prediction", shown.scores.moved, np.ones(len(chain), bool), chain, residues["plddt"], residues["error"]
-            ),
-            trace("known", *true, chain),
+            trace("prediction", case.moved, np.ones(len(chain), bool), chain, case.plddt, case.error),
+            trace("known", case.known, case.observed, chain),
         ]
-        scene = {"name": f"{shown.target.id} (lDDT-CA {shown.target.numbers['lddt_ca']:.1f})", "traces": tubes}
-        scenes.append(scene | {"steps": _formed(shown, ROOM // len(evaluation.worst))})
+        scene = {"name": f"{case.target.id} (lDDT-CA {case.target.numbers['lddt_ca']:.1f})", "traces": tubes}
+        scenes.append(scene | {"steps": _formed(case, ROOM // len(worst))})
     page.text(
         "The prediction (thick) is superposed on the known structure (thin, grey). Drag to rotate, wheel or pinch to "
         "zoom; the slider goes back through the layers of the structure module and the passes that made it. "
@@ -183,149 +166,90 @@ def _worst(page: Page, evaluation: Evaluation, out: Path) -> None:
         "module in each pass."
     )
     page.raw(*viewer("worst_structures", scenes))
-    shown = evaluation.worst[0]
-    _distances(page, shown)
-    _errors(page, shown)
-    if aligned := [shown for shown in evaluation.worst if shown.alignment is not None]:
+    _distances(page, worst[0])
+    _errors(page, worst[0])
+    if aligned := [case for case in worst if case.alignment is not None]:
         _coverage(page, aligned[0])
 
 
-def _protein(shown: Shown, positions: np.ndarray) -> Protein:
-    rows = np.asarray(shown.features.seq_mask)
-    chains = np.unique(np.asarray(shown.features.asym_id)[rows], return_inverse=True)[1]
-    kept = (np.asarray(x)[rows] for x in (shown.features.aatype, positions, shown.seen.atom_mask))
-    index = np.asarray(shown.features.residue_index)[rows]
-    plddt, names = shown.seen.plddt[-1][rows], tuple(shown.target.chains)
-    return Protein(*kept, index, chains, plddt, shown.target.id, chain_names=names)
-
-
-def trajectory(shown: Shown) -> str:
-    """mmCIF with a model for each layer in each pass, each laid over the prediction."""
-    final, rows = shown.seen.positions, np.asarray(shown.features.seq_mask)
-    models = None
-    for layer in shown.seen.layers.reshape(-1, *final.shape):
-        motion = superpose(layer[:, CA].astype(np.float64), final[:, CA].astype(np.float64), rows)
-        one = _protein(shown, layer @ motion.rot.T + motion.trans).structure()
-        if models is None:
-            models = one
-        else:
-            models.add_model(one[0])
-    models.renumber_models()
-    return models.make_mmcif_document().as_string()
-
-
-def _formed(shown: Shown, room: int) -> list[dict]:
-    """Layers of all passes, evenly chosen so that they fit into `room` bytes, the last among them, laid over it."""
-    rows = np.asarray(shown.features.seq_mask)
-    passes, layers = shown.seen.layers.shape[:2]
-    points = shown.seen.layers[..., CA, :].reshape(passes * layers, -1, 3)[:, rows].astype(np.float64)
-    most = max(room // (COORDINATES * rows.sum()), 2)
+def _formed(case: WorstCase, room: int) -> list[dict]:
+    """Layers of all passes, evenly chosen so that they fit into `room` bytes, the last among them."""
+    _, layers, residues, _ = case.formed.shape
+    points = case.formed.reshape(-1, residues, 3)
+    most = max(room // (COORDINATES * residues), 2)
     chosen = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
-    final, all_rows = shown.scores.moved, np.ones(rows.sum(), bool)
-    laid = []
-    for i in chosen:
-        motion = superpose(points[i], final.astype(np.float64), all_rows)
-        laid.append(points[i] @ motion.rot.T + motion.trans)
-    return steps([f"pass {i // layers + 1}, layer {i % layers + 1}" for i in chosen], np.stack(laid))
+    return steps([f"pass {i // layers + 1}, layer {i % layers + 1}" for i in chosen], points[chosen])
 
 
-def _distances(page: Page, shown: Shown) -> None:
-    if shown.seen.distances is None:
+def _distances(page: Page, case: WorstCase) -> None:
+    if (of := case.contacts) is None:
         return
-    rows = np.asarray(shown.features.seq_mask)
-    said, contacts = (x[rows][:, rows] for x in (shown.seen.distances, shown.seen.contacts))
-    atoms, mask = np.asarray(shown.targets.positions)[rows], np.asarray(shown.targets.atom_mask)[rows]
-    pick = np.where(mask[:, CB], CB, CA)
-    place, chain = np.arange(len(pick)), np.asarray(shown.features.asym_id)[rows]
-    beta = np.where(mask[place, pick][:, None], atoms[place, pick], np.nan)
-    true = np.linalg.norm(beta[:, None] - beta[None], axis=-1)
-    other = chain[:, None] != chain
-    far = np.triu((np.abs(place[:, None] - place) >= APART) | other) & np.isfinite(true)
-    apart = f"{APART} or more residues apart{' or of two chains' if other.any() else ''}"
-    real, likely = far & (true < CONTACT), far & (contacts > 0.5)
-    right, hits, called = int((real & likely).sum()), int(real.sum()), int(likely.sum())
+    name, apart = case.target.id, f"{APART} or more residues apart{' or of two chains' if of.several else ''}"
     page.figure(
         "worst_contacts",
         assess.maps(
-            {"predicted by the distogram": contacts, "known": np.where(np.isfinite(true), true < CONTACT, np.nan)},
+            {"predicted by the distogram": of.probability, "known": of.known_contacts},
             "contact (probability)",
             (0, 1),
             "Blues",
-            _bounds(shown),
+            case.bounds,
         ),
         Caption(
-            f"Contacts of {shown.target.id}, the worst target: pairs of CB atoms nearer than {CONTACT:g} angstrom.",
+            f"Contacts of {name}, the worst target: pairs of CB atoms nearer than {CONTACT:g} angstrom.",
             "Above: the probability by the distogram; below: 1 where it is so.",
-            f"{called} pairs {apart} are called a contact, {right} of them are: "
-            + (
-                "what it calls may be trusted." if right > 0.7 * called and called else "do not build on what it calls."
-            ),
+            f"{of.called} pairs {apart} are called a contact, {of.right} of them are: {chosen(CALLED, of)}",
         ),
     )
     page.figure(
         "worst_distances",
         assess.maps(
-            {"expected by the distogram": said, "known": true},
+            {"expected by the distogram": of.distances, "known": of.known},
             "distance (angstrom)",
             (2, 22),
             "viridis_r",
-            _bounds(shown),
+            case.bounds,
         ),
         Caption(
-            f"Distances between CB atoms of {shown.target.id}, the worst target: expected and known.",
+            f"Distances between CB atoms of {name}, the worst target: expected and known.",
             "The distogram does not tell distances above 22 angstrom apart; white: not observed.",
-            f"Of {hits} contacts {apart} (below {CONTACT:g} angstrom) it finds {right} with a probability above 0.5: "
-            + (
-                "the fold is not seen; an alignment or a template must bring it."
-                if right < 0.3 * hits
-                else "the fold is seen, so that the structure module is where to look."
-            ),
+            f"Of {of.real} contacts {apart} (below {CONTACT:g} angstrom) it finds {of.right} with a probability above "
+            f"{LIKELY:g}: {chosen(FOLD, of)}",
         ),
     )
 
 
-def _coverage(page: Page, shown: Shown) -> None:
-    rows, name = shown.alignment, shown.target.id
-    depth = (rows < GAP).sum(0)
-    few = float((depth < ENOUGH).mean())
+def _coverage(page: Page, case: WorstCase) -> None:
+    rows, name, depth = case.alignment, case.target.id, case.depth
     with TemporaryDirectory() as folder:
         page.figure(
             "worst_coverage",
-            coverage(Path(folder) / "coverage.png", _protein(shown, shown.seen.positions), rows),
+            coverage(Path(folder) / "coverage.png", case.protein, rows),
             Caption(
                 f"The {len(rows):,} sequences of the alignment of {name}, and how many cover each position.",
                 "A line for each sequence, white where it has a gap, coloured and sorted by its identity to the query.",
-                f"The median depth is {np.median(depth):.0f}, and {few:.0%} of the positions have fewer than {ENOUGH}: "
-                + ("search larger databases before tuning." if few > 0.5 else "the alignment is no reason for errors."),
+                f"The median depth is {depth.median:.0f}, and {depth.share:.0%} of the positions have fewer than "
+                f"{ENOUGH}: {chosen(DEPTH, depth)}",
             ),
         )
 
 
-def _bounds(shown: Shown) -> list[int]:
-    """Where chains begin but the first."""
-    return (
-        np.flatnonzero(np.diff(np.asarray(shown.features.asym_id)[np.asarray(shown.features.seq_mask)])) + 1
-    ).tolist()
-
-
-def _errors(page: Page, shown: Shown) -> None:
-    if shown.seen.pae is None or not np.isfinite(shown.scores.aligned).any():
+def _errors(page: Page, case: WorstCase) -> None:
+    if (of := case.aligned) is None:
         return
-    rows = np.asarray(shown.features.seq_mask)
-    said, true = shown.seen.pae[rows][:, rows], shown.scores.aligned
-    both = np.isfinite(true)
-    hidden = float(((said < reliability.FAR) & (true > 2 * reliability.FAR))[both].mean())
     page.figure(
         "worst_pae",
         assess.maps(
-            {"expected (PAE)": said, "true": true}, "aligned error (angstrom)", (0, 30), "Greens_r", _bounds(shown)
+            {"expected (PAE)": of.predicted, "true": of.true},
+            "aligned error (angstrom)",
+            (0, 30),
+            "Greens_r",
+            case.bounds,
         ),
         Caption(
-            f"The aligned error of {shown.target.id}, the worst target: expected and true.",
-            "The error of residue x where the structures are laid over each other at the backbone of residue y; white: "
-            "not observed.",
-            f"{hidden:.1%} of the pairs are predicted to be within {reliability.FAR:g} angstrom and are off by more "
-            f"than {2 * reliability.FAR:g}: "
-            + ("PAE hides errors here." if hidden > 0.05 else "what is wrong is also predicted to be uncertain."),
+            f"The aligned error of {case.target.id}, the worst target: expected and true.",
+            "The error of residue x where the structures are superposed at the backbone of residue y; white: not "
+            "observed.",
+            f"{of.hidden:.1%} of the pairs are predicted to be within {FAR:g} angstrom and are off by more "
+            f"than {2 * FAR:g}: {chosen(HIDDEN, of)}",
         ),
     )

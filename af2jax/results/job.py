@@ -13,13 +13,14 @@ from af2jax.files import file_name, whole
 from af2jax.heads import Answer
 from af2jax.protein.files import Protein
 from af2jax.results.naming import NAMINGS, Files, json_text, ranking
-from af2jax.results.prediction import Prediction
+from af2jax.results.scored import Scored
 from af2jax.results.tables import answers, tables
+from af2jax.typing import Int
 
 DRAWN = {"residue": "track", "pair": "pairs"}  # by kind of a head, the function of `plots.answers` that draws it
 
 
-def ranked(predictions: Sequence[tuple[Prediction, int]], by: str = "auto") -> list[tuple[Prediction, int]]:
+def ranked(predictions: Sequence[tuple[Scored, int]], by: str = "auto") -> list[tuple[Scored, int]]:
     """Predictions with their seeds, the best first; equal ones stay in their order.
 
     Args:
@@ -36,13 +37,13 @@ def ranked(predictions: Sequence[tuple[Prediction, int]], by: str = "auto") -> l
 
 
 def save_job(
-    predictions: Sequence[tuple[Prediction, int]],
+    predictions: Sequence[tuple[Scored, int]],
     out: str | Path,
     *,
     naming: str = "colabfold",
     plots: bool = True,
     arrays: bool = False,
-    alignment: np.ndarray | None = None,
+    alignment: Int[np.ndarray, "N_seq N_res"] | None = None,
     relaxed: Mapping[int, Protein] | None = None,
     by: str = "auto",
 ) -> list[Path]:
@@ -72,7 +73,7 @@ def save_job(
     return save(entries, Path(out), naming, plots, arrays, alignment, relaxed or {})
 
 
-def save(entries: dict[int, tuple[Prediction, int]], out, naming, plots, arrays, alignment, relaxed) -> list[Path]:
+def save(entries: dict[int, tuple[Scored, int]], out, naming, plots, arrays, alignment, relaxed) -> list[Path]:
     """Writes the files of predictions with their seeds, by rank, all at once."""
     if naming not in NAMINGS:
         raise InputError(f'naming "{naming}" is unknown; choose "colabfold" or "alphafold"')
@@ -103,7 +104,7 @@ def save(entries: dict[int, tuple[Prediction, int]], out, naming, plots, arrays,
     return [out / name for name in files]
 
 
-def _writable(prediction: Prediction) -> Prediction:
+def _writable(prediction: Scored) -> Scored:
     """The prediction, if its numbers are finite; with a note where the PDB format cannot hold it."""
     protein = prediction.protein
     numbers = (prediction.plddt, prediction.pae, prediction.ptm, prediction.iptm, prediction.chain_tm)
@@ -117,7 +118,7 @@ def _writable(prediction: Prediction) -> Prediction:
     return replace(prediction, protein=replace(protein, notes=notes))
 
 
-def _plots(predictions: Sequence[Prediction], alignment: np.ndarray | None) -> Files:
+def _plots(predictions: Sequence[Scored], alignment: np.ndarray | None) -> Files:
     """The plots of a job by name; `predictions` are in the order of their ranks."""
     from af2jax.plots.confidence import confidence
     from af2jax.plots.coverage import coverage

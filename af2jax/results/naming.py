@@ -10,13 +10,13 @@ import numpy as np
 from af2jax.config import PRESETS
 from af2jax.files import file_name
 from af2jax.protein.files import Protein
-from af2jax.results.prediction import Prediction
+from af2jax.results.scored import Scored
 
 Files = dict[str, Callable[[Path], object]]  # name below the output folder: what writes it
 MAX_PAE = 31.75  # angstrom, the largest that the head can say
 
 
-def _colabfold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | None, arrays: bool) -> Files:
+def _colabfold(rank: int, prediction: Scored, seed: int, relaxed: Protein | None, arrays: bool) -> Files:
     """The files of one prediction under ColabFold's names; the PAE file of a job is that of rank 1."""
     known = (preset for preset in PRESETS if f"{prediction.preset}_".startswith(f"{preset}_"))
     base = max(known, key=len, default=prediction.preset)  # what follows is the name of a run
@@ -25,7 +25,10 @@ def _colabfold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | 
     model = f"alphafold2{kind}{version}_model_{number}" if number else base
     model = file_name(model + prediction.preset.removeprefix(base))
     job, tag = file_name(prediction.protein.name), f"rank_{rank:03d}_{model}_seed_{seed:03d}"
-    name = lambda kind: f"{job}_{kind}_{tag}"
+
+    def name(kind: str) -> str:
+        return f"{job}_{kind}_{tag}"
+
     files = _structures(name("unrelaxed"), prediction.protein) | _kept(name, prediction)
     if relaxed is not None:
         files |= _structures(name("relaxed"), relaxed)
@@ -37,10 +40,13 @@ def _colabfold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | 
     return files
 
 
-def _alphafold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | None, arrays: bool) -> Files:
+def _alphafold(rank: int, prediction: Scored, seed: int, relaxed: Protein | None, arrays: bool) -> Files:
     """The files of one prediction under AlphaFold's names; `ranked_0` is the best, relaxed if it was."""
     job, tag = file_name(prediction.protein.name), _pred(prediction, seed)
-    name = lambda kind: f"{job}/{kind}_{tag}"
+
+    def name(kind: str) -> str:
+        return f"{job}/{kind}_{tag}"
+
     files = _structures(name("unrelaxed"), prediction.protein) | _kept(name, prediction)
     if relaxed is not None:
         files |= _structures(name("relaxed"), relaxed)
@@ -58,7 +64,7 @@ def _alphafold(rank: int, prediction: Prediction, seed: int, relaxed: Protein | 
 NAMINGS = {"colabfold": _colabfold, "alphafold": _alphafold}
 
 
-def _pred(prediction: Prediction, seed: int) -> str:
+def _pred(prediction: Scored, seed: int) -> str:
     """AlphaFold's name of one prediction of a job."""
     return f"{file_name(prediction.preset)}_pred_{seed}"
 
@@ -69,7 +75,7 @@ def _structures(stem: str, protein: Protein) -> Files:
     return files if protein.beyond_pdb() else files | {f"{stem}.pdb": _text(protein.to_pdb)}
 
 
-def _kept(name: Callable[[str], str], prediction: Prediction) -> Files:
+def _kept(name: Callable[[str], str], prediction: Scored) -> Files:
     """What `predict` was asked to keep: representations, and the structure after each pass."""
     files: Files = {}
     for kind in ("single", "pair"):
@@ -105,7 +111,7 @@ def _pae(pae: np.ndarray) -> list[dict]:
     return [{"predicted_aligned_error": table, "max_predicted_aligned_error": MAX_PAE}]
 
 
-def _confidence(prediction: Prediction) -> dict:
+def _confidence(prediction: Scored) -> dict:
     """AlphaFold's table of pLDDT, with its categories: disordered, low, medium, high."""
     plddt = np.round(prediction.plddt.astype(float), 2)
     return {
@@ -115,7 +121,7 @@ def _confidence(prediction: Prediction) -> dict:
     }
 
 
-def ranking(entries: Iterable[tuple[Prediction, int]]) -> dict:
+def ranking(entries: Iterable[tuple[Scored, int]]) -> dict:
     """AlphaFold's ranking, best first; beside it the scores that its own has in pickles at most, and the notes."""
     several = {_pred(p, seed): p for p, seed in entries}
     complexes = all(p.iptm is not None for p in several.values())

@@ -3,16 +3,18 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from absl import logging
 
 from af2jax.files import file_name
 from af2jax.heads import Answer, together
 from af2jax.results.naming import Files
-from af2jax.results.prediction import Prediction
+from af2jax.results.scored import Scored
 
 
-def answers(predictions: Sequence[Prediction]) -> dict[str, Answer]:
+def answers(predictions: Sequence[Scored]) -> dict[str, Answer]:
     """What each head answers over the predictions of one query: the mean and the spread of those that have it.
 
     Raises:
@@ -21,7 +23,7 @@ def answers(predictions: Sequence[Prediction]) -> dict[str, Answer]:
     return together([prediction.heads for prediction in predictions])
 
 
-def tables(predictions: Sequence[Prediction], naming: str) -> Files:
+def tables(predictions: Sequence[Scored], naming: str) -> Files:
     """The table of each head that answers of residues or pairs, by the name of its file.
 
     Rows are those of `Answer.rows`, with the chain, the number and the letter of each residue as structures have them;
@@ -34,8 +36,8 @@ def tables(predictions: Sequence[Prediction], naming: str) -> Files:
     protein = predictions[0].protein
     chains = [protein.names[index] for index in protein.chain_index.tolist()]
     residues = list(zip(chains, (protein.residue_index + 1).tolist(), protein.sequence, strict=True))
-    write = lambda answer: lambda path: path.write_text(_table(answer, residues))
-    return {file: write(found[head]) for head, file in table_names(found, protein.name, naming).items()}
+    names = table_names(found, protein.name, naming)
+    return {file: partial(_write_table, found[head], residues) for head, file in names.items()}
 
 
 def table_names(answers: Mapping[str, Answer], job: str, naming: str) -> dict[str, str]:
@@ -44,7 +46,7 @@ def table_names(answers: Mapping[str, Answer], job: str, naming: str) -> dict[st
     return {n: f"{where}{file_name(n)}.csv" for n, answer in answers.items() if answer.kind in ("residue", "pair")}
 
 
-def _table(answer: Answer, residues: list[tuple]) -> str:
+def _write_table(answer: Answer, residues: list[tuple], path: Path) -> None:
     num = answer.values.ndim - 1  # residues that a row is of
     names = ("chain", "residue", "letter")
     header = list(names) if num == 1 else [f"{name}_{i}" for i in (1, 2) for name in names]
@@ -54,4 +56,4 @@ def _table(answer: Answer, residues: list[tuple]) -> str:
     for row in answer.cells:
         own = [value for at in row[:num] for value in residues[at - 1]]
         table.writerow([*own, *(f"{x:.8g}" if isinstance(x, float) else x for x in row[num:])])
-    return text.getvalue()
+    path.write_text(text.getvalue())

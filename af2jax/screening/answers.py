@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 from absl import logging
 
-from af2jax.data.pipeline import features
+from af2jax.data.pipeline import Read, draw, read
 from af2jax.data.queries import Job, content, read_queries
 from af2jax.errors import InputError
 from af2jax.finetune.run import load, taught
@@ -85,10 +85,6 @@ class Member(NamedTuple):
     num_recycle: int
     seed: int  # of the draw of the MSA
 
-    def features(self, query, **options) -> Features:
-        """What its network reads of a query (`af2jax.features`)."""
-        return features(query, config=self.model.config, seed=self.seed, cycles=self.num_recycle + 1, **options)
-
 
 def answer(
     source: Sources,
@@ -124,9 +120,8 @@ def answer(
     loaded = {str(place): (*load(place), taught(place)) for place in sources}
     asked = members(loaded, num_recycle, range(seed, seed + num_seeds))
     jobs, problems = _jobs(queries)
-    own = lambda job: {"msa": job.msa or None, "templates": job.templates or None}
     found: dict[str, Asked] = {}
-    for job, sequence, one in answered(asked, jobs, lambda job, member: member.features(job.query, **own(job))):
+    for job, sequence, one in answered(asked, jobs, _read):
         if isinstance(one, InputError):
             problems.append((job.name, str(one)))
         else:
@@ -160,14 +155,14 @@ def members(
 
 
 def answered(
-    asked: Sequence[Member], jobs: Iterable[Job], make: Callable[[Job, Member], Features]
+    asked: Sequence[Member], jobs: Iterable[Job], take: Callable[[Job], Read]
 ) -> Iterator[tuple[Job, str, dict[str, Answer] | InputError]]:
     """(the query, its sequence, what each head answers, or why not), the shortest first.
 
     Each query is asked of all networks before the next, so that an answer is whole when it is there.
 
     Args:
-        make: the features of a query, as a network reads them.
+        take: reads a query, once for all networks.
     """
     sequences: dict[str, str] = {}
     refused: list[tuple[Job, str, InputError]] = []
@@ -182,7 +177,8 @@ def answered(
     def inputs() -> Iterator[tuple[Job, list[Features]]]:
         for job in sorted(readable, key=lambda job: len(sequences[job.name])):
             try:
-                yield job, [make(job, member) for member in asked]
+                known = take(job)
+                yield job, [draw(known, m.seed, m.model.config, m.num_recycle + 1) for m in asked]
             except InputError as error:
                 refused.append((job, sequences[job.name], error))
 
@@ -227,6 +223,10 @@ def _said_once() -> Iterator[None]:
         yield
     finally:
         log.removeFilter(new)
+
+
+def _read(job: Job) -> Read:
+    return read(job.query, msa=job.msa or None, templates=job.templates or None)
 
 
 def _jobs(queries: Queries) -> tuple[list[Job], list[tuple[str, str]]]:

@@ -21,7 +21,7 @@ from af2jax.heads import SCOPE, Answer
 from af2jax.inference import network
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle, forward
-from af2jax.schema import Features
+from af2jax.schema import Features, Outputs
 
 RESIDUES = 2048  # of the queries that are computed side by side where that is quicker, which on a CPU it is not
 Name = TypeVar("Name")
@@ -83,7 +83,9 @@ def _answers(model: AlphaFold, num_recycle: int, tolerance: float, params: dict,
     trunk = {name: tree for name, tree in params.items() if name != SCOPE}
 
     def one(features: Features) -> dict:
-        read = lambda outputs: task_heads.apply(dict(model.heads), params[SCOPE], outputs, features)
+        def read(outputs: Outputs) -> dict:
+            return task_heads.apply(dict(model.heads), params[SCOPE], outputs, features)
+
         if not num_recycle or not tolerance:
             return read(forward(model, trunk, features, num_recycle))
         return _settled(model, trunk, features, num_recycle, tolerance, read)
@@ -97,18 +99,21 @@ def _settled(model: AlphaFold, params: dict, features: Features, num_recycle: in
     """What `read` takes from the first pass that moves less than `tolerance` (angstrom), or from the last."""
 
     def step(state):
-        left, _, prev, _ = state
-        out = cycle(model, params, features, left - 1, prev)
-        return left - 1, change(prev, out.prev, features.seq_mask), out.prev, read(out)
+        remaining, _, prev, _ = state
+        out = cycle(model, params, features, remaining - 1, prev)
+        return remaining - 1, change(prev, out.prev, features.seq_mask), out.prev, read(out)
 
     start = jnp.int32(num_recycle + 1), jnp.float32(jnp.inf), initial(features, model.config)
     nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, (*start, None))[3])
-    goes_on = lambda state: (state[0] > 0) & (state[1] >= tolerance)
+
+    def goes_on(state):
+        return (state[0] > 0) & (state[1] >= tolerance)
+
     return jax.lax.while_loop(goes_on, step, (*start, nothing))[3]
 
 
 def _read(model: AlphaFold, raw: dict, features: Features) -> dict[str, Answer] | InputError:
-    found = task_heads.read(dict(model.heads), raw, features)
+    found = task_heads.read_answers(dict(model.heads), raw, features)
     if wrong := [name for name, answer in found.items() if not np.isfinite(answer.values).all()]:
         return InputError(f'head "{wrong[0]}" answers what is not finite; check the parameters and the precision')
     return found

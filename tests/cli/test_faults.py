@@ -78,13 +78,13 @@ def test_what_could_not_be_read_and_now_can_is_no_failure_any_more(fold, tmp_pat
 
 
 def test_t20_numbers_that_are_not_finite_are_not_written(fold, tmp_path, monkeypatch, capsys):
-    whole = networks.Networks.__getitem__
+    whole = networks.Networks.load
 
     def broken(self, name):
         model, params = whole(self, name)
         return model, params | {"single": jax.tree.map(lambda x: x * np.float32(np.nan), params["single"])}
 
-    monkeypatch.setattr(networks.Networks, "__getitem__", broken)
+    monkeypatch.setattr(networks.Networks, "load", broken)
     assert fold(f">q\n{SHORT}\n") == 4
     assert "failed: q: the network's answer is not finite" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["failures.jsonl"]

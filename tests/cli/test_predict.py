@@ -126,6 +126,17 @@ def test_all_numbers_and_representations_are_saved(fold, query, tmp_path):
     assert {n.split("_repr_")[0] for n in names(out) if n.endswith(".npz")} == {"q_single"}
 
 
+def test_an_alignment_is_parsed_once(fold, query, monkeypatch):
+    """To look at the query, for each seed, and for the plots; where there is no room to keep it, once more."""
+    parsed = []
+    monkeypatch.setattr("af2jax.data.pipeline.parse_a3m", lambda *a: parsed.append(a) or parse_a3m(*a))
+    monkeypatch.setattr("af2jax.inference.predict", lambda *rest, **options: prediction((len(SEQUENCE),), name="q"))
+    flags = ("--num-seeds", 2, "--plots", "--overwrite-existing-results")
+    assert fold(query, *flags) == 0 and len(parsed) == 1
+    monkeypatch.setattr("af2jax.cli.predict.ROOM", 0)
+    assert fold(query, *flags) == 0 and len(parsed) == 3
+
+
 def test_names_of_alphafold(fold, query, tmp_path):
     assert fold(query, "--naming", "alphafold") == 0
     own = {"ranked_0.pdb", "ranking_debug.json", "unrelaxed_tiny_pred_0.cif", "report.html"}
@@ -136,7 +147,7 @@ def test_a_page_for_each_query_and_one_for_all(fold, tmp_path, monkeypatch, caps
     order = []
     made = {"q": [(prediction(name="q"), 0)], "r": [(prediction(name="r", shift=5), 1), (prediction(name="r"), 0)]}
     monkeypatch.setattr("af2jax.cli.predict.fold", lambda name, *rest: made[name])
-    monkeypatch.setattr("af2jax.data.pipeline.load_alignment", lambda *rest: parse_a3m(">q\nMKTAYIAKQ", ""))
+    monkeypatch.setattr("af2jax.data.pipeline.Read.alignment", parse_a3m(">q\nMKTAYIAKQ", ""))
     written = batch.finish
     monkeypatch.setattr(batch, "finish", lambda *rest: (order.append(names(rest[0])), written(*rest)))
     several = tmp_path / "several"
@@ -163,7 +174,7 @@ def test_a_page_for_each_query_and_one_for_all(fold, tmp_path, monkeypatch, caps
 def test_ranks_by_ptm(fold, query, tmp_path, monkeypatch, capsys):
     made = [(prediction(ptm=0.2, shift=5), 0), (prediction(ptm=0.7), 1), (prediction(ptm=0.3, shift=-5), 2)]
     monkeypatch.setattr("af2jax.cli.predict.fold", lambda *rest: made)
-    monkeypatch.setattr("af2jax.data.pipeline.load_alignment", lambda *rest: parse_a3m(">q\nMKTAYIAKQ", ""))
+    monkeypatch.setattr("af2jax.data.pipeline.Read.alignment", parse_a3m(">q\nMKTAYIAKQ", ""))
     for rank, expected in (("auto", [0.2, 0.7, 0.3]), ("plddt", [0.2, 0.7, 0.3]), ("ptm", [0.7, 0.3, 0.2])):
         assert fold(query, "--rank", rank) == 0
         assert [scores(tmp_path / "out", i)["ptm"] for i in (1, 2, 3)] == expected
@@ -290,7 +301,7 @@ def test_names_of_several_places(tmp_path):
 
 def test_rows_of_the_msa_include_those_of_templates(weights):
     network = Network(params=(weights,))
-    data = Networks(network, Sampling(max_msa="16:32"))[members(network)[0]][0].config.data
+    data = Networks(network, Sampling(max_msa="16:32")).load(members(network)[0])[0].config.data
     assert (data.clusters, data.extra, data.max_templates) == (12, 32, 4)
     assert Sampling(max_msa="512:5120").sizes(0) == {"clusters": 512, "extra": 5120}
     assert Sampling(max_msa="4:8").sizes(4) == {"clusters": 1, "extra": 8} and Sampling().sizes(4) == {}
@@ -327,7 +338,7 @@ def test_a_search_before_the_prediction(fold, sequence, tmp_path, monkeypatch, c
 
     (tmp_path / "db.fa").write_text(f">a\n{OTHER}\n")
     monkeypatch.setattr(alignments, "_hits", lambda *rest: [f"a\n{OTHER}"])
-    monkeypatch.setattr("af2jax.data.a3m.join", lambda name, query, hits: A3M)
+    monkeypatch.setattr("af2jax.data.search.a3m.join", lambda name, query, hits: A3M)
     assert fold(sequence, "--db", tmp_path / "db.fa") == 0
     assert "WARNING" not in capsys.readouterr().err and (tmp_path / "out" / "q.a3m").read_text() == A3M
     monkeypatch.setattr(alignments, "_hits", lambda *rest: pytest.fail("searched again"))

@@ -9,11 +9,11 @@ import pytest
 from af2jax.cli import alignments, batch
 from af2jax.cli.alignments import SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.main import main
-from af2jax.data import server
 from af2jax.data.parse import complex_header, parse_a3m
 from af2jax.data.queries import Job
+from af2jax.data.search import server
 from af2jax.errors import InputError
-from tests.data.stand_in import QUERY, QUICK, RESULT, StandIn, pack, status
+from tests.data.search.stand_in import QUERY, QUICK, RESULT, StandIn, pack, status
 
 A = "MKVLITGAGSGIGLELAKQFLAEGHEVIVIGRDPEKLAAAAAE"
 B = "MSEQNNTEMTFQIQRIYTKDISFEAPNAPHVFQKDWQPEVKLDLDT"

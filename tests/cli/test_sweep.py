@@ -55,7 +55,7 @@ def test_real_proteins(shared, weights, tmp_path, capsys):
         "validate_every": 2,
         "dropout": False,
         "num_recycle": 0,
-        "draws": 1,
+        "examples_per_item": 1,
         "cache": True,
         "monitor": "ends",
     }

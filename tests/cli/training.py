@@ -30,8 +30,8 @@ TRAINING = {
     "ema": 0.9,
     "num_recycle": 1,
     "crop": 16,
-    "clusters": 2,
-    "extra": 2,
+    "max_msa_clusters": 2,
+    "max_extra_msa": 2,
     "validate_every": 5,
     "save_every": 4,
 }

@@ -12,7 +12,7 @@ from af2jax.constants.residues import GAP, encode
 from af2jax.data import crop
 from af2jax.data.assembly import assemble, number
 from af2jax.data.parse import parse_a3m
-from af2jax.data.pipeline import by_chain, load_alignment, read_query
+from af2jax.data.pipeline import by_chain, read, read_query
 from af2jax.data.structure import read_complex
 from af2jax.data.templates import load_templates
 from af2jax.errors import InputError
@@ -38,6 +38,10 @@ def files(tmp_path):
 
 def letters(alignment) -> list[str]:
     return ["".join("ARNDCQEGHILKMFPSTWYVX-"[c] for c in row) for row in alignment.codes]
+
+
+def aligned(query, msa=None, **options):
+    return read(query, msa=msa, **options).alignment
 
 
 class TestChains:
@@ -78,13 +82,13 @@ class TestChains:
 class TestAlignments:
     def test_each_file_is_of_the_chain_that_its_first_row_is(self, files):
         for order in (("a.a3m", "b.a3m"), ("b.a3m", "a.a3m")):
-            found = letters(load_alignment(f"{A}:{B}", [files / name for name in order]))
+            found = letters(aligned(f"{A}:{B}", [files / name for name in order]))
             assert found[0] == A + B
             assert set(found[1:3]) == {"MKTAYIAKQKGGSGFDL", "MKTAYIAK-KGGSGWEL"}  # of HUMAN, of MOUSE
             assert "MKT-------" + "-" * 7 in found
 
     def test_copies_share_an_alignment_and_stand_side_by_side(self, files):
-        found = letters(load_alignment(f"{A}:{A}", files / "a.a3m"))
+        found = letters(aligned(f"{A}:{A}", files / "a.a3m"))
         assert found == [row * 2 for row in (A, "MKTAYIAKQK", "MKTAYIAK-K", "MKT-------")]
 
     def test_rows_of_the_chains_own_are_no_target_beside_them(self, files):
@@ -106,9 +110,9 @@ class TestAlignments:
         path.write_text("#10,7\t1,2\n" + "".join(f">{name}\n{row}\n" for name, row in rows))
         query = read_query(path)
         assert query.chains == (A, B, B)
-        found = letters(load_alignment(path))
+        found = letters(aligned(path))
         assert found[:2] == [A + B + B, "MKTAYIAKQKGGSGWELGGSGWEL"] and "-" * 10 + "GGSGFDL" * 2 in found
-        assert letters(load_alignment(f"{A}:{B}:{B}", path)) == found
+        assert letters(aligned(f"{A}:{B}:{B}", path)) == found
         features = af2jax.features(path, CONFIG, cycles=1)
         assert features.asym_id.max() == 3 and features.entity_id.max() == 2
 
@@ -118,8 +122,8 @@ class TestAlignments:
         human = ">tr|A0A001|A0A001_HUMAN/1-10\n"
         other = ">tr|A0A012|A0A012_HUMAN/1-7\n"
         path.write_text(f"#10,7\t1,1\n>101\t102\n{A}{B}\n{human}MKTAYIAKQK{gap * 7}\n{other}{gap * 10}GGSGFDL\n")
-        assert "MKTAYIAKQKGGSGFDL" in letters(load_alignment(path))
-        assert "MKTAYIAKQKGGSGFDL" not in letters(load_alignment(path, pairing="none"))
+        assert "MKTAYIAKQKGGSGFDL" in letters(aligned(path))
+        assert "MKTAYIAKQKGGSGFDL" not in letters(aligned(path, pairing="none"))
 
     @pytest.mark.parametrize(
         "chains, names, message",
@@ -195,12 +199,12 @@ class TestExamples:
     def test_an_example_of_a_complex(self, dimer, files):
         features, targets = af2jax.example(dimer, "H,P", msa=[files / "b.a3m", files / "a.a3m"], config=CONFIG)
         assert features.asym_id.tolist() == targets.asym_id.tolist() == [1] * 10 + [2] * 7
-        assert features.msa.feat.shape[1] >= 4 and targets.whole is None and targets.use_clamped_fape == 1
+        assert features.msa.feat.shape[1] >= 4 and targets.full_complex is None and targets.use_clamped_fape == 1
 
     def test_copies_bring_the_whole_complex(self, dimer):
         features, targets = af2jax.example(dimer, "*", config=CONFIG, crop=12)
-        assert features.seq_mask.sum() == 12 and len(targets.whole.seq_mask) == 27
-        assert targets.whole.entity_id.tolist() == [1] * 20 + [2] * 7
+        assert features.seq_mask.sum() == 12 and len(targets.full_complex.seq_mask) == 27
+        assert targets.full_complex.entity_id.tolist() == [1] * 20 + [2] * 7
 
     def test_an_alignment_of_no_chain(self, dimer, tmp_path):
         (tmp_path / "x.a3m").write_text(">x\nWWWW\n")

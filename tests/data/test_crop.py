@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from af2jax.data import crop, transforms
-from af2jax.data.labels import example
+from af2jax.data.examples import example
 from tests.data.molecules import cif, peptide, save
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from af2jax.config import preset
-from af2jax.data.dataset import columns, locate, read_dataset
-from af2jax.data.items import Label
+from af2jax.data.dataset import columns, read_dataset
+from af2jax.data.formats import locate
+from af2jax.data.labels import Label
 from af2jax.data.preflight import check
 from af2jax.errors import InputError
 from tests.data import tables

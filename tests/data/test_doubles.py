@@ -8,7 +8,7 @@ import pytest
 
 import af2jax
 from af2jax.config import preset
-from af2jax.data import motmaen, preflight
+from af2jax.data import alphafold_finetune, preflight
 from af2jax.data.coordinates import read_structure
 from af2jax.data.dataset import read_dataset
 from af2jax.data.protein import read_protein
@@ -76,7 +76,7 @@ def test_residues_that_a_table_counts_are_all_there(tmp_path):
     """alphafold_finetune's pairs count the residues of all chains of a file, so that none may be left out."""
     path = molecules.save(tmp_path, molecules.pdb([*MERGED, *molecules.peptide("GLNDIFEAQK", chain="B")]))
     with pytest.raises(InputError, match="CA of ALA 7 of chain A stands twice"):
-        motmaen.placed(path, "0:0;1:1", np.zeros(10, np.int32), "line 2")
+        alphafold_finetune.placed(path, "0:0;1:1", np.zeros(10, np.int32), "line 2")
 
 
 @pytest.mark.parametrize("form", [molecules.pdb, molecules.cif])

@@ -13,7 +13,7 @@ from af2jax.data.dataset import read_dataset
 from af2jax.data.manifest import read_manifest
 from af2jax.data.parse import parse_a3m, parse_fasta, read_text
 from af2jax.data.pipeline import read_alignment, read_query
-from af2jax.data.search import _distinct_rows
+from af2jax.data.search.hmmer import _distinct_rows
 from af2jax.data.stockholm import parse_stockholm
 from af2jax.data.structure import read_chain
 from af2jax.errors import InputError

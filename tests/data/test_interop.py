@@ -35,7 +35,7 @@ def same(a, b) -> bool:
 
 
 def test_the_monomers_dictionary():
-    found = schema.check(interop.features(D))
+    found = schema.check_features(interop.features(D))
     for name in ("aatype", "residue_index", "seq_mask", "target_feat"):
         np.testing.assert_array_equal(getattr(found, name), D[name])
     draws = {
@@ -96,7 +96,7 @@ TEMPLATE = [name for name in D if name.startswith("template_")]
 
 
 def test_absent_templates_are_one_empty_template():
-    found = schema.check(interop.features(without(D, *TEMPLATE)))
+    found = schema.check_features(interop.features(without(D, *TEMPLATE)))
     assert not any(x.any() for x in leaves(found.templates)) and found.templates.mask.shape == (1,)
     none = {name: D[name][:0] for name in TEMPLATE}
     assert same(interop.features(D | none), found)
@@ -132,7 +132,7 @@ def test_a_complex_after_sampling():
         "msa": np.zeros((99, 8)),
         "asym_id": [1] * 4 + [2] * 4,
     }
-    found = schema.check(interop.features(d))
+    found = schema.check_features(interop.features(d))
     np.testing.assert_array_equal(found.target_feat, np.eye(21)[D["aatype"]])
     assert found.target_feat.dtype == np.float32
 
@@ -314,7 +314,7 @@ def test_stored_dictionaries_of_deepmind(shared, name):
     stored = dict(np.load(shared / "golden" / f"{name}_forward.npz", allow_pickle=False))
     parts = [{k.split("/", 1)[1]: v for k, v in stored.items() if k.startswith(p)} for p in ("in/", "sampled/")]
     d = parts[0] | parts[1]
-    found = schema.check(interop.features(d))
+    found = schema.check_features(interop.features(d))
     np.testing.assert_array_equal(found.msa.feat[0], d["msa_feat"])
     assert found.target_feat.shape[1] == preset(name).target_features
     chains = np.unique(found.asym_id).tolist()

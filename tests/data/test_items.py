@@ -13,7 +13,8 @@ from af2jax.config import preset
 from af2jax.constants.residues import encode
 from af2jax.data.batch import stack
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.items import Label, label, load, read
+from af2jax.data.items import label_of, load_example, read_item
+from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from tests.data import tables
 from tests.data.molecules import cif, peptide, save
@@ -38,7 +39,7 @@ def items(tmp_path_factory):
 def cell(item: Item, text: str, what: Label) -> np.ndarray:
     """The label that a cell stands for."""
     item = dataclasses.replace(item, values={"x": text})
-    return label(item, "x", what, read(item))
+    return label_of(item, "x", what, read_item(item))
 
 
 class TestLabels:
@@ -60,7 +61,7 @@ class TestLabels:
 
     def test_observed_residues_alone(self, items):
         found = cell(items["one"], "H" * 8 + "E" * 8, LETTERS)
-        place = np.flatnonzero(read(items["one"]).observed)
+        place = np.flatnonzero(read_item(items["one"]).observed)
         assert found[place].tolist() == [0] * 8 + [1] * 8 and (np.delete(found, place) == -1).all()
         values = cell(items["one"], " ".join(map(str, range(16))), NUMBERS)
         assert values[place].tolist() == list(range(16)) and np.isnan(np.delete(values, place)).all()
@@ -95,7 +96,7 @@ class TestLabels:
 
     def test_pairs_are_in_a_file(self, items):
         item, what = items["one"], Label(False, 2, ("no", "yes"), pair=True)
-        folder, place = item.folder, np.flatnonzero(read(item).observed)
+        folder, place = item.folder, np.flatnonzero(read_item(item).observed)
         matrix = np.arange(400).reshape(20, 20) % 3 - 1
         np.save(folder / "pairs.npy", matrix)
         np.testing.assert_array_equal(cell(item, "pairs.npy", what), matrix)
@@ -159,7 +160,7 @@ class TestLabels:
     def test_in_the_example(self, items):
         labels = {"ss": LETTERS, "tm": Label(False), "kind": CLASS}
         for name, item in items.items():
-            features, targets = load(item, CONFIG, 12, 3, labels)
+            features, targets = load_example(item, CONFIG, 12, 3, labels)
             assert targets.labels.keys() == labels.keys() and targets.labels["ss"].shape == (12,)
             first = int(features.residue_index[0])
             assert targets.labels["ss"].tolist() == [(first + i) % 3 for i in range(12)], name
@@ -170,26 +171,26 @@ class TestChains:
     def test_the_structure_is_that_of_the_row(self, items):
         observed = "".join(x for i, x in enumerate(SEQUENCE, 1) if i not in tables.MISSING)
         for sequence in ("", SEQUENCE, observed, "X" * 20):
-            known = read(dataclasses.replace(items["one"], sequence=sequence))
+            known = read_item(dataclasses.replace(items["one"], sequence=sequence))
             assert known.sequence == SEQUENCE and known.observed.sum() == 16
         for sequence in (SEQUENCE[:-1], SEQUENCE[:-1] + "A", observed[:-1] + "A"):
             with pytest.raises(InputError, match=r"line 2: the sequence .* is neither the full one of chain A"):
-                read(dataclasses.replace(items["one"], sequence=sequence))
+                read_item(dataclasses.replace(items["one"], sequence=sequence))
 
     def test_several_chains_are_a_complex(self):
-        known = read(Item("x", "x", sequence="MKT/AY/W"))
+        known = read_item(Item("x", "x", sequence="MKT/AY/W"))
         assert known.sequence == "MKTAYW" and not known.atom_mask.any() and known.resolution == 0
         assert known.residue_index.tolist() == [0, 1, 2, 0, 1, 0] and known.chains == ("MKT", "AY", "W")
         assert known.ids.asym_id.tolist() == [1, 1, 1, 2, 2, 3]
         with pytest.raises(InputError, match="chain 2 of the sequence is empty"):
-            read(Item("x", "x", sequence="MKT//A"))
+            read_item(Item("x", "x", sequence="MKT//A"))
 
     def test_templates_and_alignments(self, items, tmp_path):
         (tmp_path / "a.a3m").write_text(f">q\n{SEQUENCE}\n>h\n{SEQUENCE[::-1]}\n")
         (tmp_path / "b.a3m").write_text(f">q\n{SEQUENCE}\n>h\n{'-' * 10}{SEQUENCE[10:]}\n")
         save(tmp_path, cif(peptide(SEQUENCE), {1: SEQUENCE}), "t.cif")
         msa, templates = (tmp_path / "a.a3m", tmp_path / "b.a3m"), (f"{tmp_path / 't.cif'}:A",)
-        features, _ = load(dataclasses.replace(items["one"], msa=msa, templates=templates), CONFIG, None, 0, {})
+        features, _ = load_example(dataclasses.replace(items["one"], msa=msa, templates=templates), CONFIG, None, 0, {})
         assert int(features.msa.mask[0, :, 0].sum()) == 3 and features.templates.mask.tolist() == [1, 0, 0, 0]
         assert (features.templates.aatype[0] == encode(SEQUENCE)).all()
 
@@ -197,7 +198,7 @@ class TestChains:
 @pytest.mark.slow("compiles the gradient of all losses")
 def test_without_a_structure_only_labels_teach(items):
     """Every loss that a structure is needed for is exactly 0, and so is its gradient; all are finite."""
-    batch = stack([load(items["four"], CONFIG, toy.N_RES, 0, {"ss": LETTERS})])
+    batch = stack([load_example(items["four"], CONFIG, toy.N_RES, 0, {"ss": LETTERS})])
     features, targets = jax.tree.map(lambda x: x[0], batch)
     silent = ("fape", "sidechain_fape", "chi", "distogram", "plddt", "pae", "resolved")
 

@@ -13,7 +13,7 @@ import pytest
 from af2jax.config import preset
 from af2jax.data import loading
 from af2jax.data.dataset import Item, read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.loading import AHEAD, Loader, batches, order
 from af2jax.errors import InputError
 from tests.data import tables

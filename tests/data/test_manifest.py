@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from af2jax.data.manifest import PDB_URL, Item, fetch, read_lock, read_manifest
+from af2jax.data.manifest import PDB_URL, ManifestEntry, fetch, read_lock, read_manifest
 from af2jax.errors import InputError
 from tests import web
 from tests.web import Fault
@@ -18,7 +18,7 @@ DIGEST = "ab" * 32
 def read(tmp_path):
     """`read(text)`: the items of a manifest."""
 
-    def read(text: str | bytes) -> list[Item]:
+    def read(text: str | bytes) -> list[ManifestEntry]:
         path = tmp_path / "set.tsv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return read_manifest(path)
@@ -27,7 +27,10 @@ def read(tmp_path):
 
 
 def test_identifiers_become_stable_links_once_each(read):
-    expected = [Item("1ubq.cif.gz", f"{PDB_URL}/1ubq.cif.gz", ""), Item("4hhb.cif.gz", f"{PDB_URL}/4hhb.cif.gz", "")]
+    expected = [
+        ManifestEntry("1ubq.cif.gz", f"{PDB_URL}/1ubq.cif.gz", ""),
+        ManifestEntry("4hhb.cif.gz", f"{PDB_URL}/4hhb.cif.gz", ""),
+    ]
     assert PDB_URL == "https://files.rcsb.org/download"
     assert read("id\n1UBQ\n1ubq_A\n\n4HHB_B\n1ubq_B\n") == expected
     assert read("id,note\r\n1UBQ,x\r\n4hhb,\r\n") == expected
@@ -37,8 +40,8 @@ def test_identifiers_become_stable_links_once_each(read):
 def test_addresses_names_and_digests(read):
     table = f"url\tname\tsha256\nhttps://a.org/b/t%20b.csv?x=1\t\t{DIGEST.upper()}\nhttp://a.org/\tx.txt\t\n"
     assert read(table) == [
-        Item("t_b.csv", "https://a.org/b/t%20b.csv?x=1", DIGEST),
-        Item("x.txt", "http://a.org/", ""),
+        ManifestEntry("t_b.csv", "https://a.org/b/t%20b.csv?x=1", DIGEST),
+        ManifestEntry("x.txt", "http://a.org/", ""),
     ]
 
 

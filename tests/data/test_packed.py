@@ -8,7 +8,7 @@ import pytest
 
 from af2jax.config import preset
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import load, read
+from af2jax.data.items import load_example, read_item
 from af2jax.data.packed import pack
 from af2jax.data.preflight import check
 from af2jax.errors import InputError
@@ -28,7 +28,7 @@ def same(items, others, labels, config):
     """Every array of every example has the same bits."""
     for item, other in zip(items, others, strict=True):
         for crop in (None, 8):
-            pairs = [jax.tree.leaves(load(x, config, crop, 3, labels)) for x in (item, other)]
+            pairs = [jax.tree.leaves(load_example(x, config, crop, 3, labels)) for x in (item, other)]
             for a, b in zip(*pairs, strict=True):
                 a, b = np.asarray(a), np.asarray(b)
                 assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes(), item.id
@@ -69,7 +69,7 @@ def test_the_hash_follows_the_coordinates(table, tmp_path):
 def test_more_than_thousandths_is_refused(table, tmp_path):
     items = read_dataset(table)
     place = next(i for i, item in enumerate(items) if item.file is not None)
-    known = read(items[place])
+    known = read_item(items[place])
     known.positions[known.atom_mask] += np.float32(0.0002)
     with pytest.raises(InputError, match="more than a thousandth of an angstrom; round them"):
         pack([dataclasses.replace(items[place], file=None, known=lambda: known)], tmp_path / "pack.npz")
@@ -81,7 +81,7 @@ def test_a_negative_zero_of_a_file_is_zero(tmp_path):
     save(tmp_path, cif(atoms), "zero.cif")
     assert "-0.000" in (tmp_path / "zero.cif").read_text()
     items = read_dataset(tmp_path)
-    assert not np.signbit(read(items[0]).positions[0, 1, 0])
+    assert not np.signbit(read_item(items[0]).positions[0, 1, 0])
     same(items, read_dataset(pack(items, tmp_path / "pack.npz")), {}, CONFIG)
 
 

@@ -9,10 +9,10 @@ from af2jax import schema
 from af2jax.config import Data, preset
 from af2jax.constants.residues import GAP, LETTERS, encode
 from af2jax.data import msa, pairing
-from af2jax.data.a3m import join_chains
-from af2jax.data.assembly import Ids
-from af2jax.data.pairing import Joint, by_row, by_species, pair, separate, species
+from af2jax.data.pairing import Joint, by_row, pair, separate
 from af2jax.data.parse import Alignment, complex_header, parse_a3m
+from af2jax.data.search.a3m import join_chains
+from af2jax.data.species import by_species, species_of
 from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
 
@@ -58,7 +58,7 @@ B = a3m("b KLM", "B1_MOUSE KVV", "B2_HUMAN KLV", "B3_MOUSE KLW", "B4_ECOLI WWW",
     ],
 )
 def test_species(header, expected):
-    assert species(header) == expected
+    assert species_of(header) == expected
 
 
 # Which rows belong together
@@ -103,7 +103,7 @@ def test_rows_aligned_by_the_server():
 
 
 def test_numbers_of_chains():
-    entity, sym = pairing.number(["A", "B", "A", "C", "B", "A"])
+    entity, sym = pairing.entities_and_copies(["A", "B", "A", "C", "B", "A"])
     assert entity.tolist() == [1, 2, 1, 3, 2, 1] and sym.tolist() == [1, 1, 2, 1, 2, 3]
 
 
@@ -118,8 +118,8 @@ def test_two_chains():
     assert joint.alignment.names[0] == "a\tb" and joint.alignment.names[-1] == "B5"
     assert joint.alignment.names[1] == "tr|A0A000|A1_HUMAN\ttr|A0A000|B2_HUMAN"
     assert joint.alignment.query == "ACDEKLM" and joint.order == (0, 1)
-    assert joint.asym_id.tolist() == joint.entity_id.tolist() == [1, 1, 1, 1, 2, 2, 2]
-    assert joint.sym_id.tolist() == [1] * 7 and joint.residue_index.tolist() == [0, 1, 2, 3, 0, 1, 2]
+    assert joint.ids.asym_id.tolist() == joint.ids.entity_id.tolist() == [1, 1, 1, 1, 2, 2, 2]
+    assert joint.ids.sym_id.tolist() == [1] * 7 and joint.ids.residue_index.tolist() == [0, 1, 2, 3, 0, 1, 2]
     expected = np.ones((7, 7), bool)
     expected[4, 4:] = expected[5:, :4] = False
     np.testing.assert_array_equal(joint.bert_mask, expected)
@@ -148,10 +148,10 @@ def test_identical_chains_are_one_behind_the_other():
     assert joint.pairs[-1].tolist() == [4, 4, -1]
     assert letters(joint)[:2] == ["ACDEACDEKLM", "ACDFACDFKLV"] and letters(joint)[4] == "AGGGAGGG---"
     assert letters(joint)[5:] == ["--------WWW", "--------KLI"]
-    assert joint.asym_id.tolist() == [1] * 4 + [2] * 4 + [3] * 3
-    assert joint.entity_id.tolist() == [1] * 8 + [2] * 3
-    assert joint.sym_id.tolist() == [1] * 4 + [2] * 4 + [1] * 3
-    assert joint.residue_index.tolist() == [0, 1, 2, 3] * 2 + [0, 1, 2]
+    assert joint.ids.asym_id.tolist() == [1] * 4 + [2] * 4 + [3] * 3
+    assert joint.ids.entity_id.tolist() == [1] * 8 + [2] * 3
+    assert joint.ids.sym_id.tolist() == [1] * 4 + [2] * 4 + [1] * 3
+    assert joint.ids.residue_index.tolist() == [0, 1, 2, 3] * 2 + [0, 1, 2]
     swapped = pair(["ACDE", "KLM", "ACDE"], [None, B, A])
     np.testing.assert_array_equal(swapped.alignment.codes, joint.alignment.codes)
 
@@ -160,13 +160,13 @@ def test_identical_chains_are_one_behind_the_other():
 def test_copies_of_one_sequence_share_their_rows(mode):
     joint = pair(["ACDE"] * 2, [A, A], mode=mode)
     assert letters(joint) == [2 * row for row in ("ACDE", "ACDF", "ACGG", "ACDG", "AGGG")]
-    assert joint.pairs.tolist() == [[0, 0]] and joint.bert_mask.all() and joint.sym_id.tolist() == [1] * 4 + [2] * 4
+    assert joint.pairs.tolist() == [[0, 0]] and joint.bert_mask.all() and joint.ids.sym_id.tolist() == [1] * 4 + [2] * 4
 
 
 def test_one_chain_is_its_own_alignment():
     joint = pair(["ACDE"], [A])
     np.testing.assert_array_equal(joint.alignment.codes, A.codes)
-    assert joint.alignment.names == A.names and set(joint.asym_id) == set(joint.entity_id) == {1}
+    assert joint.alignment.names == A.names and set(joint.ids.asym_id) == set(joint.ids.entity_id) == {1}
 
 
 def test_without_pairing_only_the_queries_are_joined():
@@ -307,7 +307,7 @@ def test_a_row_is_a_row_of_each_chain_or_gaps(alignments, rows, mode):
     codes, deletions, n_pair = joint.alignment.codes, joint.alignment.deletions, len(joint.pairs)
     assert n_pair <= rows // 2
     for place, one in enumerate(alignments):
-        span = joint.asym_id == place + 1
+        span = joint.ids.asym_id == place + 1
         known = {(c.tobytes(), d.tobytes()) for c, d in zip(one.codes, one.deletions, strict=True)}
         found = list(zip(codes[:, span], deletions[:, span], joint.bert_mask[:, span], strict=True))
         for index, (c, d, own) in enumerate(found):
@@ -337,8 +337,7 @@ def test_the_monomers_functions_take_it_as_it_is():
     draw = draw_msa(np.random.default_rng(0), codes, deletions, msa.profile(codes), data, joint.bert_mask)
     assert draw.true_msa.shape == (3, 7) and draw.msa.extra.shape == (2, 7)
     np.testing.assert_array_equal(draw.true_msa[0], codes[0])
-    ids = Ids(joint.residue_index, joint.asym_id, joint.entity_id, joint.sym_id)
-    schema.check(assembled(encode(joint.alignment.query), ids, stack_draws([draw.msa]), config))
+    schema.check_features(assembled(encode(joint.alignment.query), joint.ids, stack_draws([draw.msa]), config))
 
 
 # What is wrong is said

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from af2jax.constants.residues import GAP, LETTERS
-from af2jax.data import pairing
+from af2jax.data import species
 from af2jax.data.pairing import Joint, pair
 from af2jax.data.parse import Alignment
 from af2jax.data.pipeline import join_alignments, read_alignment
@@ -86,7 +86,7 @@ def features(sequence: str, unpaired: Alignment, paired: Alignment | None) -> di
     }
     if paired is not None:
         found["msa_all_seq"], found["deletion_matrix_int_all_seq"], names = distinct(paired)
-        kinds = ["", *map(pairing.species, names[1:])]
+        kinds = ["", *map(species.species_of, names[1:])]
         found["msa_species_identifiers_all_seq"] = np.array([kind.encode() for kind in kinds], object)
     return found
 
@@ -114,7 +114,7 @@ def assert_equal(found: Joint, expected: dict) -> None:
     np.testing.assert_array_equal(found.alignment.deletions, expected["deletion_matrix"])
     np.testing.assert_array_equal(found.bert_mask, expected["bert_mask"])
     for name in ("asym_id", "entity_id", "sym_id", "residue_index"):
-        np.testing.assert_array_equal(getattr(found, name), expected[name])
+        np.testing.assert_array_equal(getattr(found.ids, name), expected[name])
 
 
 def original(pairs: np.ndarray, alignments: list[Alignment]) -> np.ndarray:
@@ -194,11 +194,11 @@ def test_sorts_of_deepminds_own_where_there_are_no_ties():
             codes[row, : row * step % n_res] = 1
         kinds = [b"", *(f"S{row % 9}".encode() for row in range(1, n_res))]
         chains.append({"msa_all_seq": codes, "msa_species_identifiers_all_seq": np.array(kinds, object)})
-        likeness.append(pairing.similarity(codes))
+        likeness.append(species.similarity(codes))
         assert len(set(likeness[-1])) == n_res
     expected = msa_pairing.reorder_paired_rows(msa_pairing.pair_sequences(chains))
     kinds = [[kind.decode() for kind in chain["msa_species_identifiers_all_seq"]] for chain in chains]
-    found = pairing.by_species(kinds, likeness)
+    found = species.by_species(kinds, likeness)
     np.testing.assert_array_equal(np.prod(found, axis=1), np.prod(expected, axis=1))
     assert sorted(found.tolist()) == sorted(expected.tolist()) and len(found) == n_res
 
@@ -208,7 +208,7 @@ def test_sorts_of_deepminds_own_where_there_are_no_ties():
     st.from_regex(r"(tr|sp|up)\|[A-Za-z0-9]{5,11}(_[0-9]{1,2})?\|[A-Z0-9]{1,9}_[A-Z0-9]{0,6}(_[0-9]{1,2})?([/ ].*)?")
 )
 def test_species_of_uniprot(theirs, header):
-    assert pairing.species(header) == theirs.msa_identifiers.get_identifiers(header).species_id
+    assert species.species_of(header) == theirs.msa_identifiers.get_identifiers(header).species_id
 
 
 # Real ones
@@ -237,7 +237,7 @@ def test_species_of_all_uniprot_rows(theirs, shared):
             for line in text.splitlines():
                 header = line.removeprefix(">").strip()
                 if header.startswith(("tr|", "sp|")):
-                    assert pairing.species(header) == theirs.msa_identifiers.get_identifiers(header).species_id
+                    assert species.species_of(header) == theirs.msa_identifiers.get_identifiers(header).species_id
                     count += 1
     assert count > 30_000
 

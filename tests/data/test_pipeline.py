@@ -15,7 +15,7 @@ from af2jax import schema
 from af2jax.config import PRESETS, Data, preset
 from af2jax.constants.residues import GAP, encode
 from af2jax.data.parse import parse_a3m
-from af2jax.data.pipeline import load_alignment
+from af2jax.data.pipeline import read
 from af2jax.errors import InputError
 from tests.data.test_parse import LIKELY, fails
 
@@ -53,6 +53,10 @@ def same(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(leaves(a), leaves(b), strict=True))
 
 
+def aligned(query, msa=None):
+    return read(query, msa=msa).alignment
+
+
 # Ways in
 
 
@@ -76,7 +80,7 @@ def test_an_alignment_is_the_same_in_every_form(write):
 
 
 def test_a_single_sequence_stands_alone(caplog):
-    found = schema.check(af2jax.features("MKV", CONFIG, cycles=1))
+    found = schema.check_features(af2jax.features("MKV", CONFIG, cycles=1))
     assert found.msa.feat.shape == (1, 1, 3, 49) and found.msa.extra.shape == (1, 1, 3)
     assert found.msa.mask.all() and not found.msa.extra_mask.any()
     assert caplog.messages == ["single sequence without an alignment: AlphaFold is poor without one"]
@@ -88,13 +92,13 @@ def test_one_residue_is_a_protein():
 
 def test_letters_that_are_no_standard_amino_acid(write):
     """The query's B, J, O, U, X, Z are X to the network; in the alignment B is D, Z is E, U is C, as in AlphaFold."""
-    alignment = load_alignment("ABJOUXZ")
+    alignment = aligned("ABJOUXZ")
     assert alignment.query == "ABJOUXZ" and alignment.codes[0].tolist() == [0, 3, 20, 20, 4, 20, 6]
     found = af2jax.features("ABJOUXZ", replace(CONFIG, data=Data(12, 24, mask_fraction=0.0)))
     assert found.aatype.tolist() == [0, 20, 20, 20, 20, 20, 20]
     np.testing.assert_array_equal(found.msa.feat[0, 0, :, :23].argmax(-1), alignment.codes[0])
     first = write("x.a3m", ">a\nADJXCOE\n>b\nAAAAAAA\n")  # the same codes as the query's
-    assert len(load_alignment("ABJOUXZ", first).codes) == 2
+    assert len(aligned("ABJOUXZ", first).codes) == 2
 
 
 # Fields
@@ -103,7 +107,7 @@ def test_letters_that_are_no_standard_amino_acid(write):
 @pytest.mark.parametrize("name", ["tiny", "model_1_ptm", "model_3", "model_5", "model_1_multimer_v3"])
 def test_fields_of_a_preset(name, write):
     config = preset(name)
-    found = schema.check(af2jax.features(write("a.a3m", rows(9)), config))
+    found = schema.check_features(af2jax.features(write("a.a3m", rows(9)), config))
     assert found.msa.feat.shape == (config.num_recycle + 1, 10, 20, 49) or name == "tiny"
     assert found.target_feat.shape == (20, config.target_features)
     f = {name: np.asarray(getattr(found, name)).dtype for name in schema._AXES if "." not in name}
@@ -238,7 +242,7 @@ def test_queries_that_cannot_be_read(query, message, tmp_path, monkeypatch):
         (
             "a.a3m",
             "#2,4\t1,1\n>a\nACDEF",
-            "{}, line 1: the first line of the complex speaks of chains of 2, 4 residues in 1, 1 copies, the first row "
+            "{}, line 1: the header declares chains of 2, 4 residues in 1, 1 copies, the first row "
             "has 5 residues; correct one of them",
         ),
         (
@@ -293,11 +297,11 @@ STO = "# STOCKHOLM 1.0\nquery -ACDEF\nhit/2-6 gAC-EF\nother -WCDEF\n//\n"
 def test_alignments_follow_one_another(write):
     """As AlphaFold joins what it found in several data bases: each begins with the query, repeats are dropped later."""
     a, b = write("a.sto", STO), write("b.a3m.gz", ">x\nACDEF\n>y\nAC-EF\n>z\nACgDEW\n")
-    found = load_alignment("ACDEF", [a, b])
+    found = aligned("ACDEF", [a, b])
     assert found.names == ("query", "hit/2-6", "other", "x", "y", "z") and found.query == "ACDEF"
     np.testing.assert_array_equal(found.deletions[:, [0, 2]], [[0, 0], [1, 0], [0, 0], [0, 0], [0, 0], [0, 1]])
-    assert load_alignment("AUDEF", [a, b]).query == "AUDEF"  # in alignments U is C
-    turned = load_alignment("ACDEF", [b, a])
+    assert aligned("AUDEF", [a, b]).query == "AUDEF"  # in alignments U is C
+    turned = aligned("ACDEF", [b, a])
     np.testing.assert_array_equal(turned.codes, np.roll(found.codes, 3, axis=0))
     plain = replace(CONFIG, data=Data(12, 24, mask_fraction=0.0))
     features = af2jax.features("ACDEF", plain, cycles=1, msa=[a, b])
@@ -306,7 +310,7 @@ def test_alignments_follow_one_another(write):
     alone = write("q.sto", STO)
     assert same(af2jax.features(alone, CONFIG), af2jax.features("ACDEF", CONFIG, msa=[alone]))
     fails(
-        lambda: load_alignment("ACDEF", [a, write("c.sto", STO.replace("ACDEF", "ACWEF"))]),
+        lambda: aligned("ACDEF", [a, write("c.sto", STO.replace("ACDEF", "ACWEF"))]),
         f'{a.parent}/c.sto: its first row (5 residues) is not the query "query" (5): at position 3 it has W, the query '
         "D; give the query's own alignment",
     )
@@ -320,7 +324,7 @@ def test_a_search_that_found_nothing_leaves_the_query_alone(write, text, caplog)
     assert caplog.messages[0] == f"{path} has no row: it adds nothing to the query"
     assert "single sequence without an alignment: AlphaFold is poor without one" in caplog.messages
     other = write("y.a3m", ">q\nACDEF\n>h\nAC-EF\n")
-    assert len(load_alignment("ACDEF", [path, other]).codes) == 2
+    assert len(aligned("ACDEF", [path, other]).codes) == 2
 
 
 @pytest.mark.parity
@@ -337,7 +341,7 @@ def test_joined_alignments_are_alphafolds(shared):
     parse = lambda name: (parsers.parse_a3m if "a3m" in name else parsers.parse_stockholm)((folder / name).read_text())
     theirs = pipeline.make_msa_features([parse(name) for name in names])
     query = parse(names[0]).sequences[0]
-    found = load_alignment(query, [folder / name for name in names])
+    found = aligned(query, [folder / name for name in names])
     codes = np.array(rc.MAP_HHBLITS_AATYPE_TO_OUR_AATYPE)[theirs["msa"]]
     np.testing.assert_array_equal(found.codes, codes)
     np.testing.assert_array_equal(found.deletions, theirs["deletion_matrix_int"])
@@ -366,7 +370,7 @@ def test_any_text_gives_features_or_one_line(query):
     except InputError as error:
         assert len(str(error).splitlines()) == 1
     else:
-        assert schema.check(found).msa.feat.shape == (1, 1, len(found.aatype), 49)
+        assert schema.check_features(found).msa.feat.shape == (1, 1, len(found.aatype), 49)
 
 
 # Real files
@@ -374,15 +378,15 @@ def test_any_text_gives_features_or_one_line(query):
 
 def test_a_real_alignment(shared):
     path = shared / "data" / "msa" / "1a3p_A" / "mgnify_hits.a3m.gz"
-    found = schema.check(af2jax.features(path, preset("model_1_ptm"), cycles=1))
-    alignment = load_alignment(path)
+    found = schema.check_features(af2jax.features(path, preset("model_1_ptm"), cycles=1))
+    alignment = aligned(path)
     kept = len(np.unique(alignment.codes, axis=0))
     assert (kept, found.msa.feat.shape[1], found.msa.extra.shape[1]) == (kept, min(kept, 508), max(kept - 508, 1))
     np.testing.assert_array_equal(found.aatype, encode("PGAPSSYDGYCLNGGVAMHIESLDSYTCNCVIGYSGDRCQTRDLR"))
     assert all(np.isfinite(x).all() for x in leaves(found))
 
 
-def test_load_alignment_is_the_files():
-    alignment = load_alignment("ACD")
+def test_an_alignment_is_the_files():
+    alignment = aligned("ACD")
     expected = parse_a3m(">query\nACD", "x")
     assert alignment.query == expected.query and (alignment.codes == expected.codes).all()

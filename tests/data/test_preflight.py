@@ -9,7 +9,7 @@ import pytest
 from af2jax.config import preset
 from af2jax.data import splits
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label
+from af2jax.data.labels import Label
 from af2jax.data.preflight import check
 from af2jax.errors import InputError
 from tests.data import tables

@@ -9,7 +9,8 @@ from af2jax.constants.atoms import ATOM37_MASK
 from af2jax.constants.residues import RESTYPES, encode
 from af2jax.data import synthetic
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label, read
+from af2jax.data.items import read_item
+from af2jax.data.labels import Label
 from af2jax.data.preflight import check
 from af2jax.errors import InputError
 from af2jax.metrics.stereochemistry import bonds, clashes
@@ -27,7 +28,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def chains(table):
     """(item, chain) of each protein."""
-    return [(item, read(item)) for item in read_dataset(table)]
+    return [(item, read_item(item)) for item in read_dataset(table)]
 
 
 @pytest.mark.medium("makes many proteins")

@@ -145,7 +145,8 @@ def test_target_features(width):
 
 def test_features_of_one_chain():
     config = preset("tiny")
-    found = schema.check(assembled(encode("ACDEFGHIK"), number(["ACDEFGHIK"]), stack_draws([draw().msa]), config))
+    ids = number(["ACDEFGHIK"])
+    found = schema.check_features(assembled(encode("ACDEFGHIK"), ids, stack_draws([draw().msa]), config))
     np.testing.assert_array_equal(found.residue_index, np.arange(9))
     assert found.seq_mask.all() and not found.templates.mask.any() and not found.templates.atom_mask.any()
     assert {x.dtype.name for x in leaves(found)} == {"int32", "bool", "float32"}
@@ -181,7 +182,7 @@ def inner(features: schema.Features) -> schema.Features:
     ids=str,
 )
 def test_padding_changes_nothing_that_was_there_and_masks_what_it_adds(sizes):
-    found = schema.check(pad(FEATURES, **sizes))
+    found = schema.check_features(pad(FEATURES, **sizes))
     asked = OLD | sizes
     assert (len(found.aatype), found.msa.feat.shape[1]) == (asked["n_res"], asked["n_seq"])
     assert (found.msa.extra.shape[1], len(found.templates.mask)) == (asked["n_extra"], asked["n_templ"])
@@ -196,7 +197,7 @@ def test_padding_of_a_draw_of_every_cycle():
     features = assembled(
         encode("ACDEFGHIK"), number(["ACDEFGHIK"]), stack_draws([draw(seed).msa for seed in range(4)]), config
     )
-    found = schema.check(pad(features, n_res=12, n_seq=7, n_extra=40))
+    found = schema.check_features(pad(features, n_res=12, n_seq=7, n_extra=40))
     assert found.msa.feat.shape == (4, 7, 12, 49) and found.msa.mask.sum() == 4 * 6 * 9
     np.testing.assert_array_equal(found.msa.feat[:, :6, :9], features.msa.feat)
 
@@ -252,7 +253,7 @@ def test_padded_features_have_few_shapes():
         found = padded(
             assembled(codes[0].clip(0, 20), number(["A" * len(codes[0])]), stack_draws([one.msa]), config), config.data
         )
-        schema.check(found)
+        schema.check_features(found)
         shapes.add((found.msa.feat.shape, found.msa.extra.shape, found.templates.mask.shape))
     assert shapes == {((1, 12, 16, 49), (1, 16, 16), (1,))}
 

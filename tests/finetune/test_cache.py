@@ -11,7 +11,7 @@ from af2jax import finetune
 from af2jax.errors import InputError
 from af2jax.finetune import cache as caching
 from af2jax.finetune.cache import Cache
-from af2jax.pretrained.load import load
+from af2jax.pretrained.load import load_weights
 from af2jax.pretrained.tree import flatten
 from tests.finetune import toy
 
@@ -121,7 +121,7 @@ def test_what_has_no_frozen_trunk(tmp_path):
 @pytest.mark.slow("compiles the small network and its training")
 def test_output_heads_of_alphafold(tmp_path):
     """The whole network of the preset "tiny": its own heads and new ones learn the same from the cache."""
-    model, params = load("tiny", None)
+    model, params = load_weights("tiny", None)
     rules = (("heads/.*", "train"), (".*", "freeze"))
     losses = {"ss": 1.0, "size": 1.0, "distogram": 0.3, "plddt": 0.1, "pae": 0.1, "resolved": 0.1, "masked_msa": 1.0}
     make = lambda: start(params, model, rules, losses=losses)

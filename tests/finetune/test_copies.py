@@ -34,7 +34,7 @@ def dimer(order=(0, 1), with_whole: bool = True):
     rows = np.concatenate([np.arange(HALF) + HALF * copy for copy in order])
     positions, atoms = np.asarray(targets.positions)[rows], np.ones((2 * HALF, 37), bool)
     targets = targets.replace(aatype=aatype, positions=positions, atom_mask=atoms & features.seq_mask[:, None], **ids)
-    return features, targets.replace(whole=crop.itself(features, targets) if with_whole else None)
+    return features, targets.replace(full_complex=crop.itself(features, targets) if with_whole else None)
 
 
 def loss(pair) -> float:
@@ -65,5 +65,6 @@ def test_a_batch_of_complexes_and_of_one_chain_has_one_shape(tmp_path):
     items = [Item("two", "two", file=path, chain="A,B"), Item("one", "one", file=path, chain="A")]
     loader = Loader(toy.CONFIG, 6, {}, seed=0, draws=0, rows=False, templates=False, whole=8)
     features, targets = af2jax.stack([loader.example(item, 0) for item in items])
-    assert features.aatype.shape == (2, 6) and targets.whole.seq_mask.sum(1).tolist() == [8, 4]
-    assert isinstance(targets.whole, schema.Whole) and targets.whole.positions.shape == (2, 8, 37, 3)
+    assert features.aatype.shape == (2, 6) and targets.full_complex.seq_mask.sum(1).tolist() == [8, 4]
+    assert isinstance(targets.full_complex, schema.FullComplex)
+    assert targets.full_complex.positions.shape == (2, 8, 37, 3)

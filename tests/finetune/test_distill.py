@@ -1,7 +1,6 @@
 """Self-distillation on a tiny network: what is kept, that it trains as it should, and that it can be gone on with."""
 
 import dataclasses
-import importlib
 
 import numpy as np
 import pytest
@@ -9,13 +8,13 @@ import pytest
 from af2jax.config import preset
 from af2jax.constants.residues import LETTERS
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import load
+from af2jax.data.items import load_example
 from af2jax.data.loading import order
 from af2jax.errors import InputError
-from af2jax.finetune import loop, prepare
+from af2jax.finetune import loop, prepare, self_distillation
 from af2jax.finetune.config import Training
-from af2jax.finetune.distill import MANIFEST, NOTE, distill
 from af2jax.finetune.record import TRAIN, lines
+from af2jax.finetune.self_distillation import MANIFEST, NOTE, distill
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.tree import flatten
 from tests import support
@@ -36,14 +35,13 @@ PLDDT = {  # what the network is taken to say of itself
 @pytest.fixture
 def predicted(monkeypatch):
     """Names of what was predicted, in order; predictions have the confidences above."""
-    module = importlib.import_module("af2jax.finetune.distill")  # the package has the function of this name
-    names, whole = [], module.predict
+    names, whole = [], self_distillation.predict
 
     def predict(model, params, inputs, num_recycle, *, name, notes):
         names.append(name)
         return dataclasses.replace(whole(model, params, inputs, num_recycle, name=name, notes=notes), plddt=PLDDT[name])
 
-    monkeypatch.setattr(module, "predict", predict)
+    monkeypatch.setattr(self_distillation, "predict", predict)
     return names
 
 
@@ -61,7 +59,7 @@ def test_what_is_kept(predicted, tmp_path):
     assert {item.split for item in (one, two)} == {"train"} and one.values == {"source": "distilled"}
     assert "40 % of its residues have a pLDDT of 70 or more" in (tmp_path / "d" / "vague.left_out").read_text()
     for item in (one, two):
-        features, targets = load(item, CONFIG, None, 0, {})
+        features, targets = load_example(item, CONFIG, None, 0, {})
         assert "".join(LETTERS[code] for code in features.aatype) == QUERIES[item.id]
         assert np.array_equal(targets.atom_mask.any(-1), PLDDT[item.id] >= 70) and targets.resolution == 0
         assert NOTE in " ".join(item.file.read_text().split())
@@ -89,7 +87,7 @@ def test_an_alignment_goes_into_the_manifest(predicted, tmp_path):
     alignment.write_text(f">q\n{QUERIES['sure']}\n>r\n{QUERIES['sure'][:8]}--\n>s\n{'A' * 10}\n")
     (item,) = read_dataset(make(tmp_path / "d", {"sure": alignment}))
     assert [path.resolve() for path in item.msa] == [alignment.resolve()]
-    assert load(item, CONFIG, None, 0, {})[0].msa.mask.any((0, 2)).sum() == 3
+    assert load_example(item, CONFIG, None, 0, {})[0].msa.mask.any((0, 2)).sum() == 3
 
 
 def test_a_half_finished_one_goes_on(predicted, tmp_path, monkeypatch):

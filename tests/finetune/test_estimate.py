@@ -44,7 +44,7 @@ def test_filling_the_cache_is_counted(monkeypatch):
 
     monkeypatch.setattr(prepare, "network", lambda training: (toy.MODEL, toy.parameters()))
     monkeypatch.setattr(estimate, "Examples", Slow)
-    training = dataclasses.replace(TRAINING, cache=True, dropout=False, num_recycle=0, draws=2)
+    training = dataclasses.replace(TRAINING, cache=True, dropout=False, num_recycle=0, examples_per_item=2)
     seconds, num = re.search(r"compile, ([\d.]+) s to fill the cache of (\d+)", estimate.estimate(training)).groups()
     assert int(num) == 4 * 2 + 1 and 0.25 * 9 <= float(seconds) < 0.5 * 9  # batches of two
     few = dataclasses.replace(training, steps=3, warmup=0)

@@ -14,10 +14,9 @@ import pytest
 
 import af2jax
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import loop, prepare, run
+from af2jax.finetune import directory, loop, prepare, run
 from af2jax.finetune.config import Training, located
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
-from af2jax.heads import trained_on
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten
@@ -57,9 +56,6 @@ class Given:
     def __init__(self, training, state, out, share=slice(None)):
         self.steps, self.size, self.share = training.steps, training.batch_size, share
 
-    def names(self, step):
-        return [f"item {step} {index}" for index in range(self.size)]
-
     def batch(self, step):
         pairs = [toy.example(10 * step + i, ss=np.arange(toy.N_RES) % 3) for i in range(self.size)]
         features, targets = af2jax.stack(pairs[self.share])
@@ -72,7 +68,7 @@ class Given:
     def train(self, start):
         for step in range(start, self.steps):
             self.stop.get(step, lambda: None)()
-            yield step, self.batch(step)
+            yield step, [f"item {step} {index}" for index in range(self.size)], self.batch(step)
 
     def valid(self):
         yield af2jax.stack([toy.example(99, ss=np.arange(toy.N_RES) % 3)])
@@ -122,7 +118,7 @@ def test_a_run_directory(whole):
     assert json.loads((out / "config.json").read_text())["steps"] == 6
     assert "pair" in (out / "summary.txt").read_text() and "task_heads/ss" in (out / "changes.txt").read_text()
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
-    assert trained_on.load(out).sequences == Given.taught.sequences
+    assert TrainedOn.read(out).sequences == Given.taught.sequences
 
 
 def test_frozen_leaves_keep_every_bit(whole):
@@ -182,12 +178,12 @@ def test_one_bad_batch_changes_nothing(tmp_path):
 
 def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
     Given.spoil = (2, 3, 4)
-    training = dataclasses.replace(TRAINING, accumulate=1, max_bad=3, steps=9, save_every=9, validate_every=9)
+    training = dataclasses.replace(TRAINING, accumulate=1, max_skipped_steps=3, steps=9, save_every=9, validate_every=9)
     with pytest.raises(InputError, match=r"3 bad steps in a row, the last step 4: not finite: .*item 4 1"):
         loop.fit(training, tmp_path / "a")
-    good = loop.fit(dataclasses.replace(training, max_bad=20), tmp_path / "b", say=lambda line: None)
+    good = loop.fit(dataclasses.replace(training, max_skipped_steps=20), tmp_path / "b", say=lambda line: None)
     assert int(good.skipped) == 3
-    state, _ = run.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
+    state, _ = directory.restore(prepare.prepare(training).state, run.latest(tmp_path / "a"))
     assert int(state.step) == 5
     chex.assert_tree_all_finite(state.trained)
     assert toy.bits(state.trained) != toy.bits(prepare.prepare(training).state.trained)
@@ -215,7 +211,7 @@ def test_more_steps_wake_patience(tmp_path, monkeypatch):
     loop.fit(training, tmp_path / "a")
     more, said = dataclasses.replace(training, steps=30), []
     with monkeypatch.context() as patch:  # killed before its next checkpoint: the plan is known, and was not begun
-        patch.setattr(loop, "_steps", lambda *rest: sys.exit())
+        patch.setattr(loop._Course, "steps", lambda *rest: sys.exit())
         with pytest.raises(SystemExit):
             loop.fit(more, tmp_path / "a", resume=True)
     state = loop.fit(more, tmp_path / "a", resume=True, say=said.append)
@@ -242,7 +238,7 @@ def test_weights_are_loaded_once_where_a_bias_is_held(tmp_path, monkeypatch):
 class TestRuns:
     def best(self, out):
         training = run.training_of(out)
-        return run.restore(prepare.prepare(training).state, run.best(out))[0], training
+        return directory.restore(prepare.prepare(training).state, run.best(out))[0], training
 
     def test_the_best_is_loaded(self, whole):
         out, _ = whole
@@ -311,7 +307,7 @@ class TestAnotherPlan:
         longer = dataclasses.replace(self.SHORT, steps=4, learning_rate=1e-3, batch_size=1)
         state = loop.fit(longer, out, resume=True, say=said.append)
         assert int(state.step) == 4 and [line["step"] for line in lines(out / TRAIN)] == [0, 1, 2, 3]
-        plan = "steps 2 to 4, batch_size 2 to 1, learning_rate 0.01 to 0.001"
+        plan = "learning_rate 0.01 to 0.001, steps 2 to 4, batch_size 2 to 1"
         assert (
             said[0] == f"goes on from step 2, by another plan ({plan}): its bits are no longer those of the first plan"
         )
@@ -335,7 +331,7 @@ class TestAnotherPlan:
         assert int(loop.fit(self.SHORT, tmp_path / "a").step) == 2
 
     def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(self, tmp_path):
-        run.start(tmp_path / "a", dataclasses.replace(self.SHORT, crop=9), resume=False)
+        directory.start(tmp_path / "a", dataclasses.replace(self.SHORT, crop=9), resume=False)
         with pytest.raises(InputError, match="holds a run already; add --resume"):
             loop.fit(self.SHORT, tmp_path / "a")
         with pytest.raises(InputError, match="is a training that ended before its first checkpoint"):

@@ -114,14 +114,14 @@ class TestInit:
 class TestFiles:
     def test_round_trip(self, tmp_path):
         adapters = random(lora.init(PARAMS, LABELS, 2))
-        assert lora.save(adapters, tmp_path / "a", "model_1_ptm") == tmp_path / "a"
-        back = lora.load(tmp_path / "a")
+        assert lora.save_adapters(adapters, tmp_path / "a", "model_1_ptm") == tmp_path / "a"
+        back = lora.load_adapters(tmp_path / "a")
         assert jax.tree.structure(back) == jax.tree.structure(adapters) and bits(back) == bits(adapters)
         assert bits(lora.merge(PARAMS, back)) == bits(lora.merge(PARAMS, adapters))
         assert sorted(file.name for file in (tmp_path / "a").iterdir()) == ["adapter_config.json", "adapter_model.npz"]
 
     def test_metadata_by_hugging_face_s_names(self, tmp_path):
-        lora.save(lora.init(PARAMS, LABELS, 2), tmp_path, "model_1_ptm")
+        lora.save_adapters(lora.init(PARAMS, LABELS, 2), tmp_path, "model_1_ptm")
         config = json.loads((tmp_path / "adapter_config.json").read_text())
         assert config["peft_type"] == "LORA" and config["base_model_name_or_path"] == "model_1_ptm"
         assert config["r"] == config["lora_alpha"] == 2  # the scale is lora_alpha / r
@@ -129,19 +129,19 @@ class TestFiles:
 
     def test_small(self, tmp_path):
         adapters = lora.init(PARAMS, LABELS, 2)
-        lora.save(adapters, tmp_path, "tiny")
+        lora.save_adapters(adapters, tmp_path, "tiny")
         numbers = sum(x.nbytes for x in jax.tree.leaves(adapters))
         size = sum(file.stat().st_size for file in tmp_path.iterdir())
         assert numbers < size < numbers + 1000 * len(jax.tree.leaves(adapters))
 
     def test_damage(self, tmp_path):
         with pytest.raises(WeightsError, match=r"adapter_model\.npz does not exist"):
-            lora.load(tmp_path)
-        lora.save(lora.init(PARAMS, LABELS, 2), tmp_path, "tiny")
+            lora.load_adapters(tmp_path)
+        lora.save_adapters(lora.init(PARAMS, LABELS, 2), tmp_path, "tiny")
         file = tmp_path / "adapter_model.npz"
         file.write_bytes(file.read_bytes()[:1000])
         with pytest.raises(WeightsError, match="damaged"):
-            lora.load(tmp_path)
+            lora.load_adapters(tmp_path)
 
 
 class TestTraining:
@@ -184,8 +184,8 @@ class TestTraining:
         np.testing.assert_allclose(found, average, rtol=1e-5)
         assert found < before
 
-        lora.save(state.adapters, tmp_path, "toy")
-        assert bits(lora.load(tmp_path)) == bits(state.adapters)
+        lora.save_adapters(state.adapters, tmp_path, "toy")
+        assert bits(lora.load_adapters(tmp_path)) == bits(state.adapters)
 
 
 def split_join(state, params, labels):

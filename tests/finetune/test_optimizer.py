@@ -95,8 +95,8 @@ class TestTwoForms:
             np.testing.assert_array_equal(x, frozen[path] + grads[path])
 
     def test_mistakes(self):
-        lora = af2jax.label(PARAMS, af2jax.recipe("lora", targets="all"))
-        with pytest.raises(InputError, match='"lora" is no mask: evoformer'):
+        lora = af2jax.label(PARAMS, af2jax.recipe("lora", modules="all"))
+        with pytest.raises(InputError, match='"lora" cannot be a mask: evoformer'):
             finetune.masked(optax.sgd(1.0), lora)
         other = af2jax.label(split_stack(PARAMS, (1, 1)), af2jax.recipe("full"))
         with pytest.raises(InputError, match="another tree of parameters: only one of the two has evoformer/blocks/"):

@@ -35,7 +35,7 @@ def test_an_earlier_run_without_its_heads(earlier):
 
 
 def test_rows_and_blocks_that_are_asked_for(earlier):
-    training = Training("data", preset="tiny", recipe="last_blocks", blocks=1, clusters=5, clamped=0.25)
+    training = Training("data", preset="tiny", recipe="last_blocks", blocks=1, max_msa_clusters=5, clamp_fraction=0.25)
     model, _ = prepare.network(training)
     data = model.config.data
     assert (data.clusters, data.extra, data.clamped) == (5, preset("tiny").data.extra, 0.25)

@@ -15,7 +15,7 @@ from af2jax import finetune
 from af2jax.config import preset
 from af2jax.errors import InputError
 from af2jax.finetune import step as steps
-from af2jax.finetune.rules import split
+from af2jax.finetune.rules import join, split
 from af2jax.finetune.state import Setup
 from af2jax.model.alphafold import AlphaFold
 from af2jax.nn.runtime import Runtime
@@ -80,7 +80,7 @@ def follow(name, tmp_path, **options):
     before = state.params
     for i in range(2):
         state, metrics = finetune.train_step(state, BATCH, jax.random.key(i), num_recycle=1)
-        assert not metrics["skipped"], finetune.culprit(metrics)
+        assert not metrics["skipped"], finetune.explain_skip(metrics)
     after, old = flatten(state.params), flatten(before)
     moved = {path for path, x in after.items() if bits(x) != bits(old[path])}
 
@@ -203,7 +203,7 @@ def operations():
     def of(name, parts=()):
         model, params = AlphaFold(preset("model_1_ptm", parts)), shapes("model_1_ptm", parts)
         setup = Setup(model, optax.sgd(0.1), None, None, None, None)
-        loss = lambda *inputs: steps._loss(setup, *inputs[:3], 0, inputs[3])
+        loss = lambda trained, frozen, pair, key: steps._loss(setup, join(trained, frozen), pair, 0, key)
         inputs = *map(shape, (*split(params, af2jax.label(params, af2jax.recipe(name))), one)), key
         found = {name: measure.count(jax.grad(loss, has_aux=True), *inputs).flops}
         return found | ({"pass": measure.count(loss, *inputs).flops} if name == "full" else {})

@@ -55,7 +55,7 @@ class TestRules:
             False,
         }
         lora = [("single/kernel", "lora"), REST]
-        bad('"lora" is no mask: single/kernel; train adapters through finetune.init', af2jax.mask, TINY, lora)
+        bad('"lora" cannot be a mask: single/kernel; train adapters through finetune.init', af2jax.mask, TINY, lora)
 
     def test_split_and_join_are_inverse(self):
         labels = af2jax.label(TINY, [("single/kernel", "lora"), ("heads/.*", "train"), REST])
@@ -84,18 +84,18 @@ class TestMistakes:
 
     def test_an_unknown_label(self):
         bad(
-            'rule "heads/.*": "trian" is no label; give train, lora, freeze',
+            'rule "heads/.*": expected train, lora or freeze, got "trian"',
             af2jax.label,
             TINY,
             [("heads/.*", "trian")],
         )
 
     def test_a_bad_expression(self):
-        bad(r'rule "heads/\(" is no regular expression: ', af2jax.label, TINY, [("heads/(", "train"), REST])
+        bad(r'rule "heads/\(" is not a regular expression: ', af2jax.label, TINY, [("heads/(", "train"), REST])
 
     @pytest.mark.parametrize("wrong", ["heads", [("a", "b", "c")], [("a",)], [(1, "train")], [None], [b"ab"]], ids=str)
     def test_what_is_no_pair(self, wrong):
-        bad(r'is no rule; give pairs such as \("heads/\.\*", "train"\), or af2jax\.recipe', af2jax.label, TINY, wrong)
+        bad(r'expected pairs such as \("heads/\.\*", "train"\), or af2jax\.recipe', af2jax.label, TINY, wrong)
 
     def test_an_adapter_for_what_is_no_kernel(self):
         lora = [("single/.*", "lora"), REST]
@@ -122,8 +122,9 @@ class TestMistakes:
         bad(r'no recipe is called "head" \(recipes: full, heads, ', af2jax.recipe, "head")
         bad("recipe \"heads\": got an unexpected keyword argument 'n'", lambda: af2jax.recipe("heads", n=4))
         for n in (0, -1):
-            bad("is no number of blocks; give 1 or more", lambda n=n: af2jax.recipe("last_blocks", n=n))
-        bad("first match of no parameter: no/where", af2jax.label, FULL, af2jax.recipe("lora", targets="no/where"))
+            bad("expected 1 block or more, got n=", lambda n=n: af2jax.recipe("last_blocks", n=n))
+        bad("'targets'; targets is called modules now", lambda: af2jax.recipe("lora", targets="all"))
+        bad("first match of no parameter: no/where", af2jax.label, FULL, af2jax.recipe("lora", modules="no/where"))
 
 
 BLOCK, STRUCTURE, SINGLE = 1_829_952, 2_019_116, 98_688
@@ -159,22 +160,22 @@ class TestRecipes:
 
     @pytest.mark.parametrize("params", [FULL, SPLIT], ids=["whole", "split"])
     @pytest.mark.parametrize(
-        ("targets", "kernels", "adapters"),
+        ("modules", "kernels", "adapters"),
         [
             ("attention", 16, 48 * 8 * 512 * (4 + 4 + 2 + 2)),
             ("evoformer/.*/msa_row/attention/q/kernel", 1, 48 * 8 * 512),
             ("structure/ipa/(q|k)/kernel", 2, 2 * 8 * (384 + 192)),
         ],
     )
-    def test_adapters(self, params, targets, kernels, adapters):
-        labels = af2jax.label(params, af2jax.recipe("lora", targets=targets))
+    def test_adapters(self, params, modules, kernels, adapters):
+        labels = af2jax.label(params, af2jax.recipe("lora", modules=modules))
         of = jax.eval_shape(lambda: af2jax.lora.init(params, labels, rank=8))
         stacks = 1 if params is FULL or "evoformer" not in of else 2
         assert list(flatten(labels).values()).count("lora") == kernels * stacks
         assert sum(x.size for x in jax.tree.leaves(of)) == adapters
 
     def test_adapters_of_all_kernels(self):
-        labels = flatten(af2jax.label(FULL, af2jax.recipe("lora", targets="all")))
+        labels = flatten(af2jax.label(FULL, af2jax.recipe("lora", modules="all")))
         kernels = {path for path in labels if path.startswith("evoformer/") and path.endswith("/kernel")}
         assert {path for path, what in labels.items() if what == "lora"} == kernels
 

@@ -1,5 +1,6 @@
 """A run directory read back: its weights to the bit, without the optimizer, and nothing that is not what it says."""
 
+import dataclasses
 import json
 
 import jax
@@ -11,8 +12,8 @@ import af2jax
 from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune import account, prepare, run
-from af2jax.finetune.config import Training
+from af2jax.finetune import account, directory, prepare, run
+from af2jax.finetune.config import EARLIER, Training
 from af2jax.finetune.watch import Validation
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import flatten, split_stack
@@ -35,14 +36,16 @@ def make(tmp_path, **changes):
     np.savez(tmp_path / "params_tiny.npz", **support.rule_flat(preset("tiny")))
     training = Training(**{"data": "none", "params": str(tmp_path), "preset": "tiny", "heads": HEADS} | changes)
     prepared, out, states = prepare.prepare(training), tmp_path / "a", {}
-    run.start(out, training, resume=False)
-    run.describe(out, training, prepared.params, "0" * 64, "id\n")
+    directory.start(out, training, resume=False)
+    directory.describe(out, training, prepared.params, "0" * 64, "id\n")
     for step in (3, 5):
         ema = None if training.ema is None else moved(prepared.state.ema, 10 * step)
         trained = moved(prepared.state.trained, step)
         states[step] = prepared.state.replace(step=jnp.int32(step), trained=trained, ema=ema)
         watch = {"best": 1.0, "best_step": 3, "stale": step - 3, "bad": 0}
-        run.save(out, training, states[step], watch, Validation({"loss": 1.25, "ss/accuracy": 0.5}, {}))
+        directory.save_checkpoint(
+            out, training, states[step], watch, Validation({"loss": 1.25, "ss/accuracy": 0.5}, {})
+        )
     return out, states
 
 
@@ -74,7 +77,7 @@ class TestLoading:
             assert bits(params) == bits(wanted(states[step])) and model == states[step].setup.model
             assert params.keys() >= {"task_heads", "heads"}
         training = run.training_of(out)
-        state, _ = run.restore(prepare.prepare(training).state, run.best(out))
+        state, _ = directory.restore(prepare.prepare(training).state, run.best(out))
         assert bits(state) == bits(states[3]) and training.recipe == recipe
 
     def test_the_optimizer_is_not_read(self, lora, monkeypatch):
@@ -112,8 +115,23 @@ class TestLoading:
         for path, step in ((".", 5), ("..", 3)):
             assert bits(af2jax.load(None, path)[1]) == bits(lora[1][step].ema_params)
         assert bits(af2jax.load(None, "../../..")[1]) == bits(support.rule_params(preset("tiny")))  # its one preset
-        with pytest.raises(InputError, match="is no run directory, so name a preset"):
+        with pytest.raises(InputError, match="is not a run directory, so name a preset"):
             af2jax.load(None, "arrays")
+
+
+def test_a_run_that_was_begun_with_earlier_names(lora):
+    """It loads, and the same training goes on with it."""
+    out, states = lora
+    now, training = (out / "config.json").read_text(), run.training_of(out)
+    names = {name: earlier for earlier, name in EARLIER.items()}
+    begun = {names.get(name, name): value for name, value in json.loads(now).items()}
+    assert EARLIER.keys() <= begun.keys()
+    (out / "config.json").write_text(json.dumps(begun))
+    assert bits(af2jax.load("tiny", out)[1]) == bits(states[3].ema_params)
+    assert directory.start(out, training, resume=True) == {} and run.training_of(out) == training
+    with pytest.raises(InputError, match="its max_skipped_steps is 20, not 3"):
+        directory.start(out, dataclasses.replace(training, max_skipped_steps=3), resume=True)
+    (out / "config.json").write_text(now)
 
 
 class TestRefusals:

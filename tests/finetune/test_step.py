@@ -133,10 +133,10 @@ class TestNotFinite:
         state, metrics = take(state, spoiled(value))
         assert bits((state.trained, state.opt_state, state.ema)) == before and bits(state.params) == bits(clean)
         assert (int(state.step), int(state.skipped), float(metrics["skipped"])) == (2, 1, 1.0)
-        said = finetune.culprit(metrics)
+        said = finetune.explain_skip(metrics)
         assert "fape" in said and "masked_msa" not in said and said.startswith("not finite: ")
         state, metrics = take(state)
-        assert finetune.culprit(metrics) is None and (int(state.step), int(state.skipped)) == (3, 1)
+        assert finetune.explain_skip(metrics) is None and (int(state.step), int(state.skipped)) == (3, 1)
         assert bits(state.trained) != before[: len(bits(state.trained))]
 
     def test_training_goes_on_as_if_the_bad_step_had_not_been(self):
@@ -159,7 +159,7 @@ class TestNotFinite:
         before = bits((state.trained, state.opt_state))
         state, metrics = take(state)
         assert bits((state.trained, state.opt_state)) == before and int(state.skipped) == 1
-        assert finetune.culprit(metrics) == (
+        assert finetune.explain_skip(metrics) == (
             "not finite: the gradient, though every loss is finite (example 0 of the batch)"
         )
 

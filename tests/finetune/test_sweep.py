@@ -53,7 +53,7 @@ def test_what_is_best_when_it_is_high(tmp_path):
     "values, message",
     [
         (["learning_rate"], '"learning_rate" is nothing to try; write name=value,value'),
-        (["learning_rate=0.1,fast"], "learning_rate = 'fast' is no float"),
+        (["learning_rate=0.1,fast"], "learning_rate: expected a float, got 'fast'"),
         (["learning_rate=0.1", "recipe=heads,haeds"], 'recipe = "haeds" is not known'),
         (["learning_rate=0.1,0.1"], r"learning_rate=0\.1: another combination has the folder learning_rate_0\.1 too"),
     ],

@@ -9,7 +9,7 @@ from af2jax.finetune import config
 from af2jax.finetune.examples import Examples
 from af2jax.finetune.prepare import prepare
 from af2jax.heads import Head
-from tests.report import planted, sets
+from tests.audit import planted, sets
 
 pytestmark = pytest.mark.medium("studies whole data sets")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.heads import Answer, Calibration, Head, Nearness, agree, combine, read, together
+from af2jax.heads import Answer, Calibration, Head, Nearness, agree, combine, read_answers, together
 from tests.finetune import toy
 
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ def raw(kind: str, size: int) -> np.ndarray:
 def test_probabilities_and_numbers_without_padding(kind):
     heads = {"c": Head(kind, classes=("x", "y", "z")), "n": Head(kind, outputs=2, unit="kcal/mol")}
     out = {"c": raw(kind, 3), "n": raw(kind, 2)}
-    found = read(heads, out, FEATURES)
+    found = read_answers(heads, out, FEATURES)
     cut = {"residue": np.s_[:4], "pair": np.s_[:4, :4]}.get(kind, np.s_[:])
     odds = np.exp(out["c"].astype(float))[cut]
     np.testing.assert_allclose(found["c"].values, odds / odds.sum(-1, keepdims=True), rtol=1e-6)
@@ -44,20 +44,20 @@ def test_probabilities_and_numbers_without_padding(kind):
 def test_probabilities_are_calibrated_where_the_head_is():
     known, out = Calibration(2.0, 90, 9, (1.0, 0.9), (0.2, 0.1)), np.log(np.array([1.0, 4.0, 1.0]))
     head = Head("chain", classes=3, calibration=known)
-    found = read({"c": head}, {"c": out}, FEATURES)["c"]
+    found = read_answers({"c": head}, {"c": out}, FEATURES)["c"]
     np.testing.assert_allclose(found.values, [0.25, 0.5, 0.25])
     assert found.calibration == known and found.calibrated
 
 
 def test_unnamed_classes_have_numbers():
-    assert read({"c": Head("chain", classes=2)}, {"c": raw("chain", 2)}, FEATURES)["c"].classes == ("0", "1")
+    assert read_answers({"c": Head("chain", classes=2)}, {"c": raw("chain", 2)}, FEATURES)["c"].classes == ("0", "1")
 
 
 def test_binding_does_not_answer_of_one_molecule(caplog):
     heads, out = {"b": Head("binding", classes=2)}, {"b": raw("binding", 2)}
     alone = FEATURES.replace(asym_id=np.zeros(toy.N_RES, int), residue_index=np.arange(toy.N_RES))
-    assert read(heads, out, FEATURES).keys() == {"b"} and not caplog.records
-    assert read(heads, out, alone) == {}
+    assert read_answers(heads, out, FEATURES).keys() == {"b"} and not caplog.records
+    assert read_answers(heads, out, alone) == {}
     assert 'head "b" does not answer: the query is one molecule' in caplog.text
 
 

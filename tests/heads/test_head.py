@@ -182,7 +182,7 @@ class TestBinding:
         one = toy.example()
         batch = af2jax.stack([(one[0], one[1].replace(labels={"b": np.int32(1)}))])
         heads = {"b": Head("binding", classes=2)}
-        bad('head "b": example 0 of the batch is one molecule, not two', lambda: task_loss.check(heads, batch))
+        bad('head "b": example 0 of the batch is one molecule, not two', lambda: task_loss.check_labels(heads, batch))
 
 
 class TestLosses:
@@ -283,7 +283,7 @@ class TestBadInput:
 
     def check(self, head, label, **fields):
         features, targets = FEATURES, TARGETS.replace(labels={"x": label}, **fields)
-        task_loss.check({"x": head}, jax.tree.map(lambda x: np.asarray(x)[None], (features, targets)))
+        task_loss.check_labels({"x": head}, jax.tree.map(lambda x: np.asarray(x)[None], (features, targets)))
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_labels_that_fit(self, name):
@@ -292,7 +292,7 @@ class TestBadInput:
 
     def test_no_labels(self):
         batch = jax.tree.map(lambda x: np.asarray(x)[None], (FEATURES, TARGETS))
-        bad('head "x" has no labels; give example', lambda: task_loss.check({"x": CLASSES["chain"]}, batch))
+        bad('head "x" has no labels; give example', lambda: task_loss.check_labels({"x": CLASSES["chain"]}, batch))
 
     @pytest.mark.parametrize("kind", SHAPES)
     def test_labels_of_the_wrong_shape(self, kind):
@@ -319,10 +319,10 @@ class TestBadInput:
         head, label = NUMBERS["residue"], labels(NUMBERS["residue"])
         label[1, 1] = np.inf
         bad(
-            r'labels\["x"\] hold what is no number; give numbers, and NaN where unknown',
+            r'labels\["x"\] must be finite numbers, NaN where unknown',
             lambda: self.check(head, label),
         )
-        bad("hold what is no number", lambda: self.check(head, np.full((N, 2), "a")))
+        bad("must be finite numbers", lambda: self.check(head, np.full((N, 2), "a")))
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_nothing_known(self, name):

@@ -9,7 +9,7 @@ import pytest
 from af2jax.constants.residues import RESTYPES
 from af2jax.data.nearest import nearest
 from af2jax.errors import WeightsError
-from af2jax.heads.trained_on import CANDIDATES, FILE, TrainedOn, load
+from af2jax.heads.trained_on import CANDIDATES, FILE, TrainedOn
 
 RNG = np.random.default_rng(0)
 random = lambda size: "".join(RNG.choice(list(RESTYPES), size))
@@ -67,13 +67,13 @@ def test_very_short_queries(query):
 
 def test_it_is_kept_in_a_file(tmp_path):
     taught = TrainedOn({"a": "MKTAY", "b c": "MK/TAY"})
-    assert taught.save(tmp_path).name == FILE and load(tmp_path).sequences == taught.sequences
-    assert load(tmp_path / "nowhere") is None
+    assert taught.save(tmp_path).name == FILE and TrainedOn.read(tmp_path).sequences == taught.sequences
+    assert TrainedOn.read(tmp_path / "nowhere") is None
     rows = ("", "a\n", "a\t\n", "a\tMK\nb\n", "a\tMK\na\tGG\n", "a\tMK\nb\tMK\t1\n")
     for text in ("", *(f"id\tsequence\n{row}" for row in rows), "name\tsequence\na\tMK\n"):
         (tmp_path / FILE).write_text(text)
         with pytest.raises(WeightsError, match="damaged; restore it from a copy, or delete it"):
-            load(tmp_path)
+            TrainedOn.read(tmp_path)
 
 
 def test_real_homologues_are_found_as_by_aligning_all(shared):

@@ -12,7 +12,7 @@ import af2jax
 from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.data.dataset import Item
-from af2jax.data.items import load
+from af2jax.data.items import load_example
 from af2jax.data.transforms import padded
 from af2jax.errors import InputError, WeightsError
 from af2jax.finetune import Training, eval_step, fit, run
@@ -33,7 +33,7 @@ NEW = "MKTAYIVK:WYQRQI"  # 14 residues, of which nothing was taught
 def example(sequence: str, seed: int = 0):
     """(features, targets) of two chains, with labels made up of the sequence, padded as the command does."""
     features = padded(af2jax.features(sequence, CONFIG, cycles=1), CONFIG.data)
-    _, targets = load(Item("a", "a", sequence=sequence.replace(":", "/"), values={}), CONFIG, CROP, 0, {})
+    _, targets = load_example(Item("a", "a", sequence=sequence.replace(":", "/"), values={}), CONFIG, CROP, 0, {})
     rng = np.random.default_rng(seed)
     labels = {
         "tm": np.float32(rng.normal()),

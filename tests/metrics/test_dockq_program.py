@@ -16,7 +16,8 @@ import pytest
 
 from af2jax.data.protein import read_protein
 from af2jax.metrics.dockq import compare
-from af2jax.protein.files import Protein, chain_name
+from af2jax.protein.files import Protein
+from af2jax.protein.record import chain_name
 
 FILES = {
     "3l4q": "pdb/alphapulldown__3L4Q.pdb.gz",  # A, B and C, D: two dimers of two proteins in contact

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from af2jax.constants.atoms import ATOM37, ATOM37_MASK
+from af2jax.constants.residues import THREE
 from af2jax.errors import InputError
-from af2jax.protein.files import THREE, Protein, chain_name
+from af2jax.protein.files import Protein
+from af2jax.protein.record import chain_name
 from tests.support import helix
 
 

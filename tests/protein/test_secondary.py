@@ -11,7 +11,7 @@ from af2jax.constants.atoms import CA, C, N, O
 from af2jax.constants.residues import CODES
 from af2jax.data import synthetic
 from af2jax.data.protein import read_protein
-from af2jax.protein.files import chain_name
+from af2jax.protein.record import chain_name
 from af2jax.protein.secondary import secondary
 
 ALPHA, STRAND, TURN = (-62, -43), (-120, 135), [(55, 38), (78, 20)]

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from af2jax.report.evaluation import Answers, Evaluation, Target, head_numbers
-from af2jax.report.scores import METRICS, PAE_BINS, PAE_WIDTH
+from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, head_numbers
+from af2jax.evaluation.scores import METRICS, PAE_BINS, PAE_WIDTH
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
-def target(i: int, lddt: float, rng: np.random.Generator, skill: float = 0.8, name: str = "") -> Target:
+def target(i: int, lddt: float, rng: np.random.Generator, skill: float = 0.8, name: str = "") -> ScoredTarget:
     """A target of 20 residues with that lDDT-CA; its heads are right with the probability `skill`."""
     label = rng.integers(0, 3, 20)
     said = np.where(rng.uniform(size=20) < skill, label, (label + 1) % 3)
@@ -29,7 +29,7 @@ def target(i: int, lddt: float, rng: np.random.Generator, skill: float = 0.8, na
     }
     numbers |= {"lddt_ca": lddt, "helix_lddt_ca": 40.0} | head_numbers(answers)
     passes = [[lddt / 2, lddt]]
-    return Target(name or f"p{i}", "A" * (20 + i), i, False, numbers, passes, answers, {"set": "ab"[i % 2]})
+    return ScoredTarget(name or f"p{i}", "A" * (20 + i), i, False, numbers, passes, answers, {"set": "ab"[i % 2]})
 
 
 def evaluation(num: int = 12, lddt: float = 80.0, seed: int = 0, skill: float = 0.8, first: str = "") -> Evaluation:

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from af2jax.errors import InputError
-from af2jax.report import assessment, evaluation, reliability
-from af2jax.report.strata import strata
+from af2jax.evaluation import record, reliability, saved
+from af2jax.evaluation.assessment import assess
+from af2jax.evaluation.strata import strata
+from af2jax.report import assessment
 from tests.report import made
 
 
 def written(found, out):
-    page, verdicts = assessment.write(found, out)
+    judged = assess(found)
+    page, verdicts = assessment.render(judged).save(out), list(judged.verdicts.values())
     return page.read_text(), json.loads((out / "report.json").read_text()), verdicts
 
 
@@ -92,12 +95,12 @@ def test_worst_first(good):
 
 def test_what_is_written_reads_back(good):
     out, found = good[-1], made.evaluation()
-    again = evaluation.load(out)
+    again = saved.load(out)
     assert again.subject == found.subject and again.classes == found.classes
     for a, b in zip(again.targets, found.targets, strict=True):
         assert a.numbers == pytest.approx(b.numbers, nan_ok=True) and a.id == b.id and a.passes == b.passes
         np.testing.assert_array_equal(a.answers["ss"].said, b.answers["ss"].said)
-        assert evaluation.head_numbers(a.answers) == evaluation.head_numbers(b.answers)
+        assert record.head_numbers(a.answers) == record.head_numbers(b.answers)
     assert (out / "residues.csv").read_text().count("\n") == 241
 
 
@@ -125,10 +128,11 @@ def test_weights_that_know_nothing(tmp_path):
 def test_nothing_known_is_no_number(tmp_path):
     found = made.evaluation()
     blind = [dataclasses.replace(t, numbers=t.numbers | {"lddt_ca": np.nan}) for t in found.targets]
-    evaluation.save(dataclasses.replace(found, targets=blind), tmp_path)
+    saved.save(dataclasses.replace(found, targets=blind), tmp_path)
     assert "NaN" not in (tmp_path / "scores.json").read_text()
-    assert np.isnan(evaluation.load(tmp_path).column("lddt_ca")).all()
-    page, verdicts = assessment.write(dataclasses.replace(found, targets=blind), tmp_path)
+    assert np.isnan(saved.load(tmp_path).column("lddt_ca")).all()
+    judged = assess(dataclasses.replace(found, targets=blind))
+    page, verdicts = assessment.render(judged).save(tmp_path), list(judged.verdicts.values())
     assert len(verdicts) == 2 and "Structures" not in page.read_text()
 
 
@@ -136,7 +140,7 @@ def test_nothing_known_is_no_number(tmp_path):
 def test_a_damaged_file(text, tmp_path):
     (tmp_path / "scores.json").write_text(text)
     with pytest.raises(InputError, match="run af2jax evaluate again"):
-        evaluation.load(tmp_path)
+        saved.load(tmp_path)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -7,9 +7,12 @@ import subprocess
 
 import pytest
 
+import af2jax
+from af2jax.evaluation.assessment import assess
 from af2jax.report import assessment
+from tests.audit import sets
 from tests.html.test_page import HOSTILE
-from tests.report import made, sets
+from tests.report import made
 from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
 
@@ -64,12 +67,12 @@ def made_page(kind: str, folder):
     """A page of that command, with names everywhere that would run a script."""
     if kind == "explore":
         rows = [row | {"id": f"{row['id']}{HOSTILE}", "kind": row["kind"] + HOSTILE} for row in sets.clean()]
-        sets.report(sets.save(folder, rows), folder / "out", ("tm", "kind"))
+        af2jax.page(af2jax.explore(sets.save(folder, rows), ("tm", "kind"))).save(folder / "out")
         return folder / "out" / "index.html"
     if kind == "evaluate":
         found = made.hostile(made.evaluation())
         worst = [shown(target, 90) for target in found.targets[:2]]
-        return assessment.write(dataclasses.replace(found, worst=worst), folder)[0]
+        return assessment.render(assess(dataclasses.replace(found, worst=worst))).save(folder)
     pair = [(confident(low=range(8), name=HOSTILE, notes=(HOSTILE,)), seed) for seed in range(2)]
     return written(pair, folder, alignment=shallow(40, 30))
 

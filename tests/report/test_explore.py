@@ -1,248 +1,34 @@
-"""The data report: planted faults are found with the rows behind them, a clean set is clean, the config is read."""
+"""The page of an audit: all is written, nothing in the data does anything, and it asks no network."""
 
 import csv
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 
-from af2jax.audit.findings import CAUTION
+from af2jax.audit import leakage
+from af2jax.audit.explore import explore
+from af2jax.audit.findings import phrase
 from af2jax.cli.explore import Explore
-from af2jax.config import preset
-from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
-from af2jax.data.items import Label
-from af2jax.errors import InputError
 from af2jax.finetune import config
-from af2jax.report.explore import explore
+from af2jax.report import groups, homologues, relations
+from af2jax.report.explore import render
+from tests.audit import sets
 from tests.html.test_page import HOSTILE, TAGS, Tags
-from tests.report import sets
 
 pytestmark = pytest.mark.medium("makes whole reports")
 
-TARGETS = ("tm", "kind", "buried")
 
-
-@pytest.fixture
-def found(tmp_path):
-    """`found(rows)`: findings of a table by kind."""
-
-    def found(rows, targets=("tm", "kind")):
-        out = explore(sets.save(tmp_path, rows), targets).findings
-        return {finding.kind: finding for finding in reversed(out)}
-
-    return found
-
-
-def ids(rows) -> list[str]:
-    """The items that lines such as "table.csv, line 3 (p01)" name."""
-    return [row.rsplit(" ", 1)[-1].strip("()") for row in rows]
-
-
-@pytest.mark.parametrize("seed, targets", [(0, TARGETS), (1, ())], ids=["named", "guessed"])
-def test_a_clean_set_raises_no_alarm(found, seed, targets):
-    out = found(sets.clean(seed), targets)
-    assert not {kind: f.title for kind, f in out.items() if f.threat >= CAUTION}
-    assert "no alignment" in out and "held out but seen" in out  # notes are no alarms
-
-
-def test_a_leaked_homologue(found):
-    rows = sets.clean()
-    rows[40]["sequence"] = sets.mutant(rows[3]["sequence"], 0.5)
-    rows[40]["buried"] = ""
-    leak = found(rows)["leak"]
-    assert leak.level == "serious" and leak.rows == ("p03 (test) and p40 (train)",)
-    assert leak.title.startswith("1 of 20 held-out proteins")
-
-
-def test_the_same_protein_in_two_splits(found):
-    rows = sets.clean()
-    rows[40] |= {name: rows[13][name] for name in ("sequence", *TARGETS)}
-    out = found(rows)
-    assert out["the same protein in two splits"].rows == ("p13 (valid) and p40 (train)",)
-    assert "leak" not in out and "contradicting labels" not in out
-
-
-def test_a_constant_column(found):
-    rows = [row | {"ph": "7.0"} for row in sets.clean()]
-    assert (
-        found(rows)["constant"].level == "caution"
-        and '"ph" has one value alone, in 48 rows' in found(rows)["constant"].title
-    )
-    rows = [row | {"tm": "7.0"} for row in sets.clean()]
-    assert found(rows)["constant"].level == "serious"
-
-
-@pytest.mark.parametrize("mark", ["-999", "-999.0", "unknown", "9999"])
-def test_a_value_that_means_missing(found, mark):
-    rows = sets.clean()
-    for i in (5, 45):
-        rows[i]["tm"] = mark
-    out = found(rows)
-    assert out["sentinel"].level == "serious" and f"{mark} (2 times)" in out["sentinel"].title
-    assert ids(out["sentinel"].rows) == ["p05", "p45"]
-    assert "outliers" not in out
-
-
-def test_a_number_that_is_possible_is_no_sentinel(found):
-    rows = sets.clean()
-    for i, row in enumerate(rows):
-        row["tm"] = f"{float(row['tm']) * 20 - 1200:.0f}" if i else "-99"
-    assert "sentinel" not in found(rows)
-
-
-def test_a_class_of_two_examples(found):
-    rows = sets.clean()
-    for i in (30, 45):
-        rows[i]["kind"] = "fibrous"
-    rare = found(rows)["a rare class"]
-    assert rare.level == "serious" and "fibrous" in rare.title and "2 of 48 items" in rare.title
-    assert ids(rare.rows) == ["p30", "p45"]
-
-
-def test_a_class_outside_training(found):
-    rows = sets.clean()
-    for row in rows[:7]:
-        row["kind"] = "fibrous"
-    assert found(rows)["a class outside training"].rows == tuple(f"p{i:02d}" for i in range(7))
-
-
-def test_an_imbalance(found):
-    rows = sets.clean()
-    for i, row in enumerate(rows):
-        row["kind"] = "rare" if i % 11 == 0 else "common"
-    out = found(rows, ("kind",))["imbalance"]
-    assert out.rows == ("common: 43", "rare: 5") and "always says" in out.text in out.text
-
-
-def test_a_target_that_is_mostly_missing(found):
-    rows = sets.clean()
-    for row in rows[: sets.NUM * 2 // 3]:
-        row["tm"] = ""
-    missing = found(rows)["missing"]
-    assert missing.level == "serious" and "67%" in missing.title and len(missing.rows) == 32
-    for row, other in zip(rows[:20], sets.clean(), strict=False):
-        row["tm"] = other["tm"]
-    assert found(rows)["missing"].level == "note"
-
-
-@pytest.mark.parametrize("name, other", [("tm", "20"), ("kind", "fibrous"), ("buried", "")])
-def test_duplicates_with_contradicting_labels(found, name, other):
-    rows = sets.clean()
-    rows.append(dict(rows[40], id="again", **{name: other or rows[40]["buried"][::-1]}))
-    out = found(rows, (name,))["contradicting labels"]
-    assert out.level == "serious" and len(out.rows) == 1
-    assert out.rows[0].startswith("p40: ") and "again: " in out.rows[0]
-    rows[-1] = dict(rows[40], id="again")
-    assert "contradicting labels" not in found(rows, (name,))
-
-
-def test_a_date_after_the_cut_off(found):
-    rows = sets.clean()
-    rows[7]["deposited"] = "2021-12-24"
-    out = found(rows)["date after the cut-off"]
-    assert out.level == "caution" and out.rows == ("p07: 2021-12-24",) and "(1 are younger than that)" in out.text
-    rows[8]["deposited"] = "2999-01-01"
-    assert found(rows)["date in the future"].rows == ("p08: 2999-01-01",)
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_a_shuffled_label(found, name):
-    rows = sets.clean()
-    order = np.random.default_rng(1).permutation(len(rows))
-    if name == "buried":  # letters of another protein, cut or repeated to the length
-        cells = ["".join(rows[i]["buried"] * 3)[: len(row["buried"])] for i, row in zip(order, rows, strict=True)]
-    else:
-        cells = [rows[i][name] for i in order]
-    rows = [row | {name: cell} for row, cell in zip(rows, cells, strict=True)]
-    out = found(rows, (name,))
-    assert out["unrelated label"].level == "serious" and f'"{name}"' in out["unrelated label"].title
-
-
-def test_labels_of_homologues_are_a_relation(found):
-    """A label that families share and composition does not tell."""
-    rng, rows = np.random.default_rng(0), []
-    for row in sets.clean()[: sets.NUM // 3]:
-        value = rng.normal()
-        rows += [
-            row
-            | {
-                "id": f"{row['id']}_{k}",
-                "sequence": sets.mutant(row["sequence"], 0.3, k),
-                "tm": f"{value + k / 99:.3f}",
-            }
-            for k in range(3)
-        ]
-    assert "unrelated label" not in found(rows, ("tm",))
-
-
-def test_outliers_and_noise(found):
-    rows = sets.clean()
-    rows[4]["tm"] = "333"
-    assert found(rows)["outliers"].rows == ("p04: 333",)
-    rng = np.random.default_rng(0)
-    again = [dict(row, id=f"{row['id']}_2", tm=f"{60 + 8 * rng.normal():.2f}") for row in sets.clean()]
-    assert found([*sets.clean(), *again], ("tm",))["noise"].title.startswith("repeats of one protein differ by")
-
-
-def test_groups(found):
-    rows = sets.clean()
-    for row in rows:
-        row["organism"] = "virus" if row["split"] == "test" else row["organism"]
-    out = found(rows)["groups differ between splits"]
-    assert any(row == "test: virus 10" for row in out.rows)
-    rows = [row | {"organism": "human" if i > 4 else "mouse"} for i, row in enumerate(sets.clean())]
-    assert "90% of the items are human" in found(rows)["an over-represented group"].title
-    rows = [row | {"organism": "hot" if float(row["tm"]) > 60 else "cold"} for row in sets.clean()]
-    assert found(rows)["a group tells the label"].threat < CAUTION
-
-
-def test_a_copy_of_the_target(found):
-    rows = [row | {"tm_kelvin": f"{float(row['tm']) + 273.15:.2f}"} for row in sets.clean()]
-    assert '"tm_kelvin" is nearly "tm" again' in found(rows, ("tm",))["the target in another column"].title
-
-
-def test_what_cannot_be_read(found):
-    rows = [row | {"file": ""} for row in sets.clean()]
-    rows[9]["file"] = "none.cif"
-    out = found(rows)["items that cannot be used"]
-    assert out.rows[0].startswith("p09: ") and "no such file" in out.rows[0]
-    with pytest.raises(InputError, match='no column is called "tn"'):
-        found(rows, ("tn",))
-    rows = [row | {"map": f"{i}.csv", "two": f"{i};1.5"} for i, row in enumerate(rows)]
-    for name, message in (("map", "its cells name files"), ("two", "its cells hold several numbers")):
-        with pytest.raises(
-            InputError, match=f'target "{name}": {message}, which explore does not read; leave it out and'
-        ):
-            found(rows, ("tm", name))
-
-
-def test_the_report_and_its_proposal(tmp_path):
-    """All is written, nothing asks a network, and finetune reads what is proposed and finds no fault in it."""
+def test_the_report(tmp_path):
+    """All is written, and nothing asks a network."""
     rows = sets.clean()
     rows[5]["tm"] = rows[45]["tm"] = "-999"
-    rows[40]["sequence"] = sets.mutant(rows[3]["sequence"], 0.5)
-    rows[40]["buried"] = ""
     out, told = tmp_path / "deep" / "out", []
-    sets.report(sets.save(tmp_path, rows), out, TARGETS, lambda what, done, total: told.append((done, total)))
-    assert told[sets.NUM - 1] == (sets.NUM, sets.NUM) and told[-1] == (4, 4)
-    training = config.read(out / "config.toml")
-    assert set(training.heads) == set(TARGETS) and training.heads["kind"].names == ("membrane", "soluble")
-    assert training.heads["buried"].kind == "residue" and training.crop == 128
-    items = {item.id: item for item in read_dataset(training.data)}
-    assert items["p05"].values["tm"] == "" and items["p06"].values["tm"] == rows[6]["tm"]
-    assert items["p40"].split == "test" and items["p41"].split == "train"
-    assert items["p40"].weight == pytest.approx(items["p41"].weight / 2, rel=1e-3)
-    head = training.heads["tm"]
-    train = [float(item.values["tm"]) for item in items.values() if item.split == "train" and item.values["tm"]]
-    assert head.mean == pytest.approx(np.mean(train), rel=1e-4) and head.std == pytest.approx(np.std(train), rel=1e-4)
-    labels = {name: Label(head.kind == "residue", head.classes, head.names) for name, head in training.heads.items()}
-    looked = preflight.check(list(items.values()), labels, preset("tiny"))
-    assert not looked.problems  # those without a "tm" teach the other heads
-    assert looked.notes and all("training items know it" in note for note in looked.notes)
-    text = (out / "config.toml").read_text()
-    assert all(" # " in line for line in text.splitlines() if " = " in line and not line.startswith(("#", '"')))
+    progress = lambda what, done, total: told.append((done, total))
+    render(explore(sets.save(tmp_path, rows), ("tm", "kind", "buried"), progress=progress)).save(out)
+    assert told[sets.NUM - 1] == (sets.NUM, sets.NUM) and told[-1] == (3, 3)
+    assert (out / "prepared.csv").exists() and (out / "config.toml").exists()
     known = json.loads((out / "report.json").read_text())
     assert len(known["figures"]) >= 8 and all(figure["follows"] for figure in known["figures"].values())
     for name in known["tables"]:
@@ -271,38 +57,34 @@ def test_hostile_names_do_nothing(tmp_path):
     assert "is no name of a head: rename the column" in (tmp_path / "out" / "config.toml").read_text()
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_one_family_is_split_by_sequence(tmp_path):
-    """A scan of mutations, in which all are homologues."""
-    first = sets.clean()[0]["sequence"]
-    rows = [{"id": f"m{i}", "sequence": first[:i] + "W" + first[i + 1 :], "score": str(i % 7 + 0.5)} for i in range(40)]
-    out = {finding.kind for finding in sets.report(sets.save(tmp_path, rows), tmp_path / "out", ("score",))}
-    assert {"one family", "no split"} <= out and "leak" not in out
-    parts = [item.split for item in read_dataset(tmp_path / "out" / "prepared.csv")]
-    assert parts.count("test") == parts.count("valid") == 4 and "" not in parts
-    assert "this family alone" in (tmp_path / "out" / "config.toml").read_text()
-
-
-@pytest.mark.slow("trains the small network")
-def test_a_training_from_the_proposal(tmp_path):
-    from af2jax.finetune import fit
-
-    sets.report(sets.save(tmp_path, sets.clean()), tmp_path / "out", ("tm", "kind"))
-    training = config.read(tmp_path / "out" / "config.toml")
-    small = ["preset=tiny", "steps=2", "warmup=0", "validate_every=2", "save_every=2", "crop=32"]
-    state = fit(training.replace(small), tmp_path / "run")
-    assert state is not None and (tmp_path / "run" / "metrics.jsonl").exists()
-
-
 @pytest.mark.slow("measures many real chains")
 def test_real_chains(tmp_path, shared):
     """Real structures: read, measured, and nothing serious is wrong with them."""
     items = read_dataset(shared / "data" / "chains.tsv")[:60]
     heads = ["id", "file", "split"]
     rows = [dict(zip(heads, (item.id, str(item.file), ""), strict=True)) for item in items]
-    out = sets.report(sets.save(tmp_path, rows), tmp_path / "out")
-    assert not [finding for finding in out if finding.level == "serious"]
+    audit = explore(sets.save(tmp_path, rows))
+    render(audit).save(tmp_path / "out")
+    assert not [finding for finding in audit.findings if finding.level == "serious"]
     known = json.loads((tmp_path / "out" / "report.json").read_text())
     assert 0.2 < known["numbers"]["secondary"]["helix"] < 0.5
     assert {"gyration", "observed", "resolution", "network"} <= set(known["figures"])
-    assert dataclasses.asdict(out[0])["kind"]
+    assert dataclasses.asdict(audit.findings[0])["kind"]
+
+
+@pytest.mark.parametrize(
+    "table, cases",
+    [
+        (leakage.KEEP, [(3, None), (2, "by position"), (2, None)]),
+        (relations.STRONGEST, [("x", "y", -0.9), ("x", "y", -0.95)]),
+        (relations.NEAREST, [("x", "y", -0.31), ("x", "y", 0.3)]),
+        (groups.SMALLEST, [(4, True), (5, True), (5, False)]),
+        (homologues.FOLLOWS, [(1, 1, True), (0, 1, True), (0, 2, True), (0, 2, False)]),
+    ],
+    ids=["keep", "strongest", "nearest", "smallest", "follows"],
+)
+def test_each_sentence_has_its_case(table, cases):
+    """The first case has the first sentence, and so on."""
+    words = {"way": "by position", "few": 4, "least": "b", "worth": 2.0, "items": 3}
+    assert [phrase(table, case, **words) for case in cases] == [text.format(**words) for _, text in table]
+    assert phrase(relations.STRONGEST, ("(x)", "y", 0.95)) == ""

@@ -11,6 +11,7 @@ import pytest
 from af2jax.html import page as pages
 from af2jax.report import prediction as report
 from af2jax.results import ranked, save_job
+from af2jax.results.reading import read, stretches
 from tests.html.test_page import Tags
 from tests.report.made import HOSTILE
 from tests.results.examples import prediction
@@ -59,7 +60,7 @@ def test_structures_are_laid_over_the_first():
     one = confident()
     turn = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]])
     moved = dataclasses.replace(one.protein, positions=(one.protein.positions @ turn.T + 30).astype(np.float32))
-    first, second = report._scenes([(one, 0), (dataclasses.replace(one, protein=moved), 1)])
+    first, second = report._scenes(read([(one, 0), (dataclasses.replace(one, protein=moved), 1)]))
     apart = np.subtract(first["traces"][0]["ca"], second["traces"][0]["ca"])
     assert np.abs(apart).max() <= 1 < np.ptp(first["traces"][0]["ca"])  # tenths of an angstrom
 
@@ -102,9 +103,9 @@ def test_a_confident_chain_is_not_called_disordered(tmp_path):
 
 def test_a_stretch_ends_with_its_chain(tmp_path):
     one = confident((10, 10), low=range(6, 14))
-    assert report.stretches(one.protein, one.plddt) == []
+    assert stretches(one.protein, one.plddt) == []
     one = confident((10, 10), low=range(5, 16))
-    assert [run.tolist() for run in report.stretches(one.protein, one.plddt)] == [[*range(5, 10)], [*range(10, 16)]]
+    assert [run.tolist() for run in stretches(one.protein, one.plddt)] == [[*range(5, 10)], [*range(10, 16)]]
     assert "Residues A6-10, B1-6." in written([(one, 0)], tmp_path, plots=False).read_text()
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from af2jax.constants.atoms import ATOM37_MASK
 from af2jax.constants.residues import RESTYPES
+from af2jax.evaluation.assessment import assess
+from af2jax.evaluation.evaluate import WORST
+from af2jax.evaluation.observe import Observed
+from af2jax.evaluation.record import Shown
+from af2jax.evaluation.scores import PAE_BINS, Scores
 from af2jax.html.page import MOST
 from af2jax.report import assessment
-from af2jax.report.evaluation import WORST, Shown
-from af2jax.report.observe import Observed
-from af2jax.report.scores import PAE_BINS, Scores
 from af2jax.schema import Features, Targets
 from tests.report import made
 
@@ -53,7 +55,7 @@ def shown(target, num: int = LARGE) -> Shown:
 def test_an_evaluation_of_large_proteins(tmp_path):
     found = made.evaluation()
     found = dataclasses.replace(found, worst=[shown(target) for target in found.targets[:WORST]])
-    page, _ = assessment.write(found, tmp_path)
+    page = assessment.render(assess(found)).save(tmp_path)
     html, figures = page.read_bytes(), json.loads((tmp_path / "report.json").read_text())["figures"]
     plots = {"worst_pae", "worst_distances", "worst_contacts", "worst_coverage"}
     assert len(html) < MOST and plots <= figures.keys()

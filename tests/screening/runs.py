@@ -6,7 +6,7 @@ import numpy as np
 
 import af2jax
 from af2jax.config import preset
-from af2jax.finetune import prepare, run
+from af2jax.finetune import directory, prepare
 from af2jax.finetune.config import Training
 from af2jax.finetune.watch import Validation
 from af2jax.heads import Calibration, TrainedOn
@@ -36,12 +36,12 @@ def make(folder, heads=HEADS, taught=TAUGHT, seed=0, calibration=CALIBRATION, **
     changes = {"data": "none", "params": str(folder), "preset": "tiny", "recipe": "heads", "losses": losses} | changes
     training, out = Training(heads=heads, **changes), folder / "run"
     prepared = prepare.prepare(training)
-    run.start(out, training, resume=False)
-    run.describe(out, training, prepared.params, "0" * 64, "id\n")
+    directory.start(out, training, resume=False)
+    directory.describe(out, training, prepared.params, "0" * 64, "id\n")
     taught.save(out)
     state = prepared.state.replace(step=jnp.int32(3), trained=stirred(prepared.state.trained, seed))
     refused = Calibration(1.0, 9, 1, (1.0, 1.0), (0.2, 0.2), "9 labelled places of 1 validation proteins")
     calibration = {n: c for n, c in {"ss": calibration, "contact": refused}.items() if c and n in heads}
     watch = {"best": 1.0, "best_step": 3, "stale": 0, "bad": 0}
-    run.save(out, training, state, watch, Validation({"loss": 1.0}, calibration))
+    directory.save_checkpoint(out, training, state, watch, Validation({"loss": 1.0}, calibration))
     return out

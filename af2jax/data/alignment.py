@@ -1,0 +1,54 @@
+"""The rows of an alignment: some of them, the different ones, more of gaps, and whether row 0 is a sequence."""
+
+import numpy as np
+
+from af2jax.constants.residues import GAP, RESTYPES
+from af2jax.data.msa import deduplicate
+from af2jax.data.parse import CODE_OF_BYTE, Alignment
+from af2jax.typing import Int
+
+
+def alone(sequence: str, *given: Alignment | None) -> Alignment:
+    """The sequence without hits, under the name that an alignment has for it."""
+    name = next((alignment.names[0] for alignment in given if alignment), "query")
+    codes = _codes(sequence)[None]
+    return Alignment((name,), codes, np.zeros(codes.shape, np.int32), sequence)
+
+
+def take(alignment: Alignment, index: Int[np.ndarray, " N_taken"]) -> Alignment:
+    """The rows `index` of an alignment."""
+    names = tuple(alignment.names[i] for i in index)
+    return Alignment(names, alignment.codes[index], alignment.deletions[index], alignment.query)
+
+
+def distinct(alignment: Alignment) -> tuple[Alignment, Int[np.ndarray, " N_kept"]]:
+    """The first row of each kind, and which they are."""
+    kept = deduplicate(alignment.codes)
+    return take(alignment, kept), kept
+
+
+def with_gaps(alignment: Alignment, count: int = 1) -> Alignment:
+    """`alignment` with rows of gaps behind."""
+    more = ((0, count), (0, 0))
+    codes, deletions = np.pad(alignment.codes, more, constant_values=GAP), np.pad(alignment.deletions, more)
+    return Alignment(alignment.names + ("",) * count, codes, deletions, alignment.query)
+
+
+def with_query(alignment: Alignment, sequence: str) -> Alignment:
+    """`alignment` with the sequence as row 0."""
+    codes, deletions = alignment.codes.astype(np.int8), alignment.deletions.astype(np.int32)
+    codes[0], deletions[0] = _codes(sequence), 0
+    return alignment._replace(codes=codes, deletions=deletions, query=sequence)
+
+
+def difference(alignment: Alignment, sequence: str) -> int | None:
+    """The first position at which row 0 is not the sequence; not at U, O, J, ..., which MMseqs2 renames."""
+    first, wanted = alignment.codes[0], _codes(sequence)
+    common = min(len(first), len(wanted))
+    ours = np.array([letter in RESTYPES for letter in sequence[:common]], bool)
+    differ = np.flatnonzero((first[:common] != wanted[:common]) & ours)
+    return int(differ[0]) if len(differ) else None if len(first) == len(wanted) else common
+
+
+def _codes(sequence: str) -> np.ndarray:
+    return CODE_OF_BYTE[np.frombuffer(sequence.encode(), np.uint8)]

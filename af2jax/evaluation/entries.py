@@ -1,0 +1,281 @@
+"""What is compared: networks run in one way on the same targets, and simple baselines that learn from the same data."""
+
+import dataclasses
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from af2jax.data import items as reading
+from af2jax.data.dataset import Item
+from af2jax.data.labels import Label
+from af2jax.data.loading import Loader
+from af2jax.data.transforms import bucket
+from af2jax.errors import InputError
+from af2jax.evaluation import evaluate as evaluating
+from af2jax.evaluation import saved
+from af2jax.evaluation.nearest_chain import copied
+from af2jax.evaluation.observe import observe
+from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, head_numbers
+from af2jax.evaluation.subject import Subject, labels_of, open_subject, trained_on
+from af2jax.files import file_name
+from af2jax.finetune import run
+from af2jax.metrics.baselines import Known, baselines
+
+HELIX, COPY = "ideal helix", "nearest training chain"
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of a comparison."""
+
+    name: str
+    evaluation: Evaluation  # of several runs under one name the mean of each number of a target
+    path: str  # of the (first) run or of the parameters; "" for a baseline
+    runs: tuple[Evaluation, ...] = ()  # what the mean is of
+
+    @property
+    def is_run(self) -> bool:
+        """Whether there is a run directory to read more from."""
+        return bool(self.path) and run.is_run(self.path)
+
+
+def read(
+    networks: Mapping[str, Sequence[Path]],
+    out: Path | None,
+    dataset: Path | None,
+    split: str,
+    preset: str | None,
+    recycles: int | None,
+    progress: Progress,
+) -> list[Entry]:
+    """An entry for each name, all run in one way: what `af2jax evaluate` wrote there, or else evaluated.
+
+    What is evaluated is kept in `out`, where it is given, and not done again while parameters, data and recycles stay.
+    An evaluation that was made with other recycles is made again, from the parameters that it was of.
+
+    Args:
+        dataset: None: that of the first run.
+        recycles: None: those of the first path.
+
+    Raises:
+        InputError: something cannot be read, no item could be evaluated, no data set is known, or an evaluation would
+            have to be made again and its parameters are no longer there.
+    """
+    paths = [path for some in networks.values() for path in some]
+    known = {path: saved.load(path) for path in paths if (path / saved.FILE).exists()}
+    if dataset is None:
+        sets = [found.data["path"] for found in known.values()]
+        sets += [run.training_of(path).data for path in paths if run.is_run(path)]
+        dataset = Path(sets[0]) if sets else None
+    if recycles is None and (baseline := known.get(paths[0])):
+        recycles = baseline.subject["recycles"]
+    entries = []
+    for name, some in networks.items():
+        evaluations = []
+        for i, path in enumerate(some):
+            keep = out and out / "evaluations" / file_name(name if len(some) == 1 else f"{name}_{i}")
+            found = known.get(path)
+            if found is None or found.subject["recycles"] != recycles or found.subject["seed"] != evaluating.SEED:
+                found = _made(path, found, keep, dataset, split, preset, recycles, progress)
+                recycles = found.subject["recycles"]
+            if not found.targets:
+                item, reason = found.problems[0]
+                raise InputError(
+                    f"{path}: none of {len(found.problems)} items could be evaluated; the first: {item}: {reason}"
+                )
+            evaluations.append(found)
+        source = known[some[0]].subject["path"] if some[0] in known else str(some[0])
+        entries.append(Entry(name, mean_of(evaluations), source, tuple(evaluations)))
+    return entries
+
+
+def _made(
+    path: Path,
+    old: Evaluation | None,
+    keep: Path | None,
+    dataset: Path | None,
+    split: str,
+    preset: str | None,
+    recycles: int | None,
+    progress: Progress,
+) -> Evaluation:
+    """The evaluation of a network, or what was kept of the same; `old`: one that was made in another way."""
+    source = old.subject["path"] if old else str(path)
+    if old is None and dataset is None:
+        raise InputError(f"{path} is neither a run nor an evaluation: give --data, to evaluate it on")
+    if old and not Path(source).exists():
+        raise InputError(
+            f"{path} was evaluated with {old.subject['recycles']} recycles and is to be compared with {recycles}, but "
+            f"its parameters ({source}) are no longer there; give --num-recycle {old.subject['recycles']}"
+        )
+    subject = open_subject(source, old.subject["preset"] if old else preset, recycles)
+    if old and subject.digest != old.subject["weights"]:
+        raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
+    data, part = dataset or old.data["path"], old.data["split"] if old and not split else split
+    if keep and (keep / saved.FILE).exists():
+        made = saved.load(keep)
+        same = made.subject["weights"] == subject.digest and made.subject["recycles"] == subject.recycles
+        if same and made.data.get("items") == evaluating.digest(evaluating.choose(subject, data, part)[0]):
+            return made
+    made = evaluating.evaluate(subject, data, part, progress=progress)
+    if keep and made.targets:
+        saved.save(made, keep)
+    return made
+
+
+def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation with the mean of each number over several of the same targets.
+
+    Raises:
+        InputError: their targets are not the same.
+    """
+    first, *others = evaluations
+    if not others:
+        return first
+    if any([t.id for t in one.targets] != [t.id for t in first.targets] for one in others):
+        raise InputError(f"{first.subject['name']} and others under one name have other targets; evaluate all again")
+    targets = [
+        dataclasses.replace(same[0], numbers={k: float(np.mean([t.numbers[k] for t in same])) for k in same[0].numbers})
+        for same in zip(*(one.targets for one in evaluations), strict=True)
+    ]
+    return dataclasses.replace(first, targets=targets)
+
+
+def unique(name: str, taken: Container[str]) -> str:
+    """`name`, numbered where it is taken."""
+    count, new = 2, name
+    while new in taken:
+        new, count = f"{name} ({count})", count + 1
+    return new
+
+
+def shared(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
+    """(the entries with the targets that all have, in one order; the ids that not all have).
+
+    Raises:
+        InputError: no target is shared, or two entries mean other proteins by one id.
+    """
+    tables = [{target.id: target for target in entry.evaluation.targets} for entry in entries]
+    common = [name for name in tables[0] if all(name in table for table in tables)]
+    if not common:
+        raise InputError(f"{entries[0].name} and the others share no target: evaluate all on the same data")
+    for entry, table in zip(entries, tables, strict=True):
+        for name in common:
+            if table[name].sequence != tables[0][name].sequence:
+                raise InputError(
+                    f"{name} is one protein in {entries[0].name}, another in {entry.name}; use one data set"
+                )
+    lost = sorted({name for table in tables for name in table} - set(common))
+    cut = lambda entry, table: dataclasses.replace(
+        entry, evaluation=dataclasses.replace(entry.evaluation, targets=[table[name] for name in common])
+    )
+    return [cut(entry, table) for entry, table in zip(entries, tables, strict=True)], lost
+
+
+def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress) -> tuple[list[Entry], list[str]]:
+    """(the baselines, what could not be done): of every head, from what the first run that has it learned from.
+
+    Args:
+        frozen: the network whose activations a baseline reads; None: no such baseline.
+    """
+    found: dict[str, list[ScoredTarget]] = {}
+    notes, classes = [], {}
+    for name in dict.fromkeys(name for entry in entries for name in entry.evaluation.classes):
+        owner = next(e for e in entries if name in e.evaluation.classes)
+        if not owner.is_run:
+            notes.append(f"{name}: no baselines, as {owner.path} is no run whose data could be read")
+            continue
+        training = run.training_of(owner.path)
+        label = labels_of(training.heads, training)[name]
+        items = trained_on(owner.path)
+        try:
+            learn = _learnt(items, name, label, frozen, progress)
+        except InputError as error:
+            notes.append(f"{name}: no baselines ({error})")
+            continue
+        targets = [t for t in owner.evaluation.targets if name in t.answers and len(t.answers[name].label)]
+        if not learn or not targets:
+            notes.append(f"{name}: no baselines, as no protein that was learned from has a label")
+            continue
+        singles = _asked(owner, targets, frozen) if frozen else {}
+        asked = [t.answers[name] for t in targets]
+        ask = [Known(t.sequence, a.label, a.place, singles.get(t.id)) for t, a in zip(targets, asked, strict=True)]
+        classes[name] = owner.evaluation.classes[name]
+        for baseline, answers in baselines(learn, ask, label.residue, label.classes).items():
+            answers = [Answers(said, a.label, a.place) for said, a in zip(answers, asked, strict=True)]
+            made = found.setdefault(baseline, [_blank(t) for t in owner.evaluation.targets])
+            place = {target.id: i for i, target in enumerate(made)}
+            for target, given in zip(targets, answers, strict=True):
+                old = made[place[target.id]]
+                both = old.answers | {name: given}
+                made[place[target.id]] = dataclasses.replace(old, answers=both, numbers=head_numbers(both))
+    out = [Entry(name, _evaluation(entries[0], targets, classes), "") for name, targets in found.items()]
+    return [*out, *_helix(entries[0]), *_copy(entries, notes)], notes
+
+
+def _evaluation(first: Entry, targets: list[ScoredTarget], classes: dict) -> Evaluation:
+    return Evaluation({"run": False, "parameters": 0}, first.evaluation.data, classes, targets, [])
+
+
+def _blank(target: ScoredTarget) -> ScoredTarget:
+    return dataclasses.replace(target, numbers={}, answers={}, passes=[])
+
+
+def _helix(first: Entry) -> list[Entry]:
+    """One long helix as the baseline in structures."""
+    prefix = "helix_"
+    targets = [
+        dataclasses.replace(
+            _blank(t), numbers={k.removeprefix(prefix): v for k, v in t.numbers.items() if k.startswith(prefix)}
+        )
+        for t in first.evaluation.targets
+    ]
+    known = any(np.isfinite(target.numbers.get("lddt_ca", np.nan)) for target in targets)
+    return [Entry(HELIX, _evaluation(first, targets, {}), "")] if known else []
+
+
+def _copy(entries: Sequence[Entry], notes: list[str]) -> list[Entry]:
+    """The nearest chain that the first run learned from, a baseline in structures; `notes` gains why there is none."""
+    first, owner = entries[0], next((entry for entry in entries if entry.is_run), None)
+    try:
+        scores = copied(first.evaluation, trained_on(owner.path)) if owner else {}
+    except InputError as error:
+        notes.append(f"no {COPY} as a baseline ({error})")
+        return []
+    targets = [dataclasses.replace(_blank(t), numbers=scores.get(t.id, {})) for t in first.evaluation.targets]
+    return [Entry(COPY, _evaluation(first, targets, {}), "")] if scores else []
+
+
+def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | None, progress: Progress) -> list[Known]:
+    """The items with their labels, and with activations where a network is given."""
+    learn = []
+    for done, item in enumerate(items):
+        if frozen:
+            progress(done, len(items))
+        chain = reading.read_item(item)
+        label = np.atleast_1d(reading.label_of(item, name, what, chain))
+        place = np.flatnonzero(label >= 0 if what.classes else ~np.isnan(label))
+        if not len(place):
+            continue
+        single = _single(frozen, item) if frozen else None
+        learn.append(Known("/".join(chain.chains), label[place], place, single))
+    return learn
+
+
+def _asked(owner: Entry, targets: Sequence[ScoredTarget], frozen: Subject) -> dict[str, np.ndarray]:
+    """The activations of the targets, which are read again from their data."""
+    data = owner.evaluation.data
+    chosen, _ = evaluating.choose(frozen, data["path"], "all")
+    wanted = {target.id for target in targets}
+    return {item.id: _single(frozen, item) for item in chosen if item.id in wanted}
+
+
+def _single(frozen: Subject, item: Item) -> np.ndarray:
+    """float [N_res c_s]."""
+    size = bucket(len(evaluating.sequence_of(item).replace("/", "")))
+    rows, templates = bool(item.msa), bool(item.templates or item.aligned_templates)
+    features, _ = Loader(frozen.model.config, size, {}, 0, 1, rows, templates).example(item, 0)
+    return observe(frozen, features, item.id).residues[np.asarray(features.seq_mask)]

@@ -1,0 +1,78 @@
+"""What a folder of predictions has: the queries that are done, and those that failed."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+MARKER = ".done.txt"  # ends the name of the file that says that a query is done
+PAE = re.compile(r'"pae": \[[^"]*(?=")')  # nearly all of a file of scores, and slow to parse
+
+
+@dataclass(frozen=True)
+class Done:
+    """A query that is done, with the scores of its rank 1."""
+
+    name: str
+    page: str  # its file below the folder; "": none
+    residues: int
+    plddt: float  # mean
+    ptm: float | None
+    iptm: float | None
+    notes: str
+
+
+def done(out: Path) -> list[Done]:
+    """What is done in the folder `out`, by name; what cannot be read is left out."""
+    return [row for marker in sorted(out.glob(f"*{MARKER}")) if (row := _read(out, marker))]
+
+
+def failed(file: Path) -> list[tuple[str, str]]:
+    """(query, reason) of the lines {"job": ..., "error": ...} of a file, which need not be there."""
+    return [tuple(str(entry.get(key, "")) for key in ("job", "error")) for entry in _lines(file)]
+
+
+def _read(out: Path, marker: Path) -> Done | None:
+    """What a marker and the scores of rank 1 say; None where they cannot be read."""
+    try:
+        found = json.loads(marker.read_text())
+        files = [str(file) for file in found["files"]]
+        numbers = _scores(out, files)
+        plddt = np.array(numbers["plddt"], float)
+        pages = [file for file in files if file.endswith(("_report.html", "/report.html")) and (out / file).is_file()]
+        return Done(
+            str(found.get("query", marker.name.removesuffix(MARKER))),
+            pages[0] if pages else "",
+            len(plddt),
+            float(plddt.mean()),
+            *(None if numbers.get(name) is None else float(numbers[name]) for name in ("ptm", "iptm")),
+            "; ".join(map(str, numbers.get("notes", ()))),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return None  # ColabFold's marker, or a file that someone changed
+
+
+def _scores(out: Path, files: list[str]) -> dict:
+    """{"plddt": of each residue, "ptm", "iptm", "notes"} of rank 1, under either naming."""
+    found = next(file for file in files if "_scores_rank_001_" in file or file.endswith("/ranking_debug.json"))
+    numbers = json.loads(PAE.sub("", (out / found).read_text(), count=1))
+    if "_scores_rank_001_" in found:
+        return numbers
+    best = numbers["order"][0]
+    confidence = json.loads((out / found).with_name(f"confidence_{best}.json").read_text())
+    scores = {name: numbers.get(name, {}).get(best) for name in ("ptm", "iptm")}
+    return {"plddt": confidence["confidenceScore"], **scores, "notes": numbers.get("notes", ())}
+
+
+def _lines(path: Path) -> Iterator[dict]:
+    """The objects of a file of JSON lines; lines that are none are dropped."""
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry

@@ -1,0 +1,3 @@
+"""The plots of pages are not rendered in tests of numbers."""
+
+from tests.report.conftest import undrawn  # noqa: F401
