@@ -35,7 +35,7 @@ FLOORS = {
     "metrics": 3,
     "plots": 4,
     "heads": 4,
-    "audit": 4,
+    "audit": 5,
     "relax": 4,
     "html": 5,
     "pretrained": 5,

@@ -10,7 +10,7 @@ from af2jax.audit import alignments, balance, dates, distribution, groups, homol
 from af2jax.audit.columns import Column, own
 from af2jax.audit.explore import explore
 from af2jax.audit.label_column import LabelColumn
-from af2jax.audit.look import BINS, Rows, Seen
+from af2jax.audit.look import BINS, Rows, Seen, StructureSummary
 from af2jax.data.dataset import Item
 from af2jax.finetune import config
 from tests.audit import sets
