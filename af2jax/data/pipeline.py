@@ -291,17 +291,21 @@ def read_alignment(path: str | os.PathLike) -> Alignment:
     return _parse(read_text(path), printable(str(path)))
 
 
+# Formats of alignments but A3M: whether (text, name of the file in lower case) is one, and its parser (text, source).
+PARSERS: tuple[tuple[Callable[[str, str], bool], Callable[[str, str], Alignment]], ...] = (
+    (lambda text, name: formats.is_format(text, "CLUSTAL"), stockholm.parse_clustal),
+    (lambda text, name: formats.is_format(text, "Stockholm"), stockholm.parse_stockholm),
+    (lambda text, name: name.endswith(stockholm.SUFFIXES) and text.lstrip()[:1] != ">", stockholm.parse_stockholm),
+    (lambda text, name: name.endswith(".aln") and text.lstrip()[:1] not in (">", "#"), stockholm.parse_psicov),
+)
+
+
 def _parse(text: str, source: str) -> Alignment:
     """The content tells the format; the suffix does where there is neither a header nor a name."""
     name = formats.plain(source.lower())
-    if formats.is_format(text, "CLUSTAL"):
-        return stockholm.parse_clustal(text, source)
-    if formats.is_format(text, "Stockholm") or (
-        name.endswith(stockholm.SUFFIXES) and not text.lstrip().startswith(">")
-    ):
-        return stockholm.parse_stockholm(text, source)
-    if name.endswith(".aln") and not text.lstrip().startswith((">", "#")):
-        return stockholm.parse_psicov(text, source)
+    for is_one, parse in PARSERS:
+        if is_one(text, name):
+            return parse(text, source)
     header = complex_header(text)
     if header and (len(header[0]) > 1 or max(header[1]) > 1):
         raise InputError(f"{source}, line 1: an alignment of several chains, where one chain is asked for")

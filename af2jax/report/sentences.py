@@ -5,6 +5,7 @@ A table has conditions in their order, and the words of the first that holds.
 
 import numpy as np
 
+from af2jax.audit.findings import phrase
 from af2jax.evaluation.head_scores import FEW, HONEST, LEAST, RANKED_FROM, ClassScores, NumberScores
 from af2jax.evaluation.reliability import FAR, GAIN, MISMATCH, RANKS, WEAKLY, Pae, Plddt, Recycling
 from af2jax.evaluation.verdict import NO_FOLD, shown
@@ -138,21 +139,16 @@ SLOPES = (
 )
 
 
-def chosen(table: tuple, of: object, **words: object) -> str:
-    """The first sentence of a table whose condition holds."""
-    return next(text for holds, text in table if holds(of)).format(**words)
-
-
 def plddt_sentence(of: Plddt) -> str:
     """What follows for who uses pLDDT."""
-    level = chosen(LEVELS, of)
-    ranks = chosen(PLDDT, of, families=of.rank.families, rank=shown(of.rank))
+    level = phrase(LEVELS, of)
+    ranks = phrase(PLDDT, of, families=of.rank.families, rank=shown(of.rank))
     return f"The calibration error is {of.found.error:.1f} over {of.found.count.sum():,} residues: {level}. {ranks}"
 
 
 def pae_sentence(of: Pae) -> str:
     """What follows for who uses PAE."""
-    follows = chosen(PAE, of, families=of.rank.families, rank=shown(of.rank))
+    follows = phrase(PAE, of, families=of.rank.families, rank=shown(of.rank))
     return (
         f"On average the two are {of.gap:.1f} angstrom apart, and {of.sure:.0%} of the pairs are predicted to be "
         f"within {FAR + 1:g}: {follows}"
@@ -164,7 +160,7 @@ def recycling_sentence(of: Recycling) -> str:
     gain = of.found.difference
     shown = f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}{gain.caveat})"
     first = f"From {of.mean[0, 0]:.1f} after the first layer of the first pass to {of.mean[-1, -1]:.1f} at the end: "
-    follows = chosen(RECYCLES, of, gain=shown)
+    follows = phrase(RECYCLES, of, gain=shown)
     return first + follows[0].lower() + follows[1:]
 
 
@@ -172,28 +168,28 @@ def mistake_sentence(of: ClassScores) -> str:
     """What is confused most."""
     true, taken = of.mistake
     numbers = {"number": of.confusion[true, taken], "all": of.confusion[true].sum()}
-    return chosen(MISTAKES, of, true=of.classes[true], taken=of.classes[taken], **numbers)
+    return phrase(MISTAKES, of, true=of.classes[true], taken=of.classes[taken], **numbers)
 
 
 def area_sentence(of: ClassScores) -> str:
     """What the smallest area under a ROC curve means."""
-    follows = chosen(AREAS, of, fewest=of.scores.count[of.shown].min())
+    follows = phrase(AREAS, of, fewest=of.scores.count[of.shown].min())
     return f"The smallest area is {of.roc[of.worst].area:.3f} ({of.classes[of.worst]}): {follows}"
 
 
 def calibration_sentence(of: ClassScores) -> str:
     """Whether a probability is one."""
     side = "modest" if of.modest > 0 else "sure"
-    follows = chosen(CALIBRATED, of, labels=of.labels)
+    follows = phrase(CALIBRATED, of, labels=of.labels)
     return f"Calibration error {of.calibration.error:.3f}, on average {abs(of.modest):.3f} too {side}: {follows}"
 
 
 def parity_sentence(of: NumberScores) -> str:
     """Whether the numbers are better than their mean."""
-    ranked = chosen(RANKED, of, spearman=of.scores.spearman)
-    return f"R2 {of.scores.r2:.3f}, {ranked}, mean absolute error {of.scores.mae:.3g}: {chosen(PARITY, of)}"
+    ranked = phrase(RANKED, of, spearman=of.scores.spearman)
+    return f"R2 {of.scores.r2:.3f}, {ranked}, mean absolute error {of.scores.mae:.3g}: {phrase(PARITY, of)}"
 
 
 def residual_sentence(of: NumberScores) -> str:
     """Whether extremes are kept."""
-    return f"On average {of.bias:+.3g}, slope {of.slope:+.2f}: {chosen(SLOPES, of)}"
+    return f"On average {of.bias:+.3g}, slope {of.slope:+.2f}: {phrase(SLOPES, of)}"

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from af2jax.audit.findings import phrase
 from af2jax.evaluation.reliability import FAR, MISMATCH, Pae, Plddt, Recycling
 from af2jax.evaluation.scores import APART, METRICS, PAE_WIDTH
 from af2jax.evaluation.structures import CONTACT, LIKELY, StructureScores, WorstCase
@@ -16,7 +17,7 @@ from af2jax.metrics.statistics import NARROW
 from af2jax.plots import assess, panels
 from af2jax.plots.coverage import coverage
 from af2jax.report import interfaces, sentences
-from af2jax.report.sentences import CALLED, DEPTH, FOLD, HIDDEN, LOW, chosen
+from af2jax.report.sentences import CALLED, DEPTH, FOLD, HIDDEN, LOW
 from af2jax.words import counted
 
 ROOM, COORDINATES = 200_000, 18  # bytes of a page for how structures form, and those of one atom
@@ -75,7 +76,7 @@ def _summary(page: Page, found: StructureScores) -> None:
             f"lDDT-CA of {counted(len(found.lddt), 'target')}, by how many reach what.",
             "The whole chain against all observed residues, after the last recycle; 100 is perfect.",
             f"{found.low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
-            f"{chosen(LOW, found)}",
+            f"{phrase(LOW, found)}",
         ),
     )
 
@@ -197,7 +198,7 @@ def _distances(page: Page, case: WorstCase) -> None:
         Caption(
             f"Contacts of {name}, the worst target: pairs of CB atoms nearer than {CONTACT:g} angstrom.",
             "Above: the probability by the distogram; below: 1 where it is so.",
-            f"{of.called} pairs {apart} are called a contact, {of.right} of them are: {chosen(CALLED, of)}",
+            f"{of.called} pairs {apart} are called a contact, {of.right} of them are: {phrase(CALLED, of)}",
         ),
     )
     page.figure(
@@ -213,7 +214,7 @@ def _distances(page: Page, case: WorstCase) -> None:
             f"Distances between CB atoms of {name}, the worst target: expected and known.",
             "The distogram does not tell distances above 22 angstrom apart; white: not observed.",
             f"Of {of.real} contacts {apart} (below {CONTACT:g} angstrom) it finds {of.right} with a probability above "
-            f"{LIKELY:g}: {chosen(FOLD, of)}",
+            f"{LIKELY:g}: {phrase(FOLD, of)}",
         ),
     )
 
@@ -228,7 +229,7 @@ def _coverage(page: Page, case: WorstCase) -> None:
                 f"The {len(rows):,} sequences of the alignment of {name}, and how many cover each position.",
                 "A line for each sequence, white where it has a gap, coloured and sorted by its identity to the query.",
                 f"The median depth is {depth.median:.0f}, and {depth.share:.0%} of the positions have fewer than "
-                f"{ENOUGH}: {chosen(DEPTH, depth)}",
+                f"{ENOUGH}: {phrase(DEPTH, depth)}",
             ),
         )
 
@@ -250,6 +251,6 @@ def _errors(page: Page, case: WorstCase) -> None:
             "The error of residue x where the structures are superposed at the backbone of residue y; white: not "
             "observed.",
             f"{of.hidden:.1%} of the pairs are predicted to be within {FAR:g} angstrom and are off by more "
-            f"than {2 * FAR:g}: {chosen(HIDDEN, of)}",
+            f"than {2 * FAR:g}: {phrase(HIDDEN, of)}",
         ),
     )
