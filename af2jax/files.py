@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, under names that stay in their folder."""
 
+import hashlib
 import os
 import platform
 import re
@@ -35,6 +36,12 @@ def write(path: str | os.PathLike, text: str) -> Path:
     with whole(path) as partial:
         partial.write_text(text)
     return Path(path)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tidy(folder: Path) -> None:

@@ -93,7 +93,7 @@ def _tell(names: str, file: Path, described: bool) -> None:
 
 def _others(name: str, base: str | os.PathLike | None) -> dict[str, Path]:
     """The files of the other presets of the family of `name`, by preset."""
-    names = [other for other in _family(name) if other != name]
+    names = [other for other in family(name) if other != name]
     if base is None and not names:
         return {}
     if base is None:
@@ -113,7 +113,7 @@ def _check_shapes(network: dict, name: str) -> None:
         raise WeightsError(f"the tree to export is not one of {name}: {difference(found, expected)}")
 
 
-def _family(name: str) -> list[str]:
+def family(name: str) -> list[str]:
     """The five presets that are used together; one that has no number stands alone."""
     found = re.fullmatch(r"model_\d(.*)", name)
     return [f"model_{i}{found[1]}" for i in range(1, 6)] if found else [name]
