@@ -21,7 +21,7 @@ def pae(path: str | os.PathLike, protein: Protein, tables: Sequence[np.ndarray])
     which = f" The first {len(shown)} of {len(tables)} ranks are shown." if len(tables) > len(shown) else ""
     caption = (
         f"Predicted aligned error of {protein.name}: the error in angstrom that the network expects at residue x when "
-        "its structure is laid over the true one at residue y. Dark blocks move as one body; between blocks a light "
+        "its structure is superposed on the true one at residue y. Dark blocks move as one body; between blocks a light "
         f"colour means that their relative placement is not known.{which} {_follows(protein, tables[0])}"
         f"{remarks(protein)}"
     )

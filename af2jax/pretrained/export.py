@@ -100,7 +100,9 @@ def _others(name: str, base: str | os.PathLike | None) -> dict[str, Path]:
         raise InputError(f"{name} is one of five that are used together: give base, the folder of DeepMind's files")
     folder = located(Path(base))
     if not folder.is_dir():
-        raise WeightsError(f"{folder} is no folder; give the one that holds DeepMind's files, to complete the set from")
+        raise WeightsError(
+            f"{folder} is not a folder; give the one that holds DeepMind's files, to complete the set from"
+        )
     return {other: find(folder, other) for other in names}
 
 
