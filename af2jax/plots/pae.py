@@ -21,8 +21,8 @@ def pae(path: str | os.PathLike, protein: Protein, tables: Sequence[np.ndarray])
     which = f" The first {len(shown)} of {len(tables)} ranks are shown." if len(tables) > len(shown) else ""
     caption = (
         f"Predicted aligned error of {protein.name}: the error in angstrom that the network expects at residue x when "
-        "its structure is superposed on the true one at residue y. Dark blocks move as one body; between blocks a light "
-        f"colour means that their relative placement is not known.{which} {_follows(protein, tables[0])}"
+        "its structure is superposed on the true one at residue y. Dark blocks move as one body; between blocks a "
+        f"light colour means that their relative placement is not known.{which} {_follows(protein, tables[0])}"
         f"{remarks(protein)}"
     )
     out, axes = figure.new(max(5.5, 2.9 * len(shown) + 0.8), 4.2 if len(shown) == 1 else 3.2, caption, len(shown))
