@@ -1,6 +1,7 @@
 """The README: it fits a screen or two, its commands are understood, and its Python prints what it says."""
 
 import re
+import runpy
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_the_commands_are_understood(monkeypatch):
 def test_its_links_lead_to_files():
     for link in re.findall(r"\]\(([^)#:]+)\)", README.read_text()):
         assert (ROOT / link).exists(), link
+
+
+def test_the_picture_shows_what_is_drawn():
+    """The nearest part of a chain is drawn last, and both chains are there."""
+    from matplotlib.figure import Figure
+
+    draw = runpy.run_path(str(ROOT / "docs" / "pictures" / "superposed.py"))["draw"]
+    known = np.cumsum(np.random.default_rng(0).normal(size=(30, 3)), 0)
+    axis = Figure().subplots()
+    draw(axis, known, known + 1)
+    (lines,) = axis.collections
+    widths = np.array(lines.get_linewidths())
+    assert (np.diff(widths) >= 0).all() and widths[0] < widths[-1]
+    assert len(lines.get_segments()) == 2 * (12 * 30 - 1)
 
 
 @pytest.mark.slow("runs every block of the README")
