@@ -212,6 +212,7 @@ BANNED = {
     r"\bchange places\b": "identical chains are permuted",
 }
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "WORKSPACE.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [PACKAGE / "pretrained" / "weights" / "README.md"]
 NOT_YET = {"report", "audit", "data", "finetune", "evaluation"}  # rooms whose texts are not looked at yet
 
 
