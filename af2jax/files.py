@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, under names that stay in their folder; what goes into one as JSON."""
 
+import hashlib
 import os
 import platform
 import re
@@ -53,6 +54,12 @@ def plain(value):
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float | None) else str(value)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tidy(folder: Path) -> None:

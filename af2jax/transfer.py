@@ -106,7 +106,7 @@ def _split(url: str) -> urllib.parse.SplitResult:
     try:
         return urllib.parse.urlsplit(url)
     except ValueError as error:
-        raise InputError(f"{url!r} is no address: {error}") from error
+        raise InputError(f"{url!r} is not an address: {error}") from error
 
 
 def _checked(part: BinaryIO, url: str, sha256: str | None) -> Fetched:
@@ -129,7 +129,7 @@ def _all_of(url: str, part: BinaryIO, path: Path, space: float, progress: Progre
         except _Retryable as error:
             failures = 1 if _size(part) > before else failures + 1
             if failures >= tries:
-                raise InputError(f"{url}: {error}; try again later, it goes on where it stopped") from error
+                raise InputError(f"{url}: {error}; try again later, the download resumes where it stopped") from error
             logging.info("%s: %s; trying again", url, error)
             time.sleep(wait * 2 ** (failures - 1))
 
@@ -183,7 +183,7 @@ def _open(url: str, headers: dict[str, str]):
             raise _Retryable(said) from error
         raise InputError(f"{url}: {said}; check the address") from error
     except (ValueError, http.client.InvalidURL) as error:
-        raise InputError(f"{url!r} is no address: {error}") from error
+        raise InputError(f"{url!r} is not an address: {error}") from error
     except urllib.error.URLError as error:
         raise _Retryable(f"no connection ({error.reason})") from error
     except (OSError, http.client.HTTPException) as error:

@@ -1,6 +1,7 @@
 """The house stands: floors, who may import what, the size of files, and what may appear nowhere."""
 
 import ast
+import inspect
 import re
 import runpy
 import sys
@@ -228,3 +229,102 @@ def test_every_public_name_is_there():
         assert getattr(af2jax, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = af2jax.nothing
+
+
+# What readers are not told, and why. Patterns ignore case; a page may not hold one, nor a text that a user sees.
+BANNED = {
+    r"\brivals?\b": "baseline is the word of the field",
+    r"\brelatives\b": "homologues",
+    r"(?<!-)(?<!(?:amino-acid|upper-case|lower-case) )(?<!Latin )\bletters?\b": "residues, or characters",
+    r"\bsaid\b": "a network predicts, a page states",
+    r"\bla(id|ys?) (over|on)\b": "structures are superposed on, sequences aligned to each other",
+    r"\bby heart\b": "a network memorises",
+    r"\b(goes|go|went|gone) on\b": "a run resumes, a chain continues",
+    r"\basks? nothing of\b|\bneeds no network\b": "self-contained, works offline; a network here is a neural network",
+    r"(?<!there )\b(is|are) no (?!longer|more|less|fewer|better|worse|farther|one\b)": "is not a",
+    r"\bhome again\b": "exported, or back in DeepMind's format",
+    r"\bin (every|any) bit\b": "bit-identical",
+    r"\bdata bases?\b": "database",
+    r"\bcommonest class\b": "majority class",
+    r"\bin earnest\b": "say what was and what was not done",
+    r"\b(weights|parameters|numbers) (made )?by (a )?rule\b": "synthetic weights",
+    r"\bheld to (the|a) (SHA|digest)": "verified against",
+    r"\bChanges our mind\b": "Revisit if",
+    r"\bchange places\b": "identical chains are permuted",
+}
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "WORKSPACE.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [PACKAGE / "pretrained" / "weights" / "README.md"]
+NOT_YET = {"report", "audit", "data", "finetune", "evaluation"}  # rooms whose texts are not looked at yet
+
+
+def banned(text: str) -> list[str]:
+    return [f'"{found[0]}" ({why})' for pattern, why in BANNED.items() if (found := re.search(pattern, text, re.I))]
+
+
+def shown(path: Path) -> list[tuple[int, str]]:
+    """(line, text) of what users see of a file: strings that are sentences, and docstrings of commands and flags.
+
+    Docstrings elsewhere are for who reads the code; those of public names are looked at by name.
+    """
+    tree, found = ast.parse(path.read_text()), []
+    scopes = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    documents = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, scopes) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    commands = {
+        id(statement.value)
+        for node in tree.body
+        if room(path) == "cli" and isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or " " not in node.value.strip():
+            continue
+        if id(node) in commands or id(node) not in documents:
+            found.append((node.lineno, " ".join(node.value.split())))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_are_in_plain_words(page):
+    comments = lambda block: " ".join(re.findall(r"#\s(.*)", block[0]))  # of code, what is written for people
+    text = re.sub(r"^```.*?^```", comments, page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"\s+", " ", re.sub(r"`[^`]*`", " ", text))
+    assert not banned(text)
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if room(p) not in NOT_YET], ids=lambda p: str(p.relative_to(PACKAGE))
+)
+def test_messages_and_captions_are_in_plain_words(path):
+    assert not [f"{path.relative_to(ROOT)}:{line}: {why}" for line, text in shown(path) for why in banned(text)]
+
+
+def test_public_docstrings_are_in_plain_words():
+    import af2jax
+    from tests.test_docs import public
+
+    for name in public():
+        value = af2jax
+        for part in name.split("."):
+            value = getattr(value, part)
+        if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.split(".")[1] not in NOT_YET:
+            assert not banned(" ".join((inspect.getdoc(value) or "").split())), name
+
+
+def test_a_banned_phrase_is_found(tmp_path):
+    """In a message, in a flag's help and in an f-string, and not in a key or a private docstring."""
+    assert banned("the rivals of a network") and banned("x is no float") and not banned("there is no file")
+    file = PACKAGE / "cli" / "made.py"
+    text = '"""Letters."""\nclass A:\n    """A rival of it."""\n    b: int\n    """A letter of it."""\n'
+    text += '    def run(self):\n        """letters of it"""\n        print(f"{x} goes on here", "letter")\n'
+
+    class Made(type(file)):
+        def read_text(self):
+            return text
+
+    found = [line for line, words in shown(Made(file)) if banned(words)]
+    assert sorted(found) == [3, 5, 8]

@@ -136,14 +136,14 @@ def test_waits_double(site, get, monkeypatch):
 
 @pytest.mark.parametrize("path", ["b.bin", "a b", "ü"])
 def test_an_address_without_a_file(site, get, path):
-    with pytest.raises(InputError, match=r"404 Not Found; check the address|is no address") as caught:
+    with pytest.raises(InputError, match=r"404 Not Found; check the address|is not an address") as caught:
         get(path)
     assert len(site.asked) <= 1 and "\n" not in str(caught.value) and get.left() == []
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/a", "a.bin", "data:,x", "http://[a/b"])
 def test_only_the_web(get, url):
-    with pytest.raises(InputError, match=r"is not an http or https address|is no address: Invalid IPv6 URL"):
+    with pytest.raises(InputError, match=r"is not an http or https address|is not an address: Invalid IPv6 URL"):
         transfer.download(url, get.folder / "a.bin")
     assert not get.folder.exists()
 

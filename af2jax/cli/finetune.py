@@ -21,7 +21,7 @@ class Finetune:
     out: Path | None = None
     """Run directory; with --resume default that of the config."""
     resume: bool = False
-    """Go on with a run that was stopped, bit for bit."""
+    """Resume a run that was stopped; on a CPU the result is bit-identical."""
     dry_run: bool = False
     """Say what the training would cost in memory, time and energy, and stop."""
     set: UseAppendAction[tuple[str, ...]] = ()
@@ -64,7 +64,7 @@ class Finetune:
             if not (self.sweep or (out / CONFIG).exists()):  # it was not begun yet
                 raise
             if first():
-                print(f"stopped; {again} goes on where it was", file=sys.stderr)
+                print(f"stopped; {again} resumes it", file=sys.stderr)
             return 130
         return 0
 

@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
             persist()
         return command.run()
     except KeyboardInterrupt:
-        print("stopped; the same command goes on where it was", file=sys.stderr)
+        print("stopped; run the same command to resume", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

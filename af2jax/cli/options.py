@@ -92,8 +92,8 @@ class Inputs:
     AlphaFold's or OpenFold's layout (NAME/*.sto); may be given again. Of a complex an alignment for each chain, which
     its first row tells, or ColabFold's one of all."""
     templates: Annotated[tuple[str, ...], UseAppendAction] = ()
-    """Structure (mmCIF, PDB) that is laid over each query by sequence, FILE or FILE:CHAIN, in a complex over the chain
-    that it is most like; may be given again."""
+    """Structure (mmCIF, PDB) aligned to each query by sequence, FILE or FILE:CHAIN, in a complex to the chain that it
+    is most like; may be given again."""
     template_hits: Path | None = None
     """Hits among known structures (.hhr, .m8, hmmsearch's .sto), or a folder of NAME.hhr or NAME.hits.sto."""
     seqres: Path | None = None

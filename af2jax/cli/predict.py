@@ -46,7 +46,7 @@ class Task(NamedTuple):
 class Predict:
     """Fold sequences (FASTA, CSV) or alignments (A3M, Stockholm): structures, scores, plots, a page for each query.
 
-    Queries that are done are skipped, so that the same command goes on with a batch that was stopped. Several processes
+    Queries that are done are skipped, so that the same command resumes a batch that was stopped. Several processes
     may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, 3 some queries
     failed, 4 all did.
     """

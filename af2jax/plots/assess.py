@@ -73,14 +73,14 @@ def maps(
 
 
 def confusion(table: np.ndarray, names: Sequence[str]) -> "Figure":
-    """Counts [true said] as shares of each true class, the counts written in where there is room."""
+    """Counts [true predicted] as shares of each true class, the counts written in where there is room."""
     figure, axis = blank(height=max(HEIGHT, 1.6 + 0.3 * len(names)))
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
     image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     places, shown = range(len(names)), [plain(name, 18) for name in names]
     axis.set_xticks(places, shown, rotation=90 if len(names) > 4 else 0)
     axis.set_yticks(places, shown)
-    axis.set(xlabel="said", ylabel="true")
+    axis.set(xlabel="predicted", ylabel="true")
     for i, j in np.ndindex(table.shape) if len(names) <= 12 else ():
         axis.text(j, i, f"{table[i, j]}", ha="center", va="center", color="white" if share[i, j] > 0.6 else "black")
     figure.colorbar(image, label="share of the true class")

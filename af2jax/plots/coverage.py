@@ -29,7 +29,7 @@ def coverage(path: str | os.PathLike, protein: Protein, alignment: np.ndarray) -
         follows = f"Fewer than {ENOUGH} sequences at {few.sum()} of {len(depth)} positions ({ranges(protein, few)}): "
         follows += "expect low confidence there."
     else:
-        follows = f"Every position has at least {ENOUGH}, so the alignment is no reason for low confidence."
+        follows = f"Every position has at least {ENOUGH}, so a shallow alignment does not explain low confidence."
     caption = (
         f"Coverage of {protein.name} by an alignment of {counted(len(alignment), 'sequence')} with the query. Each "
         "line is a sequence, white where it has a gap, coloured by its identity to the query in the chains that it "

@@ -94,14 +94,16 @@ def _tell(names: str, file: Path, described: bool) -> None:
 
 def _others(name: str, base: str | os.PathLike | None) -> dict[str, Path]:
     """The files of the other presets of the family of `name`, by preset."""
-    names = [other for other in _family(name) if other != name]
+    names = [other for other in family(name) if other != name]
     if base is None and not names:
         return {}
     if base is None:
         raise InputError(f"{name} is one of five that are used together: give base, the folder of DeepMind's files")
     folder = located(Path(base))
     if not folder.is_dir():
-        raise WeightsError(f"{folder} is no folder; give the one that holds DeepMind's files, to complete the set from")
+        raise WeightsError(
+            f"{folder} is not a folder; give the one that holds DeepMind's files, to complete the set from"
+        )
     return {other: find(folder, other) for other in names}
 
 
@@ -114,7 +116,7 @@ def _check_shapes(network: dict, name: str) -> None:
         raise WeightsError(f"the tree to export is not one of {name}: {difference(found, expected)}")
 
 
-def _family(name: str) -> list[str]:
+def family(name: str) -> list[str]:
     """The five presets that are used together; one that has no number stands alone."""
     found = re.fullmatch(r"model_\d(.*)", name)
     return [f"model_{i}{found[1]}" for i in range(1, 6)] if found else [name]

@@ -63,7 +63,7 @@ class Protein(Atoms):
         if len(names) > len(CHAINS):
             return f"{len(names)} chains, more than the {len(CHAINS)} that the PDB format can name"
         if long := [name for name in names if len(name) > 1]:
-            return f"chain {long[0]}, a longer name than the one letter that the PDB format has for it"
+            return f"chain {long[0]}, a longer name than the one character that the PDB format has for it"
         if atoms + len(names) > MAX_ATOMS:  # each chain has a TER record with a number too
             return f"{atoms} atoms, more than the PDB format can number"
         if number > MAX_NUMBER:

@@ -45,7 +45,7 @@ def test_two_processes_end_as_one(weights, tmp_path):
     pair[1].send_signal(signal.SIGTERM)  # only the second: both stop
     first, second = map(end, pair)
     assert first[0] == second[0] == 130, first[2] + second[2]
-    assert f"stopped; af2jax finetune {out} --resume goes on where it was" in first[2] and "stopped;" not in second[2]
+    assert f"stopped; af2jax finetune {out} --resume resumes it" in first[2] and "stopped;" not in second[2]
     assert 0 < len(lines(out / TRAIN)) < 12
 
     place = address()

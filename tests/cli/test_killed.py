@@ -84,7 +84,7 @@ def test_sigterm_and_ctrl_c(given, whole, tmp_path):
     for number, step in ((signal.SIGTERM, 2), (signal.SIGINT, 8)):
         code, said, err = strike(begin(*command), number, out, recorded(step))
         line = err.splitlines()[-1]  # after what was said of the data
-        assert code == 130 and line == f"stopped; af2jax finetune '{out}' --resume goes on where it was"
+        assert code == 130 and line == f"stopped; af2jax finetune '{out}' --resume resumes it"
         assert said.splitlines()[-1] == f"stopped after step {int(latest(out).name)} and saved"
         assert step < int(latest(out).name) < TRAINING["steps"]
         program, subcommand, *command = shlex.split(line.removeprefix("stopped; ").partition(" goes on")[0])

@@ -20,7 +20,7 @@ def test_a_sweep_that_is_stopped_begins_no_other_training(tmp_path, monkeypatch,
     (tmp_path / "c.json").write_text(json.dumps({"data": "none", "preset": "tiny"}))
     command = ["finetune", str(tmp_path / "c.json"), "--out", str(tmp_path / "s"), "--sweep", "learning_rate=0.1,0.2"]
     assert main(command) == 130 and len(begun) == 1
-    assert capsys.readouterr().err == "stopped; the same command with --resume goes on where it was\n"
+    assert capsys.readouterr().err == "stopped; the same command with --resume resumes it\n"
 
 
 def test_what_is_stopped_before_it_began_is_not_said_to_go_on(tmp_path, monkeypatch, capsys):
@@ -30,7 +30,7 @@ def test_what_is_stopped_before_it_began_is_not_said_to_go_on(tmp_path, monkeypa
     monkeypatch.setattr(loop, "fit", stopped)
     (tmp_path / "c.json").write_text(json.dumps({"data": "none", "preset": "tiny"}))
     assert main(["finetune", str(tmp_path / "c.json"), "--out", str(tmp_path / "s")]) == 130
-    assert capsys.readouterr().err == "stopped; the same command goes on where it was\n"
+    assert capsys.readouterr().err == "stopped; run the same command to resume\n"
 
 
 @pytest.mark.slow("trains several runs")

@@ -63,7 +63,7 @@ def test_addresses_names_and_digests(read):
         (b"id\n\xff\xfe\n", "line 2: this is no UTF-8"),
         (b"id\n1u\0bq\n", "it has NUL bytes"),
         (b"\x1f\x8bid\n", "gzip"),
-        ("url\nhttp://[a/b\n", "is no address: Invalid IPv6 URL"),
+        ("url\nhttp://[a/b\n", "is not an address: Invalid IPv6 URL"),
     ],
 )
 def test_faults_are_one_line_with_their_place(read, text, message):

@@ -40,7 +40,7 @@ def test_coverage(tmp_path):
     assert "Fewer than 30 sequences at 5 of 40 positions (11-15): expect low confidence there." in text
     assert text.endswith("Note: random weights: this is not a prediction.")
     full = caption(coverage(tmp_path / "a.png", TWO, np.tile(TWO.aatype, (30, 1))))
-    assert full.endswith("Every position has at least 30, so the alignment is no reason for low confidence.")
+    assert full.endswith("Every position has at least 30, so a shallow alignment does not explain low confidence.")
     few = caption(coverage(tmp_path / "a.png", FOUR, FOUR.aatype[None]))
     assert few.endswith("No position has 30 sequences: expect low confidence everywhere.")
 

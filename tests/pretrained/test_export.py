@@ -1,4 +1,4 @@
-"""Parameters home again: a directory that is complete, exact, and written after everything was checked."""
+"""Parameters exported: a directory that is complete, exact, and written after everything was checked."""
 
 import shutil
 from pathlib import Path
@@ -156,7 +156,7 @@ class TestRefused:
 
     def test_a_base_that_is_no_folder(self, tmp_path, base):
         for wrong in (base / "params_model_1_ptm.npz", tmp_path / "nowhere"):
-            self.refuse("is no folder; give the one that holds DeepMind's files", tmp_path, base=wrong)
+            self.refuse("is not a folder; give the one that holds DeepMind's files", tmp_path, base=wrong)
 
     def test_numbers_that_are_not_finite(self, tmp_path, base):
         params = jax.tree.map(np.array, PARAMS)

@@ -238,7 +238,7 @@ def test_chains_are_called_as_given(kind, tmp_path):
 
 def test_names_of_more_than_one_letter_are_in_mmcif_alone():
     long = dataclasses.replace(NAMED, chain_names=("H", "heavy", "L"))
-    assert "chain heavy, a longer name than the one letter" in long.beyond_pdb() and "heavy" in long.to_mmcif()
+    assert "chain heavy, a longer name than the one character" in long.beyond_pdb() and "heavy" in long.to_mmcif()
     with pytest.raises(InputError, match=r"chain heavy, a longer name.*; use the mmCIF file"):
         long.to_pdb()
 

@@ -1,0 +1,87 @@
+"""Draws predictions of af2jax-mini superposed on the known structures, one panel for each chain.
+
+    python docs/pictures/superposed.py --memorised 6e6r.cif:A --unseen 7vrf.cif:A --out docs/pictures/superposed.png
+
+The first chain is one of the twenty that mini was trained on most often, the second one that it never saw; both are
+entries of the PDB (`af2jax fetch` gets them). From the sequence alone, without a recycle; seconds on a CPU.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+import af2jax
+from af2jax.constants.atoms import CA
+from af2jax.data.structure import read_chain
+from af2jax.geometry.lddt import lddt
+from af2jax.geometry.superpose import superpose
+from af2jax.plots.figure import new, save
+
+MEMORISED = flags.DEFINE_string("memorised", None, "FILE:CHAIN of mini's training, mmCIF or PDB.", required=True)
+UNSEEN = flags.DEFINE_string("unseen", None, "FILE:CHAIN that mini never saw.", required=True)
+OUT = flags.DEFINE_string("out", "superposed.png", "The picture.")
+
+KNOWN, PREDICTED = "#9AA0A6", "#0072B2"
+FINE = 12  # points of the curve from one residue to the next
+
+
+def predicted(place: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """CA atoms [N_res 3] as known and as predicted, superposed, and the mean lDDT-CA (0 to 100)."""
+    model, params = af2jax.load("mini")
+    file, _, name = place.partition(":")
+    chain = read_chain(file, name or None)
+    prediction = af2jax.predict(model, params, af2jax.features(chain.sequence, model.config), num_recycle=0)
+    known, there = chain.positions[:, CA], chain.atom_mask[:, CA]
+    found = prediction.protein.positions[:, CA]
+    score = 100 * float(np.mean(np.asarray(lddt(found, known, there))[there]))
+    return known[there], superpose(found, known, there).apply(found)[there], score
+
+
+def smooth(points: np.ndarray) -> np.ndarray:
+    """A curve through `points` [n 3]."""
+    from scipy.interpolate import CubicSpline
+
+    return CubicSpline(np.arange(len(points)), points)(np.linspace(0, len(points) - 1, FINE * len(points)))
+
+
+def draw(axis, known: np.ndarray, found: np.ndarray) -> None:
+    """Both chains, seen along the axis of their least extent; what is nearer is drawn later, thicker and darker."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_rgb
+
+    axes = np.linalg.svd(known - known.mean(0))[2]
+    segments, depths, colours = [], [], []
+    for points, colour in ((known, KNOWN), (found, PREDICTED)):
+        curve = smooth((points - known.mean(0)) @ axes.T)
+        segments.append(np.stack([curve[:-1, :2], curve[1:, :2]], axis=1))
+        depths.append(curve[:-1, 2])
+        colours += [to_rgb(colour)] * (len(curve) - 1)
+    segments, depths = np.concatenate(segments), np.concatenate(depths)
+    near = ((depths - depths.min()) / np.ptp(depths))[:, None]
+    colours = 1 - (1 - np.array(colours)) * (0.45 + 0.55 * near)
+    order = np.argsort(depths)
+    style = {"linewidths": 2 + 4 * near[order, 0], "capstyle": "round"}
+    axis.add_collection(LineCollection(segments[order], colors=colours[order], **style))
+    axis.autoscale()
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.axis("off")
+
+
+def main(_) -> None:
+    names = [Path(file).name.partition(".")[0].upper() for file in (MEMORISED.value, UNSEEN.value)]
+    chains = [predicted(file) for file in (MEMORISED.value, UNSEEN.value)]
+    caption = (
+        f"Known structures (grey) and predictions of af2jax-mini (blue), CA traces superposed. Left: PDB {names[0]}, "
+        f"memorised in training. Right: PDB {names[1]}, never seen. These are demonstration weights, which fold no new "
+        "protein; from the sequence alone, no recycle."
+    )
+    figure, panels = new(7.2, 3.0, caption, panels=2)
+    for axis, (known, found, score), what in zip(panels, chains, ("memorised", "never seen"), strict=True):
+        draw(axis, known, found)
+        axis.set_title(f"{what}: lDDT-CA {score:.0f}", fontsize=10)
+    print(save(figure, OUT.value))
+
+
+if __name__ == "__main__":
+    app.run(main)
