@@ -231,7 +231,7 @@ class Predict:
             found.append("A, C, G, T, U and N alone: this reads as a nucleic acid, and is folded as a protein")
         threes = {sequence[i : i + 3] for i in range(0, len(sequence), 3)}
         if len(sequence) >= 9 and threes <= set(ONE_TO_THREE.values()):
-            found.append("this reads as names of three letters, and each letter is folded as a residue")
+            found.append("this reads as three-letter names of residues, and each character is folded as a residue")
         for remark in found:
             logging.warning("%s", remark)
         return tuple(found)

@@ -284,7 +284,9 @@ def test_records_under_a_network_of_complexes(write, capsys):
 
 
 def test_names_of_three_letters_are_said():
-    assert remarks("METLYSTHRALA") == ("this reads as names of three letters, and each letter is folded as a residue",)
+    assert remarks("METLYSTHRALA") == (
+        "this reads as three-letter names of residues, and each character is folded as a residue",
+    )
     assert remarks("METLYSTHRALAG") == remarks("METLYS") == ()
 
 
