@@ -107,4 +107,4 @@ def shuffled(item: Item, rng: np.random.Generator) -> tuple[str, str]:
         places = np.flatnonzero(read_item(item).observed).tolist()
         residues = list(range(len(places)))
     placed = ";".join(f"{i}:{j}" for i, j in zip(places, rng.permutation(residues), strict=True))
-    return item.sequence if item.placed else "/".join(read(item).chains), placed
+    return item.sequence if item.placed else "/".join(read_item(item).chains), placed
