@@ -12,6 +12,8 @@ import af2jax
 from af2jax import inference
 from af2jax.config import graph, preset
 from af2jax.errors import InputError
+from af2jax.evaluation.observe import observe
+from af2jax.evaluation.subject import Subject
 from af2jax.inference import predict
 from af2jax.metrics import distogram, interface
 from af2jax.model.alphafold import AlphaFold
@@ -132,6 +134,15 @@ def test_presets_that_differ_in_weights_alone_share_a_program(monkeypatch):
     second = af2jax.predict(other, params, features, num_recycle=0)
     assert second.preset == "other"
     np.testing.assert_array_equal(first.protein.positions, second.protein.positions)
+
+
+def test_predict_and_evaluate_share_a_program(monkeypatch):
+    monkeypatch.setattr(inference, "_pass", support.traced_at_most(inference._pass, 1))
+    model, params = af2jax.load("tiny")
+    features = af2jax.features("MKTAYIAK", model.config, cycles=2)
+    found = af2jax.predict(model, params, features, num_recycle=1)
+    seen = observe(Subject("a", "", model, params, {}, {}, None, 1), features, "a")
+    np.testing.assert_array_equal(found.protein.positions, seen.positions)
 
 
 def test_graphs_of_presets():
