@@ -87,7 +87,7 @@ def test_sigterm_and_ctrl_c(given, whole, tmp_path):
         assert code == 130 and line == f"stopped; af2jax finetune '{out}' --resume resumes it"
         assert said.splitlines()[-1] == f"stopped after step {int(latest(out).name)} and saved"
         assert step < int(latest(out).name) < TRAINING["steps"]
-        program, subcommand, *command = shlex.split(line.removeprefix("stopped; ").partition(" goes on")[0])
+        program, subcommand, *command = shlex.split(line.removeprefix("stopped; ").partition(" resumes it")[0])
         assert (program, subcommand) == ("af2jax", "finetune")
     assert end(begin(*command))[0] == 0
     same(out, whole)
