@@ -105,10 +105,11 @@ def _units(label: LabelColumn, seen: Sequence[Seen], name: str) -> Iterator[Find
         apart = "273 apart" if np.isnan(two.factor) else f"{two.factor:.3g} times apart"
         yield Finding(
             "two units",
-            75,
+            75 if two.near else 45,
             f'"{name}" has two populations {apart}: {len(two.rows)} values are about {two.medians[1]:.3g}, the others '
             f"about {two.medians[0]:.3g}",
-            f"So are {two.units}. If the units are mixed, most of what a model learns is which unit a row has.",
+            f"{'So' if two.near else 'About so'} are {two.units}; or they are two kinds, such as what binds and what "
+            "does not. If units are mixed, most of what a model learns is which unit a row has.",
             "Find out which unit each row has and bring all to one; if both are right, learn the logarithm or classes.",
             tuple(f"{seen[i].item.where} ({seen[i].item.id}): {label.values[i]:g}" for i in two.rows),
         )

@@ -16,6 +16,7 @@ from af2jax.audit.sequences import Lengths
 from af2jax.data import splits
 from af2jax.heads import TAKEN
 from af2jax.losses import LOSSES
+from af2jax.words import counted
 
 PREPARED = "prepared.csv"
 PROPOSED = 3  # labels, where a user names none
@@ -66,13 +67,15 @@ def propose(
     weights = np.zeros(len(seen))
     for rows in clusters:
         weights[rows] = len(seen) / len(clusters) / len(rows)
-    train = {i for i, part in enumerate(split) if part in ("train", "")}
+    train = {i for i, part in enumerate(split) if part == "train" or not any(split)}
     independent = sum(not train.isdisjoint(rows) for rows in clusters)
     peptides = splits.peptides([one.sequence for one in seen]) is not None
     remarks = [f"{_quoted(label)} is no name of a head: rename the column." for label in known if label not in heads]
     remarks += [f"{_quoted(label)} is left out: no cell of it is a number." for label in chosen if label not in known]
     remarks += [f"{_quoted(label)} is left out: {_why(label)}." for label in targets if label not in chosen]
     remarks += [f"{_quoted(label)}: {_alone(label)}" for label in heads if label.explained_by[0]]
+    if any(split) and (left := split.count("")):
+        remarks.append(f"{counted(left, 'variant changes', 'variants change')} residues of several parts: no split.")
     if not heads and not any(one.structure for one in seen):
         remarks.append(NOTHING)
     if len(clusters) == 1 < len(seen):
@@ -160,7 +163,7 @@ def _alone(label: LabelColumn) -> str:
 def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[LabelColumn]) -> str:
     """What was done to the data, as the reason for using them."""
     emptied = sum(sum(label.column.sentinels.values()) for label in targets)
-    changed = [bool(one.item.split) for part, one in zip(split, seen, strict=True) if one.item.split != part]
+    changed = [bool(one.item.split) for part, one in zip(split, seen, strict=True) if part and one.item.split != part]
     return (
         f"{emptied} cells of targets emptied, {changed.count(False)} items given a split and {changed.count(True)} "
         "another than theirs, weights of 1 / homologues"

@@ -80,20 +80,20 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
         if item.fault and item.sequence:
             for one in item.mutations:
                 there = item.sequence[one.position - 1 : one.position] or "nothing"
-                if there not in (one.wild, one.new):
+                if there != one.wild and (there != one.new or "already" in item.fault):
                     wrong.setdefault(f"{one.wild}{one.position}: the sequence has {there}", []).append(item)
     if not wrong:
         return []
     sequence = wild or next(item.sequence for same in wrong.values() for item in same)
     by = mutants.shift(sequence, named)
-    rows = sum(map(len, wrong.values()))
+    unused = tuple(dict.fromkeys(item.id for same in wrong.values() for item in same))
     hint = f"; all fit if {by:+d} is added to the numbers" if by else ""
     beside = lambda text: _neighbour(sequence, text)
     return [
         Finding(
             "mutants that do not fit",
             75,
-            f"{rows} of {count} mutants name another residue than the sequence has, at "
+            f"{len(unused)} of {count} mutants name another residue than the sequence has, at "
             f"{counted(len(wrong), 'position')}{hint}",
             "Either the position or the letter is wrong, or the sequence is of another construct.",
             "Correct the positions, or give the sequence that they are counted in; these rows are left out.",
@@ -101,7 +101,7 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
                 f"{text} ({counted(len(same), 'row')}, {same[0].where} first){beside(text)}"
                 for text, same in sorted(wrong.items(), key=lambda pair: -len(pair[1]))
             ),
-            tuple(dict.fromkeys(item.id for same in wrong.values() for item in same)),
+            unused,
         )
     ]
 

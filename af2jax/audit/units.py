@@ -33,12 +33,14 @@ class Populations:
         factor: how many times larger the larger values are; of kelvin NaN.
         units: which two these may be.
         medians: of the larger and the smaller population.
+        near: whether the factor is that of the units within 12 %; else the medians are too uncertain to tell.
     """
 
     rows: tuple[int, ...]
     factor: float
     units: str
     medians: tuple[float, float]
+    near: bool
 
 
 def two_populations(values: np.ndarray) -> Populations | None:
@@ -56,17 +58,20 @@ def two_populations(values: np.ndarray) -> Populations | None:
             error = 1.25 * math.sqrt(sum(size[part].var() / part.sum() for part in (upper, ~upper)))  # of `step`
             wanted = math.log(near[0])
             if abs(step - wanted) < max(TOLERANCE, min(3 * error, WIDER * wanted)):
-                return _populations(known, x, upper, math.exp(step), near[1])
+                return _populations(known, x, upper, math.exp(step), near[1], abs(step - wanted) < TOLERANCE)
     if (upper := _parted(x)) is not None:
         step = float(np.median(x[upper]) - np.median(x[~upper]))
         if abs(step - KELVIN) < KELVINS:
-            return _populations(known, x, upper, math.nan, "degrees Celsius and kelvin")
+            return _populations(known, x, upper, math.nan, "degrees Celsius and kelvin", True)
     return None
 
 
-def _populations(known: np.ndarray, x: np.ndarray, upper: np.ndarray, factor: float, units: str) -> Populations:
+def _populations(
+    known: np.ndarray, x: np.ndarray, upper: np.ndarray, factor: float, units: str, near: bool
+) -> Populations:
     few = upper if upper.sum() <= (~upper).sum() else ~upper
-    return Populations(tuple(known[few].tolist()), factor, units, (float(np.median(x[~few])), float(np.median(x[few]))))
+    medians = (float(np.median(x[~few])), float(np.median(x[few])))
+    return Populations(tuple(known[few].tolist()), factor, units, medians, near)
 
 
 def _parted(x: np.ndarray) -> np.ndarray | None:

@@ -21,8 +21,8 @@ ANSWERS = {
     "--data": "write --params DIR, DeepMind's params_*.npz or the folder above them",
     "--model-type": "write --model, such as --model alphafold2_ptm or --model model_1_ptm; without it every preset "
     "found in --params is used",
-    "--msa-mode": "write --msa-server URL for a ColabFold server's alignment, --msa FILE for one of your own; without "
-    "either the sequence stands alone",
+    "--msa-mode": "write --msa-server URL for a ColabFold server's alignment, --msa FILE for one of your own; leave "
+    "it out for single_sequence",
     "--host-url": "write --msa-server URL; none is contacted unless it is named",
     "--msa-only": "write af2jax search QUERY --out DIR --msa-server URL",
     "--pair-mode": "write --pairing none for unpaired rows alone, else leave it out: paired and unpaired rows are used",

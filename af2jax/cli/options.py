@@ -159,6 +159,8 @@ class Results:
         """Raises InputError where a value is out of range, or what relaxes is not installed."""
         if (self.num_relax or 0) < 0:
             raise InputError("--num-relax must be at least 0")
+        if self.use_gpu_relax and not self.relaxed(1):
+            raise InputError("--use-gpu-relax says how to relax, and nothing is: add --amber, or leave it out")
         if self.relaxed(1):
             from af2jax.relax import available
 

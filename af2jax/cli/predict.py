@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -203,7 +204,8 @@ class Predict:
             if not ours or self.is_done(task):
                 progress.drop(name)
                 return SKIPPED if ours else "another process works on it, skipped"
-            remarks = self.remarks(task.sequence)
+            query = task.job.query
+            remarks = self.remarks(task.sequence, query.split(":") if isinstance(query, str) else ())
             search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
             given = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says
@@ -218,7 +220,7 @@ class Predict:
             progress.done(name)
             return f"{said}{(left := progress.left()) and '; '}{left}"
 
-    def remarks(self, sequence: str) -> tuple[str, ...]:
+    def remarks(self, sequence: str, chains: Sequence[str] = ()) -> tuple[str, ...]:
         """What files and page say of a sequence, of which a warning is given before it is folded: letters that stand
         for no single amino acid have no atoms, and what reads as a nucleic acid is folded as a protein."""
         found = []
@@ -227,8 +229,12 @@ class Predict:
             chain = "; the chain is relaxed in the parts between" if self.results.relaxed(1) else ""
             these = counted(len(odd), "residue of unknown type has", "residues of unknown type have")
             found.append(f"{these} no atoms ({some}){chain}")
-        if len(sequence) >= 10 and set(sequence) <= set("ACGTUN") and len(set(sequence)) > 2:
-            found.append("A, C, G, T, U and N alone: this reads as a nucleic acid, and is folded as a protein")
+        for number, chain in enumerate(chains or (sequence,), 1):
+            if len(chain) >= 10 and set(chain) <= set("ACGTUN") and len(set(chain)) > 2:
+                which = f"chain {number}, " if len(chains) > 1 else ""
+                found.append(
+                    f"{which}A, C, G, T, U and N alone: this reads as a nucleic acid, and is folded as a protein"
+                )
         threes = {sequence[i : i + 3] for i in range(0, len(sequence), 3)}
         if len(sequence) >= 9 and threes <= set(ONE_TO_THREE.values()):
             found.append("this reads as three-letter names of residues, and each character is folded as a residue")

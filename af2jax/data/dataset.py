@@ -146,16 +146,20 @@ def _table(path: Path, strict: bool) -> Iterator[Item]:
 
 def _trusted(found: list[tuple[Item, Item]]) -> Iterator[Item]:
     """The items of pairs (row, item). Where most mutants of one sequence do not fit it the others do by chance: numbers
-    are shifted, or it is another protein. So these do not fit either."""
+    are shifted, or it is another protein. So these do not fit either; nor, where most take a sequence for the wild
+    type, do those that only fit as the variant itself."""
     every = Counter(row.sequence for row, variant in found if variant.mutations)
     unfit = Counter(row.sequence for row, variant in found if variant.mutations and variant.fault)
+    plain = Counter(row.sequence for row, variant in found if variant.mutations and variant.wild == row.sequence)
     for row, variant in found:
-        wrong, of = unfit[row.sequence], every[row.sequence]
-        if row.sequence and variant.mutations and not variant.fault and 2 * wrong > of:
-            named = ":".join(map(str, variant.mutations))
-            why = f"mutant {named} fits by chance alone: {wrong} of {counted(of, 'mutant')} of its sequence do not"
-            variant = replace(row, fault=f"{row.where}: {why}")
-        yield variant
+        wrong, of, why = unfit[row.sequence], every[row.sequence], ""
+        named = ":".join(map(str, variant.mutations))
+        if row.sequence and variant.mutations and not variant.fault:
+            if 2 * wrong > of:
+                why = f"mutant {named} fits by chance alone: {wrong} of {counted(of, 'mutant')} of its sequence do not"
+            elif variant.wild != row.sequence and 2 * plain[row.sequence] > of:
+                why = f"mutant {named} is in the sequence already, which is the wild type of the other rows"
+        yield replace(row, mutations=variant.mutations, fault=f"{row.where}: {why}") if why else variant
 
 
 def _variant(item: Item, cell: str) -> Item:

@@ -115,6 +115,13 @@ class TestUnits:
         assert found.rows == tuple(range(5, 60, 10)) and found.factor == pytest.approx(4.184, rel=0.12)
         assert found.medians[1] / found.medians[0] == pytest.approx(found.factor, rel=1e-2)
 
+    def test_what_only_may_be_a_unit_is_no_serious_finding(self):
+        """Binders about 100 nM and the others about 8,000, of unlike spread."""
+        spread = np.where(np.arange(60) % 2, 0.5, 0.4)
+        found = two_populations(np.exp(np.log(np.where(np.arange(60) % 2, 100, 7800)) + spread * RNG.normal(size=60)))
+        assert found is not None and not found.near
+        assert two_populations(np.where(np.arange(60) % 3, 1, 4.184) * (8 + 0.2 * RNG.normal(size=60))).near
+
     @pytest.mark.parametrize(  # the last has two humps
         "make, most",
         [

@@ -74,6 +74,40 @@ def test_a_shifted_number_that_fits_by_chance_is_not_used(found, tmp_path):
     assert not any(faults[100:]) and any(faults[:100])  # most fit: what does not is named by itself
 
 
+def test_a_variant_is_no_wild_type(found, tmp_path):
+    """Where the other rows have the wild type, a number shifted onto the new letter does not make it a variant."""
+    rows, wild = planted.scan(), planted.WILD
+    place = next(i for i in range(2, len(wild)) if wild[i] != wild[i - 1])
+    row = next(row for row in rows if row["mutant"] == f"{wild[place - 1]}{place}{wild[place]}")
+    row["mutant"] = f"{wild[place - 1]}{place + 1}{wild[place]}"  # residue place + 1 is the new letter
+    faults = [item.fault for item in read_dataset(sets.save(tmp_path, rows)) if item.fault]
+    assert len(faults) == 1 and faults[0].endswith(
+        "is in the sequence already, which is the wild type of the other rows"
+    )
+    told = found(rows, "score")
+    assert "contradicting labels" not in told and told["mutants that do not fit"].title.startswith("1 of 448 mutants")
+
+
+def test_variants_across_the_split_have_none(tmp_path):
+    rows, wild = planted.scan(), planted.WILD
+    for i in range(0, 40, 2):
+        letters = "".join("A" if wild[j] != "A" else "G" for j in (i, i + 1))
+        mutant = f"{wild[i]}{i + 1}{letters[0]}:{wild[i + 1]}{i + 2}{letters[1]}"
+        rows.append({"mutant": mutant, "sequence": wild, "split": "", "score": "0.5"})
+    for row in rows:
+        row["split"] = ""
+    audit = explore(sets.save(tmp_path, rows), "score")
+    left, train = audit.proposal.split.count(""), audit.proposal.split.count("train")
+    assert 0 < left <= 20
+    assert f"{left} variants change residues of several parts: no split." in audit.proposal.remarks
+    reasons = {choice.name: choice.why for choice in audit.proposal.settings}
+    assert f"{len(rows) - left} items given a split" in reasons["data"] and f"{train} training" in reasons["batch_size"]
+    label = {"score": Label(False, 0)}
+    found = preflight.check(read_dataset(sets.save(tmp_path, rows)), label, preset("tiny"))
+    told = [reason for _, reason in found.problems]
+    assert told and all("its mutations change residues of several parts" in reason for reason in told)
+
+
 def test_a_random_split_of_a_scan(found, tmp_path):
     rng, rows = np.random.default_rng(0), planted.scan()
     for row in rows:

@@ -260,9 +260,16 @@ def test_letters_without_atoms_are_said(caplog):
     assert remarks(SEQUENCE) == ()
 
 
+def test_relaxing_on_a_gpu_needs_relaxation():
+    with pytest.raises(InputError, match="--use-gpu-relax says how to relax, and nothing is: add --amber"):
+        Results(use_gpu_relax=True).check()
+
+
 def test_a_nucleic_acid_is_said():
     assert "reads as a nucleic acid" in remarks("ACGTACGTACGT")[0]
     assert "reads as a nucleic acid" in remarks("ACGUACGUACGN")[1]
+    (said,) = Predict((), Path("out")).remarks(f"{SEQUENCE}ACGTACGTACGT", (SEQUENCE, "ACGTACGTACGT"))
+    assert said.startswith("chain 2, A, C, G, T, U and N alone: this reads as a nucleic acid")
     assert remarks("AAAAAAAAAAAA") == remarks("ACGTACG") == remarks("ACGTACGTACGTL") == ()
 
 
