@@ -6,10 +6,10 @@ The first chain is one of the twenty that mini was trained on most often, the se
 entries of the PDB (`af2jax fetch` gets them). From the sequence alone, without a recycle; seconds on a CPU.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
 
 import af2jax
 from af2jax.constants.atoms import CA
@@ -17,10 +17,6 @@ from af2jax.data.structure import read_chain
 from af2jax.geometry.lddt import lddt
 from af2jax.geometry.superpose import superpose
 from af2jax.plots.figure import new, save
-
-MEMORISED = flags.DEFINE_string("memorised", None, "FILE:CHAIN of mini's training, mmCIF or PDB.", required=True)
-UNSEEN = flags.DEFINE_string("unseen", None, "FILE:CHAIN that mini never saw.", required=True)
-OUT = flags.DEFINE_string("out", "superposed.png", "The picture.")
 
 KNOWN, PREDICTED = "#9AA0A6", "#0072B2"
 FINE = 12  # points of the curve from one residue to the next
@@ -68,9 +64,16 @@ def draw(axis, known: np.ndarray, found: np.ndarray) -> None:
     axis.axis("off")
 
 
-def main(_) -> None:
-    names = [Path(file).name.partition(".")[0].upper() for file in (MEMORISED.value, UNSEEN.value)]
-    chains = [predicted(file) for file in (MEMORISED.value, UNSEEN.value)]
+def main() -> None:
+    """Draws the picture."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--memorised", required=True, help="FILE:CHAIN of mini's training, mmCIF or PDB")
+    asked.add_argument("--unseen", required=True, help="FILE:CHAIN that mini never saw")
+    asked.add_argument("--out", default="superposed.png", help="the picture")
+    given = asked.parse_args()
+    places = (given.memorised, given.unseen)
+    names = [Path(place.partition(":")[0]).name.partition(".")[0].upper() for place in places]
+    chains = [predicted(place) for place in places]
     caption = (
         f"Known structures (grey) and predictions of af2jax-mini (blue), CA traces superposed. Left: PDB {names[0]}, "
         f"memorised in training. Right: PDB {names[1]}, never seen. These are demonstration weights, which fold no new "
@@ -80,8 +83,8 @@ def main(_) -> None:
     for axis, (known, found, score), what in zip(panels, chains, ("memorised", "never seen"), strict=True):
         draw(axis, known, found)
         axis.set_title(f"{what}: lDDT-CA {score:.0f}", fontsize=10)
-    print(save(figure, OUT.value))
+    print(save(figure, given.out))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()
