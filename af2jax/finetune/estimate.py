@@ -13,7 +13,6 @@ from af2jax.finetune import step as steps
 from af2jax.finetune.config import Training
 from af2jax.finetune.examples import Examples
 from af2jax.finetune.prepare import prepare
-from af2jax.finetune.summary import summary
 from af2jax.words import counted
 
 WATTS = 65.0  # of a CPU of which nothing is known
@@ -56,7 +55,7 @@ def estimate(training: Training, watts: float = 0.0) -> str:
     fits = "fits" if memory < room else "does not fit: take a smaller crop, fewer MSA rows or bfloat16"
     kilowatt_hours = total * power / 3.6e6
     lines = [
-        str(summary(prepared.params, prepared.labels)),
+        str(prepared.summary),
         f"data: {counted(examples.num_train, 'example')} to train on, {examples.num_valid} to validate on",
         f"device: {device.device_kind} ({device.platform})",
         f"memory: {memory / 2**30:.2f} GiB of {room / 2**30:.1f} GiB: {fits}",

@@ -27,7 +27,7 @@ from af2jax.finetune.rules import ALONE
 from af2jax.finetune.run import latest
 from af2jax.finetune.state import TrainState
 from af2jax.finetune.step import explain_skip, train_step
-from af2jax.finetune.summary import changes, summary
+from af2jax.finetune.summary import changes
 from af2jax.finetune.watch import Validation, better, validate
 from af2jax.pretrained.tree import flatten
 from af2jax.processes import anywhere, first, lead
@@ -144,8 +144,7 @@ class _Course:
     def run(self, state: TrainState, fresh: bool) -> TrainState:
         """All steps that are left, and the account of what moved."""
         out, prepared = self.out, self.prepared
-        network = {name: tree for name, tree in prepared.params.items() if name in prepared.labels}
-        lead(lambda: write(out / "summary.txt", f"{summary(network, prepared.labels)}\n"))
+        lead(lambda: write(out / "summary.txt", f"{prepared.summary}\n"))
         with tempfile.TemporaryDirectory() as nowhere, stopping() as stop:
             record = Record(out if first() else nowhere, int(state.step), fresh)
             try:

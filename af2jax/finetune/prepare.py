@@ -12,6 +12,7 @@ from af2jax.finetune.config import Training
 from af2jax.finetune.rules import label, recipe
 from af2jax.finetune.run import heads_of, network
 from af2jax.finetune.state import TrainState, init
+from af2jax.finetune.summary import Summary, summary
 from af2jax.heads import SCOPE
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.tree import flatten, unflatten
@@ -25,6 +26,16 @@ class Prepared(NamedTuple):
     params: dict  # of the network, as loaded
     labels: dict
     rate: optax.Schedule
+
+    @property
+    def summary(self) -> Summary:
+        """What trains and what is frozen, of the network and of its new heads."""
+        network = {name: tree for name, tree in self.params.items() if name in self.labels}
+        sides = {"train": self.state.trained, "freeze": self.state.frozen}
+        new = {what: {SCOPE: tree[SCOPE]} for what, tree in sides.items() if SCOPE in tree}
+        leaves = {path: leaf for tree in new.values() for path, leaf in flatten(tree).items()}
+        labels = {path: what for what, tree in new.items() for path in flatten(tree)}
+        return summary(network | unflatten(leaves), self.labels | unflatten(labels))
 
 
 def prepare(training: Training, held: str = "", earlier: Prepared | None = None) -> Prepared:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -116,7 +117,9 @@ def test_a_run_directory(whole):
     assert calibration["refused"].startswith("6 labelled places of 1 validation proteins")
     assert train[0]["rate"] == 0 and max(line["rate"] for line in train) == 1e-2
     assert json.loads((out / "config.json").read_text())["steps"] == 6
-    assert "pair" in (out / "summary.txt").read_text() and "task_heads/ss" in (out / "changes.txt").read_text()
+    told = (out / "summary.txt").read_text()
+    assert "pair" in told and re.search(r"^task_heads/ss +\S+ +\S*[1-9]", told, re.M)  # the new head trains
+    assert "task_heads/ss" in (out / "changes.txt").read_text()
     assert (out / "curves.png").read_bytes()[:4] == b"\x89PNG"
     assert TrainedOn.read(out).sequences == Given.taught.sequences
 
