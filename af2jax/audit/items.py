@@ -25,6 +25,7 @@ def findings(
             "A training leaves them out. If they have something in common, what is left is biased.",
             "Mend the files, or delete the rows knowingly; prepared.csv is without them.",
             tuple(f"{one.item.id}: {printable(one.problem)}" for one in problems),
+            tuple(one.item.id for one in problems),
         )
     if repeated:
         number = sum(map(len, repeated.values()))

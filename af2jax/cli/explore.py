@@ -34,6 +34,7 @@ class Explore:
             page = render(found).save(self.out)
         if not self.quiet:
             for finding in found.findings:
-                print(f"{finding.level}: {finding.title}")
+                first = f" (first: {finding.rows[0]})" if finding.unused else ""
+                print(f"{finding.level}: {finding.title}{first}")
             print(f"{counted(len(found.findings), 'finding')}; read {page}")
         return 0

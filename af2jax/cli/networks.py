@@ -82,7 +82,11 @@ def presets(options: Network, place: Path | None) -> list[str]:
         names = sorted(_known(found, place))
     if len(set(names)) < len(names):
         raise InputError(f"--model {options.model}: a preset is named twice; name each once")
-    return _ordered(names, options.model_order)[: options.num_models]
+    ordered = _ordered(names, options.model_order)
+    if options.num_models and options.num_models > len(ordered):
+        found = counted(len(ordered), "preset is", "presets are")
+        logging.warning("--num-models %d: %s found, and all are run", options.num_models, found)
+    return ordered[: options.num_models]
 
 
 def _known(found: set[str], folder: Path) -> list[str]:

@@ -265,10 +265,12 @@ def test_bad_options_are_one_line_and_2(fold, query, tmp_path, capsys, flags, me
     assert line.startswith("error: ") and re.search(message, line) and not (tmp_path / "out").exists()
 
 
-def test_which_presets():
+def test_which_presets(caplog):
     chosen = lambda **options: [m.name for m in members(Network(random_weights=True, **options))]
     five = [f"model_{i}_ptm" for i in range(1, 6)]
     assert chosen() == ["tiny"] and chosen(model="alphafold2_ptm") == five
+    assert chosen(model="alphafold2_ptm", num_models=6) == five
+    assert "--num-models 6: 5 presets are found, and all are run" in caplog.text
     assert chosen(model="alphafold2_ptm", num_models=2) == five[:2]
     assert chosen(model="alphafold2-ptm", model_order="3, 1", num_models=1) == ["model_3_ptm"]
     assert chosen(model="model_2,alphafold2_ptm_model_1") == ["model_2", "model_1_ptm"]

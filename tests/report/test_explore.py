@@ -57,6 +57,15 @@ def test_hostile_names_do_nothing(tmp_path):
     assert "is no name of a head: rename the column" in (tmp_path / "out" / "config.toml").read_text()
 
 
+def test_what_is_left_out_is_named(tmp_path, capsys):
+    rows = sets.clean()
+    rows[3] |= {"file": "gone.cif"}
+    rows = [{"file": ""} | row for row in rows]
+    assert Explore(sets.save(tmp_path, rows), tmp_path / "out", ("tm",)).run() == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "cannot be used" in line]
+    assert f"1 of {sets.NUM} items cannot be used (first: p03: " in line and "gone.cif" in line
+
+
 @pytest.mark.slow("measures many real chains")
 def test_real_chains(tmp_path, shared):
     """Real structures: read, measured, and nothing serious is wrong with them."""
