@@ -113,7 +113,7 @@ def check(
     used = tuple(seen.item for seen in kept)
     sequences, whole = tuple(seen.sequence for seen in kept), max(seen.whole for seen in kept)
     families = tuple(groups[item.id] for item in used)
-    return Preflight(used, sequences, families, tuple(problems), tuple(notes), _hash(used), whole)
+    return Preflight(used, sequences, families, tuple(problems), tuple(notes), digest(used), whole)
 
 
 def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | str:
@@ -214,10 +214,17 @@ def _parts(good: list[_Seen], groups: Mapping[str, int], meaning: str) -> list[s
     return notes
 
 
-def _hash(items: Sequence[Item]) -> str:
-    """SHA-256 of all that training reads; not of where it lies."""
-    total, digest = hashlib.sha256(), cache(lambda file: hashlib.sha256(file.read_bytes()).digest())
-    beside = cache(alphafold_finetune.template_files)
+def digest(items: Sequence[Item]) -> str:
+    """SHA-256 of all that is read of items, in hexadecimal; not of where it lies."""
+    total, content = hashlib.sha256(), cache(lambda file: hashlib.sha256(file.read_bytes()).digest())
+
+    @cache
+    def beside(table: Path) -> list[Path]:
+        try:
+            return alphafold_finetune.template_files(table)
+        except InputError:  # an item that cannot be used; the table itself counts
+            return []
+
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())
@@ -231,5 +238,5 @@ def _hash(items: Sequence[Item]) -> str:
         files += [locate(item.folder, cell) for cell in item.values.values() if is_label_file(cell)]
         for file in files:
             if file is not None and is_file(file):
-                total.update(digest(file))
+                total.update(content(file))
     return total.hexdigest()

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from af2jax.data import items as reading
 from af2jax.data.dataset import Item
 from af2jax.data.labels import Label
 from af2jax.data.loading import Loader
+from af2jax.data.preflight import digest
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.evaluation import evaluate as evaluating
@@ -115,15 +117,22 @@ def _made(
     if old and subject.digest != old.subject["weights"]:
         raise InputError(f"{path} was evaluated with other parameters than {source} now has; evaluate it again")
     data, part = dataset or old.data["path"], old.data["split"] if old and not split else split
-    if keep and (keep / saved.FILE).exists():
-        made = saved.load(keep)
-        same = made.subject["weights"] == subject.digest and made.subject["recycles"] == subject.recycles
-        if same and made.data.get("items") == evaluating.digest(evaluating.choose(subject, data, part)[0]):
-            return made
+    kept = keep and _kept(keep, subject.digest, subject.recycles)
+    if kept and kept.data.get("items") == digest(evaluating.choose(subject, data, part)[0]):
+        return kept
     made = evaluating.evaluate(subject, data, part, progress=progress)
     if keep and made.targets:
         saved.save(made, keep)
     return made
+
+
+def _kept(folder: Path, weights: str, recycles: int) -> Evaluation | None:
+    """The evaluation in a folder, where it is whole and of these parameters (SHA-256) with as many recycles."""
+    with suppress(InputError):
+        found = saved.load(folder)
+        if (found.subject["weights"], found.subject["recycles"]) == (weights, recycles):
+            return found
+    return None
 
 
 def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -1,9 +1,8 @@
 """Every target of a data set through a network: the scores, what new heads say, and the files that `compare` reads."""
 
 import dataclasses
-import hashlib
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from af2jax.data.examples import over_structure
 from af2jax.data.loading import Loader
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
+from af2jax.data.preflight import digest
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.evaluation.docking import interfaces, matched, names
@@ -132,15 +132,15 @@ def evaluate(
         pae += scores.pae
         residues += _rows(item.id, features, scores)
         if np.isfinite(numbers["lddt_ca"]):
-            shown = Shown(target, features, targets, seen, scores, _alignment(item))
-            heapq.heappush(worst, (-numbers["lddt_ca"], done, shown))
+            heapq.heappush(worst, (-numbers["lddt_ca"], done, item, Shown(target, features, targets, seen, scores)))
             if len(worst) > WORST:
                 heapq.heappop(worst)
     progress(len(left), len(left))
     skipped = sorted(name for name, head in subject.heads.items() if not head.judged)
     told = {"path": str(data), "split": split, "items": digest(chosen), "without": lost, "skipped": skipped}
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
-    best_last = [shown for *_, shown in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
+    worst.sort(key=lambda entry: entry[:2], reverse=True)
+    best_last = [dataclasses.replace(shown, alignment=_alignment(item)) for _, _, item, shown in worst]
     return Evaluation(facts(subject), told, classes, found, problems, pae, residues, best_last, unjudged)
 
 
@@ -171,16 +171,6 @@ def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answe
     place = np.flatnonzero(label >= 0 if head.classes else ~np.isnan(label))
     said = probabilities(said[place], head.temperature) if head.classes else said[place, 0]
     return Answers(said.astype(np.float64), label[place], place)
-
-
-def digest(items: Sequence[Item]) -> str:
-    """What tells other items, and other contents of their files, from these: by rows, sizes and times of change."""
-    known = []
-    for item in items:
-        files = [file for file in (item.file, item.aligned_templates, *item.msa) if file]
-        stats = [(file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None for file in files]
-        known.append(repr((dataclasses.replace(item, known=None), stats)))
-    return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
 def facts(subject: Subject) -> dict:

@@ -153,14 +153,19 @@ def test_what_was_kept_is_not_made_again(tmp_path, monkeypatch):
 
     def evaluate(subject, place, split, progress):
         asked.append(place)
-        items = entries.evaluating.digest(read_dataset(place))
+        items = entries.digest(read_dataset(place))
         return dataclasses.replace(made.evaluation(), data={"path": str(place), "split": "all", "items": items})
 
     monkeypatch.setattr(entries.evaluating, "evaluate", evaluate)
+    compare = lambda: comparing.compare({"a": ["mini"]}, data, keep=tmp_path / "out")
     for times, sequence in ((1, "MKT"), (1, "MKT"), (2, "MKTA")):
-        data.write_text(f"id,sequence\np0,{sequence}\n") if sequence == "MKTA" else None
-        comparing.compare({"a": ["mini"]}, data, keep=tmp_path / "out")
+        data.write_text(f"id,sequence\np0,{sequence}\n")
+        compare()
         assert len(asked) == times
+    kept = tmp_path / "out" / "evaluations" / "a" / saved.FILE
+    kept.write_text(kept.read_text()[:-20])  # a damaged one is made again
+    compare()
+    assert len(asked) == 3 and saved.load(kept.parent).targets
 
 
 def test_hostile_names_are_text(tmp_path):
