@@ -67,7 +67,8 @@ def propose(
     weights = np.zeros(len(seen))
     for rows in clusters:
         weights[rows] = len(seen) / len(clusters) / len(rows)
-    train = {i for i, part in enumerate(split) if part == "train" or not any(split)}
+    learnt = "train" if any(split) else ""
+    train = {i for i, part in enumerate(split) if part == learnt}
     independent = sum(not train.isdisjoint(rows) for rows in clusters)
     peptides = splits.peptides([one.sequence for one in seen]) is not None
     remarks = [f"{_quoted(label)} is no name of a head: rename the column." for label in known if label not in heads]
@@ -163,7 +164,7 @@ def _alone(label: LabelColumn) -> str:
 def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[LabelColumn]) -> str:
     """What was done to the data, as the reason for using them."""
     emptied = sum(sum(label.column.sentinels.values()) for label in targets)
-    changed = [bool(one.item.split) for part, one in zip(split, seen, strict=True) if part and one.item.split != part]
+    changed = [bool(one.item.split) for part, one in zip(split, seen, strict=True) if one.item.split != part]
     return (
         f"{emptied} cells of targets emptied, {changed.count(False)} items given a split and {changed.count(True)} "
         "another than theirs, weights of 1 / homologues"

@@ -80,7 +80,7 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
         if item.fault and item.sequence:
             for one in item.mutations:
                 there = item.sequence[one.position - 1 : one.position] or "nothing"
-                if there != one.wild and (there != one.new or "already" in item.fault):
+                if there != one.wild and (there != one.new or item.wild):
                     wrong.setdefault(f"{one.wild}{one.position}: the sequence has {there}", []).append(item)
     if not wrong:
         return []

@@ -159,7 +159,9 @@ def _trusted(found: list[tuple[Item, Item]]) -> Iterator[Item]:
                 why = f"mutant {named} fits by chance alone: {wrong} of {counted(of, 'mutant')} of its sequence do not"
             elif variant.wild != row.sequence and 2 * plain[row.sequence] > of:
                 why = f"mutant {named} is in the sequence already, which is the wild type of the other rows"
-        yield replace(row, mutations=variant.mutations, fault=f"{row.where}: {why}") if why else variant
+        if why:  # the sequence is the wild type, whatever the mutant says
+            variant = replace(row, mutations=variant.mutations, wild=row.sequence, fault=f"{row.where}: {why}")
+        yield variant
 
 
 def _variant(item: Item, cell: str) -> Item:

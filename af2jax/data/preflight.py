@@ -170,8 +170,8 @@ def _apart(good: list[_Seen]) -> tuple[list[_Seen], list[Problem]]:
     for seen in good:
         item, other = seen.item, last[seen.sequence]
         if not item.split:
-            why = "its mutations change residues of several parts, " * (len(item.mutations) > 1)
-            problems.append((item, f"{item.where}: no split, {why}where other items have one"))
+            several = "its mutations change residues of several parts, " if len(item.mutations) > 1 else ""
+            problems.append((item, f"{item.where}: no split, {several}where other items have one"))
         elif item.split != other.split:
             problems.append((item, f"{item.where}: the same protein as {other.id}, which is in {other.split}"))
         else:

@@ -76,14 +76,13 @@ def history(path: str | Path) -> History:
     Raises:
         InputError, WeightsError: a file is missing or damaged.
     """
-    path = Path(path).resolve()
-    root = next(folder for folder in (path, *path.parents) if (folder / run.CONFIG).is_file())
+    training, root = run.training_of(path), run.root_of(Path(path))
     arrays = checkpoint.verify(run.best(root))["arrays"]
     trained = sum(math.prod(shape) for name, (_, shape, *_) in arrays.items() if name.startswith("trained/"))
     steps = lines(root / TRAIN)
     seconds = sum(line.get("seconds") or 0.0 for line in steps)
     device = str(json.loads(read_text(root / run.RUN)).get("device", ""))
-    return History(run.training_of(path), trained, seconds, len(steps), lines(root / VALIDATION), device)
+    return History(training, trained, seconds, len(steps), lines(root / VALIDATION), device)
 
 
 def course(entries: Sequence[Entry]) -> Course:

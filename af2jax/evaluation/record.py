@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -115,7 +116,7 @@ class Evaluation:
         heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in self.classes.items()]
         return [name for name in (*heads, "lddt_ca") if np.isfinite(self.column(name)).any()]
 
-    @property
+    @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """Of the structure, where any is known, and of each head by name."""
         lddt = self.column("lddt_ca")

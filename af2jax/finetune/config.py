@@ -18,6 +18,7 @@ from af2jax.heads import Head
 from af2jax.pretrained.load import PACKAGED
 from af2jax.words import counted
 
+PLACES = ("data", "valid", "params", "cache_dir")  # the fields of `Training` that are paths
 GROUPS = ("data", "model", "optimizer", "schedule", "validation")  # the fields of `Training`, in their order
 
 
@@ -214,7 +215,7 @@ def read(path: str | os.PathLike) -> Training:
 
 def located(training: Training, folder: Path) -> Training:
     """The training with whole paths, where its own are relative to `folder`."""
-    given = {name: getattr(training, name) for name in ("data", "valid", "params", "cache_dir")}
+    given = {name: getattr(training, name) for name in PLACES}
     packaged = training.params in PACKAGED
     relative = [name for name, value in given.items() if value and not (name == "params" and packaged)]
     return dataclasses.replace(training, **{name: str((folder / given[name]).resolve()) for name in relative})

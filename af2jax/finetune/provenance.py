@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2jax.errors import InputError, WeightsError
-from af2jax.finetune.config import Training
+from af2jax.finetune.config import PLACES, Training
 from af2jax.finetune.run import RUN, checkpoint_of, is_run, training_of
 from af2jax.pretrained import checkpoint
 from af2jax.pretrained.export import family, is_exported
 from af2jax.pretrained.load import PACKAGED, find
 
 DEEPMIND, EXPORTED, RANDOM = "deepmind", "exported", "random"  # what a training began with, or a name in `PACKAGED`
-PATHS = ("data", "valid", "params", "cache_dir")  # fields of a `Training` that are places on somebody's disk
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,6 @@ def _settings(training: Training) -> dict[str, object]:
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if value == default and field.name not in ("recipe", "steps", "seed"):
             continue
-        out[field.name] = Path(value).name if field.name in PATHS else value
+        out[field.name] = Path(value).name if field.name in PLACES else value
     heads = {name: {k: v for k, v in dataclasses.asdict(head).items() if v} for name, head in training.heads.items()}
     return json.loads(json.dumps(out | ({"heads": heads} if heads else {})))

@@ -48,13 +48,13 @@ def best(out: Path) -> Path:
 
 def checkpoint_of(path: Path) -> Path:
     """The checkpoint that a path means: itself, or the best of its run."""
-    root = _root(path)
+    root = root_of(path)
     return path if path.resolve().parent == root / CHECKPOINTS else best(root)
 
 
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a path is a run directory, its checkpoints, or one of them."""
-    return _root(Path(path)) is not None
+    return root_of(Path(path)) is not None
 
 
 def keeps_network(path: str | os.PathLike) -> bool:
@@ -73,7 +73,7 @@ def training_of(path: str | os.PathLike) -> Training:
     Raises:
         WeightsError: it is no run.
     """
-    root = _root(Path(path))
+    root = root_of(Path(path))
     if root is None:
         raise WeightsError(f"{path} is not a run directory of af2jax")
     return read(root / CONFIG)
@@ -106,7 +106,7 @@ def load(
         name, path = None, name
     if not isinstance(path, str | os.PathLike) or not is_run(path):
         return load_weights(name or _preset_of(path), path, split=split, key=key, runtime=runtime or Runtime())
-    training, root = training_of(path), _root(Path(path))
+    training, root = training_of(path), root_of(Path(path))
     if name is not None and canonical(name) != training.preset:
         raise WeightsError(f'{path} is a run of {training.preset}, not {name}; load it as "{training.preset}"')
     facts, (model, params) = facts_of(root), network(training)
@@ -148,7 +148,7 @@ def network(training: Training) -> tuple[AlphaFold, dict]:
 
 def taught(path: str | os.PathLike) -> TrainedOn | None:
     """The sequences that taught the heads of a run, or of a folder that `af2jax.export` wrote; None where not known."""
-    root = _root(Path(path))
+    root = root_of(Path(path))
     if root is not None:
         return TrainedOn.read(root)
     return TrainedOn.read(path) or TrainedOn.read(Path(path) / "params")
@@ -219,7 +219,7 @@ def _trained(place: Path, part: str, model: AlphaFold, params: dict) -> tuple[Al
     return model.clone(heads=tuple(heads.items())), found
 
 
-def _root(path: Path) -> Path | None:
+def root_of(path: Path) -> Path | None:
     """The run directory that a path is, or whose checkpoints it is, or one of them."""
     path = path.resolve()
     for folder in (path / CHECKPOINTS, path, path.parent):

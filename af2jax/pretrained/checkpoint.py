@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from af2jax.errors import InputError, WeightsError
-from af2jax.files import write
+from af2jax.files import sha256, write
 from af2jax.processes import first, lead
 
 FORMAT = 1
@@ -60,7 +60,7 @@ def _write(final: Path, step: int, leaves: dict[str, tuple[np.ndarray, str | Non
             "step": step,
             "metadata": metadata,
             "arrays": {p: [names[p], list(x.shape), str(x.dtype), key] for p, (x, key) in leaves.items()},
-            "files": {name: [file.stat().st_size, _sha256(file)] for name, file in sorted(_files(partial).items())},
+            "files": {name: [file.stat().st_size, sha256(file)] for name, file in sorted(_files(partial).items())},
         }
         write(partial / MANIFEST, _text(manifest))
         for path in (*partial.rglob("*"), partial):
@@ -142,7 +142,7 @@ def verify(path: str | os.PathLike) -> dict:
         raise WeightsError(f"{path / name} is not of this checkpoint; move it away")
     for name, (size, digest) in files.items():
         try:
-            same = there[name].stat().st_size == size and _sha256(there[name]) == digest
+            same = there[name].stat().st_size == size and sha256(there[name]) == digest
         except OSError as error:
             raise WeightsError(f"{path / name} cannot be read ({error.strerror}); {DAMAGED}") from error
         if not same:
@@ -251,11 +251,6 @@ def _compare(path: Path, stored: dict[str, str], wanted: dict) -> None:
 
 def _files(folder: Path) -> dict[str, Path]:
     return {str(path.relative_to(folder)): path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _text(manifest: dict) -> str:

@@ -9,10 +9,10 @@ from af2jax.files import whole
 from af2jax.html import markup
 from af2jax.html.page import Page
 from af2jax.results.done import Done, done, failed
+from af2jax.results.reading import SURE
 
 NAME = "index.html"
 COLUMNS = {"residues": "residues", "plddt": "mean pLDDT", "ptm": "pTM", "iptm": "ipTM", "notes": "remarks"}
-SURE = 70  # pLDDT from which the backbone is mostly right
 
 
 def save_index(out: Path, failures: Path) -> Path | None:

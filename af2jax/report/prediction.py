@@ -19,10 +19,9 @@ from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
 from af2jax.report import heads, interfaces
 from af2jax.results import Prediction, answers
-from af2jax.results.reading import LOW, SHORTEST, SURE, Ranked, Reading, read
+from af2jax.results.reading import LOW, SHORTEST, SURE, TRACES, Ranked, Reading, read
 from af2jax.words import counted
 
-TUBES = 5  # structures shown
 RESERVE = 150_000  # bytes of a page for all but plots and structures
 COLOURS = 128  # of plots that are too large
 LINE, GROUP = 60, 10  # residues
@@ -162,11 +161,11 @@ def letters(prediction: Prediction) -> str:
 def _scenes(found: Reading) -> list[dict]:
     """The best structures for the viewer, all superposed on the first."""
     scenes = []
-    for rank, ((prediction, seed), points) in enumerate(zip(found.predictions, found.traces, strict=True), 1):
+    for rank, ((prediction, seed), points) in enumerate(zip(found.predictions, found.traces, strict=False), 1):
         protein, label = prediction.protein, f"rank {rank}: {prediction.preset}, seed {seed}"
         known = protein.atom_mask[:, CA] > 0
         scenes.append({"name": label, "traces": [trace(label, points, known, protein.chain_index, prediction.plddt)]})
-    return scenes[:TUBES]
+    return scenes
 
 
 def _pictures(plots: dict[str, Path], room: int) -> dict[str, bytes]:
@@ -207,7 +206,7 @@ def _ranks(out: Page, found: Reading) -> None:
     kept = [i for i in range(len(headings)) if any(row[i] is not None for row in rows)]
     title = f"The first {SHOWN} of {len(predictions)} predictions" if len(predictions) > SHOWN else ""
     out.table("predictions", [headings[i] for i in kept], [[row[i] for i in kept] for row in rows], title)
-    shown = f" The viewer has the first {TUBES}." if len(predictions) > TUBES else ""
+    shown = f" The viewer has the first {TRACES}." if len(predictions) > TRACES else ""
     out.text(
         "The atoms, and every score, are in the files beside this page; the tube goes through the CA atoms as the "
         f"network places them.{shown} Predictions that differ show how sure the network is, not how the protein moves."

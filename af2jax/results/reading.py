@@ -15,6 +15,7 @@ from af2jax.results.prediction import Prediction
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
 SHORTEST = 5  # residues of a stretch that is flagged
+TRACES = 5  # structures that are superposed, to be shown together
 Ranked = Sequence[tuple[Prediction, int]]  # with their seeds, the best first
 
 
@@ -67,7 +68,7 @@ class Reading:
     Attributes:
         predictions: with their seeds, the best first.
         means: mean pLDDT of each.
-        traces: float [N_res 3], CA atoms of each superposed on the first, angstrom.
+        traces: float [N_res 3], CA atoms of the first five superposed on the first, angstrom.
         sure: residues of rank 1 with a pLDDT of 70 and more.
         levels: from high to low.
         stretches: in their order.
@@ -108,7 +109,7 @@ def read(predictions: Ranked, alignment: np.ndarray | None = None) -> Reading:
     return Reading(
         predictions=predictions,
         means=tuple(float(one.plddt.mean()) for one, _ in predictions),
-        traces=tuple(_trace(one.protein, best.protein) for one, _ in predictions),
+        traces=tuple(_trace(one.protein, best.protein) for one, _ in predictions[:TRACES]),
         sure=int((best.plddt >= SURE).sum()),
         levels=_levels(best.plddt),
         stretches=tuple(

@@ -223,7 +223,7 @@ class TestFolders:
 
 
 class TestWriting:
-    @pytest.mark.parametrize("where", ["_orbax_save", "_sha256", "write", "_sync"])
+    @pytest.mark.parametrize("where", ["_orbax_save", "sha256", "write", "_sync"])
     def test_whatever_fails_leaves_the_others_and_no_rubbish(self, saved, monkeypatch, where):
         def full(*_):
             raise OSError(28, "No space left on device")
