@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from af2jax.processes import first, lead
 
 FORMAT = 1
 MANIFEST, ARRAYS = "manifest.json", "arrays"
+TRIES, WAIT = 40, 0.05  # of removing a folder that may be written to still; seconds between
 DAMAGED = "restore it from a copy, or delete this checkpoint to use the one before"
 
 
@@ -70,7 +72,16 @@ def _write(final: Path, step: int, leaves: dict[str, tuple[np.ndarray, str | Non
     except OSError as error:
         raise InputError(f"{final} cannot be written ({error.strerror}); earlier checkpoints are intact") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, in which a thread of Orbax whose save has failed may write for a moment still."""
+    for _ in range(TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(WAIT)
 
 
 def restore(
