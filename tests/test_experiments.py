@@ -112,6 +112,7 @@ def shuffled_distances() -> tuple[np.ndarray, np.ndarray]:
     return logp, descent.shuffled(logp, np.random.default_rng(1))
 
 
+@pytest.mark.medium("fits coordinates")
 def test_shuffled_distances_stay_at_their_separation():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         logp, found = pool.apply(shuffled_distances)
@@ -132,6 +133,7 @@ def stages() -> tuple[dict, dict]:
     return go(""), go("given", ("whole", "long"))
 
 
+@pytest.mark.medium("makes weights")
 def test_each_stage_of_the_training_begins_where_another_ends():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found, some = pool.apply(stages)

@@ -49,6 +49,7 @@ def test_variants_of_one_length_are_told_by_their_letters():
     assert signal.of_proteins(variants, np.array(values), np.zeros(150, int)).score > 0.8
 
 
+@pytest.mark.medium("fits many times")
 def test_residues():
     hot = [np.eye(2)[[int(a in "AVILMF") for a in sequence]] for sequence in SEQUENCES[:20]]
     assert signal.of_residues(SEQUENCES[:20], hot).score > 0.9

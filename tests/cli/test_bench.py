@@ -110,6 +110,7 @@ def test_work_is_counted_as_it_is_done():
     assert count(plain, x, y).flops == 2 * one.flops and count(again, x, y).flops == 3 * one.flops
 
 
+@pytest.mark.medium("traces a network")
 def test_a_pass_needs_what_predict_plans_for():
     program = programs.one_pass(How("tiny"), SIZES)
     params, features, *_ = program.inputs

@@ -98,6 +98,7 @@ def test_bad_pairs_and_tables(folder, item, name, content, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.medium("mutates many files")
 def test_damaged_tables(folder, item):
     whole = (folder / "templates.tsv").read_bytes()
     for data in mutations(whole, 300, seed=3):

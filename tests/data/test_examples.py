@@ -203,6 +203,7 @@ def test_shapes_do_not_depend_on_the_seed(structure, folder, number):
     ]
 
 
+@pytest.mark.medium("draws many examples")
 def test_nine_in_ten_are_clamped(structure):
     found = [float(af2jax.example(structure, config=PLAIN, seed=seed)[1].use_clamped_fape) for seed in range(300)]
     assert set(found) == {0.0, 1.0} and 0.85 < np.mean(found) < 0.95
@@ -259,6 +260,7 @@ def test_what_is_hidden_is_built_as_alanine_of_the_known_atoms(structure):
     np.testing.assert_array_equal(targets.positions, known.positions)
 
 
+@pytest.mark.medium("draws many examples")
 def test_the_share_of_examples_that_hide(folder):
     config = replace(CONFIG, data=replace(CONFIG.data, mask_target=0.3))
     found = [hiding(SEQUENCE, None, config, seed)[0].target_feat[:, UNKNOWN + 1].mean() for seed in range(400)]

@@ -276,6 +276,7 @@ def test_outputs_have_alphafolds_names(passed):
     assert set(expected) == NAMES and all(np.array_equal(found[name], expected[name]) for name in NAMES)
 
 
+@pytest.mark.medium("runs a command")
 def test_outputs_are_where_they_belong(passed):
     outputs, found = passed
     c, n, s = CONFIG, SIZES["num_res"], SIZES["num_seq"]

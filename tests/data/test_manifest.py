@@ -72,6 +72,7 @@ def test_faults_are_one_line_with_their_place(read, text, message):
     assert "\n" not in str(caught.value) and "set.tsv" in str(caught.value)
 
 
+@pytest.mark.medium("mutates many files")
 def test_mutated_manifests_raise_nothing_else(read):
     rng = random.Random(0)
     start = f"id\turl\tname\tsha256\n1UBQ\t\t\t\n\thttp://a.org/b.csv\tc.csv\t{DIGEST}\n4hhb_A\t\t\t\n".encode()

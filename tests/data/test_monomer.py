@@ -198,6 +198,9 @@ def test_nh1_of_arginine_is_the_one_nearer_to_cd(read):
             assert found.positions[1, [ATOM37_INDEX["NH1"], ATOM37_INDEX["NH2"]], 0].tolist() == [22.0, 24.0]
     alone = both(read, insert(plain, [cd, swapped[1]]), "GRG")
     assert all(found.positions[1, ATOM37_INDEX["NH1"], 0] == 24.0 for found in alone)  # nothing to compare with
+    origin = [Atom(n, "ARG", 2, (x, 0.0, 0.0), label=2) for n, x in (("CD", 1.0), ("NH1", 5.0))]
+    for found in both(read, insert(plain, origin), "GRG"):  # an atom that is missing is at the origin, not near CD
+        assert found.positions[1, ATOM37_INDEX["NH1"], 0] == 5.0
 
 
 def test_atoms_that_the_type_has_not_are_dropped(read):

@@ -60,6 +60,7 @@ def test_transfer():
     assert not mask.any() and not nothing.any()
 
 
+@pytest.mark.medium("aligns all pairs of chains")
 def test_real_homologues_are_found(shared):
     """Of chains that MMseqs2 puts in clusters of 30 % identity; the others of the set are strangers."""
     rows = list(csv.DictReader((shared / "data/chains.tsv").open(), delimiter="\t"))

@@ -85,6 +85,7 @@ def test_a_negative_zero_of_a_file_is_zero(tmp_path):
     same(items, read_dataset(pack(items, tmp_path / "pack.npz")), {}, CONFIG)
 
 
+@pytest.mark.medium("packs a scan")
 def test_a_scan_keeps_its_mutations(tmp_path):
     """And so is split as its table is; a structure is packed as that of the variant."""
     tables.structures(tmp_path)
@@ -131,6 +132,7 @@ def test_a_damaged_pack_is_named(table, tmp_path):
         read_dataset(tmp_path / "none.npz")
 
 
+@pytest.mark.medium("packs many chains")
 def test_real_chains(shared, tmp_path):
     files = sorted((shared / "data" / "chains").glob("*.gz"))[:12]
     path = tmp_path / "table.csv"

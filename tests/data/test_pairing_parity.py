@@ -159,6 +159,7 @@ def made(rng: np.random.Generator, rows: int, width: int, kinds: str, query: np.
 LAYOUTS = ["AB", "ABC", "AAB", "ABA", "ABCA", "AABB", "ABCD", "AA", "AAA", "A"]
 
 
+@pytest.mark.medium("pairs by DeepMind's code too")
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32), st.sampled_from(LAYOUTS), st.sampled_from([2, 5, 16, 2048]))
 def test_made_up_complexes(theirs, seed, layout, rows):
@@ -203,6 +204,7 @@ def test_sorts_of_deepminds_own_where_there_are_no_ties():
     assert sorted(found.tolist()) == sorted(expected.tolist()) and len(found) == n_res
 
 
+@pytest.mark.medium("parses by DeepMind's code too")
 @settings(max_examples=200, deadline=None)
 @given(
     st.from_regex(r"(tr|sp|up)\|[A-Za-z0-9]{5,11}(_[0-9]{1,2})?\|[A-Z0-9]{1,9}_[A-Z0-9]{0,6}(_[0-9]{1,2})?([/ ].*)?")

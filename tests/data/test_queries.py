@@ -152,6 +152,7 @@ def test_faults_of_tables(text, message):
         parse_table(text, "t.csv")
 
 
+@pytest.mark.medium("mutates many files")
 def test_a_table_of_mutations_raises_nothing_but_bad_input(tmp_path):
     table = b'id,sequence,note\n1abc_A,MKTAYIAKQR:MKT,"a ""b"""\r\n2,mktay,\n"3,4",MKV,x\n'
     path, raised = tmp_path / "t.csv", 0

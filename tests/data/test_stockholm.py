@@ -103,6 +103,7 @@ def test_the_content_tells_the_format(tmp_path):
     assert letters(read_alignment(tmp_path / "f.aln")) == ["ACD", "A-D"]
 
 
+@pytest.mark.medium("mutates many files")
 def test_damaged_files_give_an_alignment_or_one_line():
     """2000 each, of Stockholm and of .aln."""
     for parse, text in ((parse_stockholm, SMALL), (parse_psicov, "ACDEF\n-CDE-\nGG--F\n")):
@@ -156,6 +157,7 @@ def test_real_alignments_without_names(shared):
         assert len(found.codes) == len(lines) and found.query == lines[0].replace("-", "")
 
 
+@pytest.mark.medium("parses by DeepMind's code too")
 @pytest.mark.parity
 def test_rows_and_deletions_are_alphafolds(shared):
     """On every file; where it has "." or small letters in the query's columns, on what AlphaFold's code can read."""

@@ -125,6 +125,7 @@ def check(found: Chain) -> None:
     assert len(np.unique(ca, axis=0)) == len(ca)  # no residue twice
 
 
+@pytest.mark.medium("reads many files")
 def test_one_entry_in_two_formats_is_one_chain(shared, rows):
     """PDB and mmCIF of one entry: the same sequence, the same residues missing, the same atoms."""
     files = {row["file"].split("/")[-1]: row for row in rows}
@@ -143,6 +144,7 @@ def test_one_entry_in_two_formats_is_one_chain(shared, rows):
     assert compared >= 15
 
 
+@pytest.mark.medium("reads many files")
 def test_missing_residues_are_those_that_remark_465_lists(shared, rows):
     compared = 0
     for row in rows:

@@ -39,6 +39,7 @@ def test_a_clean_set(table):
     assert {len(report.part(name)) for name in ("valid", "test")} == {5}
 
 
+@pytest.mark.medium("makes data sets")
 def test_everything_says_synthetic(table, chains):
     assert table.name == "synthetic.csv"
     for item, _ in chains:
@@ -70,6 +71,7 @@ def test_labels_are_true(chains):
     assert min(drawn.count(kind) for kind in "HEC") > 0.1 * len(drawn)
 
 
+@pytest.mark.medium("makes data sets")
 def test_torsions_are_those_of_the_labels(chains):
     join = lambda name: jnp.concatenate([getattr(known, name) for _, known in chains])
     sin_cos, _, mask = (np.asarray(x) for x in torsions(join("aatype"), join("positions"), join("atom_mask")))
@@ -104,6 +106,7 @@ def test_the_sequence_tells(chains):
     assert set("".join(known.sequence for _, known in chains)) == set(RESTYPES)
 
 
+@pytest.mark.medium("makes data sets")
 def test_seeds(table, tmp_path):
     again = synthetic.make(tmp_path / "a", NUM, 1)
     assert again.read_bytes() == table.read_bytes()

@@ -48,6 +48,7 @@ def assert_equal(found: schema.Templates, expected: list) -> None:
         np.testing.assert_array_equal(found.positions[i], positions.astype(np.float32))
 
 
+@pytest.mark.medium("reads by DeepMind's code too")
 @pytest.mark.parity
 def test_templates_of_hhsearch_are_alphafolds(shared, entries, tmp_path):
     """Every hit of the real searches whose entry is at hand, one at a time: equal in every bit."""

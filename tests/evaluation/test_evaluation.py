@@ -104,6 +104,7 @@ def test_which_split(knows, data):
         evaluating.choose(network(), data.parent / "structures", "test")
 
 
+@pytest.mark.medium("evaluates a run")
 def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
     names = [row["id"] for row in rows(data)]
     (tmp_path / "config.json").write_text(json.dumps({"data": str(data), "preset": "tiny"}))
@@ -119,6 +120,7 @@ def test_the_splits_of_the_run_count(knows, data, tmp_path, monkeypatch):
     assert all(t.homologue for t in seen.targets)
 
 
+@pytest.mark.medium("evaluates a run")
 def test_failures_are_told(knows, data, tmp_path):
     names = [row["id"] for row in rows(data)]
     knows.append(names[0])

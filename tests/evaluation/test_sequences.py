@@ -94,6 +94,7 @@ def test_a_sequence_alone_is_read_as_it_stands(tmp_path):
     assert sequence_of(read_dataset(tmp_path / "t.csv")[0]) == "MKT/GDE"
 
 
+@pytest.mark.medium("reads many chains")
 def test_real_chains_with_missing_residues(shared):
     """Those of a real table whose `sequence` is the observed residues."""
     known = [item for item in read_dataset(shared / "data" / "chains.tsv") if item.file and item.sequence][:60]

@@ -80,6 +80,7 @@ class TestBadInput:
         other = {"ss": af2jax.Head("residue", classes=5)}
         self.bad(r'head "ss" as described on tiny has logits/bias \[5\], its arrays have \[2\]', lambda: again(other))
 
+    @pytest.mark.medium("compiles a step")
     def test_batches(self):
         state = start()
         both = (lambda batch: take(state, batch), lambda batch: finetune.eval_step(state, batch))

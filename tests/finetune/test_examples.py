@@ -36,6 +36,7 @@ def test_the_bias_that_no_alignment_magnifies_is_found_where_no_rule_names_it(tm
     assert Examples(training, state, tmp_path / "run").magnified == magnified
 
 
+@pytest.mark.medium("compiles a network")
 def test_the_masked_msa_head_cannot_read_what_is_hidden(tmp_path):
     """As a training hands examples out: another residue at a hidden position, all else equal, gives the same logits bit
     for bit, without recycles and with one. Without hiding it is read in `target_feat`."""

@@ -146,6 +146,7 @@ class TestLayerwise:
         ones = jax.tree.map(jnp.ones_like, params)
         return flatten(optimizer.update(ones, optimizer.init(params), params)[0])
 
+    @pytest.mark.medium("compiles an optimizer")
     def test_by_depth(self):
         for path, x in self.scales(WHOLE).items():
             room = path.split("/")[0]
@@ -158,6 +159,7 @@ class TestLayerwise:
                 expected = 0.25
             np.testing.assert_array_equal(x, np.broadcast_to(expected, x.shape), err_msg=path)
 
+    @pytest.mark.medium("compiles an optimizer")
     def test_stacks_that_are_split(self):
         whole, parts = self.scales(WHOLE), self.scales(split_stack(WHOLE, (1, 1)), (1, 1))
         for path, x in parts.items():
@@ -168,6 +170,7 @@ class TestLayerwise:
                 np.testing.assert_array_equal(x, expected, err_msg=path)
                 assert (x == [0.5, 1.0][i]).all()
 
+    @pytest.mark.medium("compiles an optimizer")
     def test_the_last_stack_alone_and_adapters(self):
         params = split_stack(WHOLE, (1, 1))
         labels = af2jax.label(params, af2jax.recipe("last_blocks", n=1))

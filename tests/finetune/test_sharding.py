@@ -129,6 +129,7 @@ class TestOneDevice:
         with pytest.raises(InputError, match="no such file"):
             processes.lead(fail)
 
+    @pytest.mark.medium("starts a process")
     def test_no_processes_to_join(self):
         """Also: nothing that `af2jax finetune` imports uses JAX before the processes have joined."""
         program = (

@@ -35,6 +35,7 @@ def test_zero_update_is_exactly_the_identity():
     np.testing.assert_array_equal(quaternion.update(jnp.zeros((2, 3))), np.broadcast_to(np.eye(3), (2, 3, 3)))
 
 
+@pytest.mark.medium("compiles numerical gradients")
 @pytest.mark.parametrize("point", [[0, 0, 0], [1e-9, 0, 0], [0, 0, 1e6]], ids=["identity", "next to it", "half a turn"])
 def test_update_has_its_gradient_where_quaternions_are_singular(point, x64):
     """The identity, where an axis is not defined, and half a turn, where the angle is at its limit."""

@@ -76,6 +76,7 @@ def test_it_is_kept_in_a_file(tmp_path):
             TrainedOn.read(tmp_path)
 
 
+@pytest.mark.medium("aligns all pairs of chains")
 def test_real_homologues_are_found_as_by_aligning_all(shared):
     """Of chains in clusters of 30 % identity: the words lead to the nearest of all, or to one as near."""
     rows = list(csv.DictReader((shared / "data/chains.tsv").open(), delimiter="\t"))

@@ -134,6 +134,16 @@ def test_equals_keep_their_order():
     np.testing.assert_array_equal(assign(twice, twice), np.arange(len(points)))
 
 
+def test_copies_that_hardly_differ_are_told_apart():
+    """A homodimer on an axis but for one atom, 0.2 angstrom aside; its chains are predicted the other way round."""
+    known = complex_of((1,), seed=2)
+    points = np.concatenate([known.points + 20, (known.points + 20) * np.array([-1.0, -1, 1])])
+    points[0, 2] += 0.2
+    twice = Chains(points, *(np.tile(x, 2) for x in known[1:]))._replace(asym_id=np.repeat([4, 3], len(known.seen)))
+    other = np.roll(np.arange(len(points)), len(known.seen))
+    np.testing.assert_array_equal(assign(twice._replace(points=points[other]), twice), other)
+
+
 class TestCrops:
     """Parts of chains, of known structures with gaps."""
 

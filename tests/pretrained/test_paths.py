@@ -28,6 +28,7 @@ def test_paths_and_shapes(name):
     assert paths(name) == (GOLDENS / f"{name}.paths.tsv").read_text().splitlines()
 
 
+@pytest.mark.medium("traces every preset")
 def test_leaves_have_five_names():
     leaves = {line.split("\t")[0].rsplit("/", 1)[1] for line in paths("model_1_ptm")}
     assert leaves == {"kernel", "bias", "scale", "offset", "gamma"}

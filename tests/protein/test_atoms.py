@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from af2jax.constants import chemistry
 from af2jax.constants.atoms import ATOM14_MASK, ATOM14_NAMES, ATOM37_MASK, ATOM37_TO_ATOM14, CHI_MASK
@@ -20,6 +21,7 @@ def build(aatype, backbone, torsions):
     return groups, atom14, atoms.atom14_to_atom37(atom14, aatype)
 
 
+@pytest.mark.medium("compiles a gradient")
 def test_torsions_survive_the_round_trip(residues):
     aatype, _, torsions = residues
     _, _, atom37 = build(*residues)

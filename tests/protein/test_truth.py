@@ -52,6 +52,7 @@ def holed() -> dict:
 # Laws
 
 
+@pytest.mark.medium("compiles the labels")
 def test_of_a_whole_protein_everything_is_known(whole):
     found, aatype = of(whole), whole["aatype"]
     np.testing.assert_array_equal(found.atom14_mask, ATOM14_MASK[aatype])
@@ -61,6 +62,7 @@ def test_of_a_whole_protein_everything_is_known(whole):
     assert found.backbone_mask.all() and found.beta_mask.all()
 
 
+@pytest.mark.medium("compiles the labels")
 def test_torsions_and_frames_are_those_it_was_built_from():
     rng = np.random.default_rng(0)
     aatype = jnp.arange(NUM, dtype=jnp.int32) % 20
@@ -261,6 +263,7 @@ def check(found: dict[str, float]) -> None:
     assert not {name: value for name, value in found.items() if value > (1e-4 if name in ROUNDED else 0)}
 
 
+@pytest.mark.medium("compiles the labels")
 @pytest.mark.parity
 @pytest.mark.parametrize("case", ["whole", "holed"])
 def test_seventeen_labels_of_a_made_up_protein(case, request):

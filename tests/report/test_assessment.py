@@ -27,6 +27,7 @@ def good(tmp_path_factory):
     return (*written(made.evaluation(), out), out)
 
 
+@pytest.mark.medium("draws every plot")
 def test_the_verdicts(good):
     html, known, verdicts, _ = good
     assert [v.answer for v in verdicts] == ["yes", "yes", "yes"]
@@ -48,6 +49,7 @@ def test_other_verdicts(num, lddt, says, tmp_path):
     assert any("families" in warning["title"] for warning in known["warnings"]) is (num < 6)
 
 
+@pytest.mark.medium("draws every plot")
 @pytest.mark.usefixtures("undrawn")
 def test_a_head_that_guesses(tmp_path):
     _, _, verdicts = written(made.evaluation(skill=0.1), tmp_path)
@@ -154,6 +156,7 @@ def test_problems_and_homologues_are_told(tmp_path):
     assert "x1: its answer is not finite" in html
 
 
+@pytest.mark.medium("draws every plot")
 def test_hostile_names_are_text(tmp_path):
     html, *_ = written(made.hostile(made.evaluation()), tmp_path)
     assert "<img" not in html.replace('<img alt="', "") and "onerror=alert(1)>" not in html
@@ -181,6 +184,7 @@ def test_a_group_of_one_family_has_no_interval(tmp_path):
     assert ends["a"] == [None, None] and ends["b"][0] < ends["b"][1]
 
 
+@pytest.mark.medium("draws every plot")
 def test_a_head_that_always_says_the_same(tmp_path):
     found = made.evaluation()
     for target in found.targets:

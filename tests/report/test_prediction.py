@@ -187,6 +187,7 @@ def test_a_name_does_nothing_and_nothing_is_asked_of_a_network(tmp_path):
             assert attributes[name].startswith("#s")
 
 
+@pytest.mark.medium("draws a large page")
 def test_500_residues_of_noise_stay_below_the_limit(tmp_path):
     rng = np.random.default_rng(0)
     noisy = prediction((500,), pae=rng.uniform(0, 31, (500, 500)).astype(np.float32), contacts=None)

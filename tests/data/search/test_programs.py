@@ -83,6 +83,22 @@ def test_mmseqs_finds_the_family(families, query, tmp_path, caplog):
     assert warned is not version.startswith("18-8cc5c")
 
 
+@pytest.mark.parametrize(("version", "told"), [("18-8cc5c\n", False), ("15-6f452", True)])
+def test_another_release_of_mmseqs_is_named(version, told, tmp_path, monkeypatch, caplog):
+    (tmp_path / "db.dbtype").touch()
+
+    def run(program, package, arguments, folder, timeout):
+        if arguments == ["version"]:
+            return version
+        raise InputError("far enough")
+
+    monkeypatch.setattr(programs, "_run", run)
+    logging.get_absl_logger().propagate = True
+    with pytest.raises(InputError, match="far enough"):
+        programs.mmseqs("q", "ACDEFG", [tmp_path / "db"])
+    assert (f"MMseqs2 is {version.strip()}; ColabFold's own alignments" in caplog.text) is told
+
+
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
     """Puts a shell script in the place of hhblits; a function of its lines."""
