@@ -53,7 +53,7 @@ docs: $(STAMP)  ## the documentation, as pages in build/docs
 
 matrix:  ## make test on every interpreter found
 	@found=0; for v in 3.11 3.12 3.13; do \
-	  p=$$(command -v python$$v || ls $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -n 1); \
+	  for p in python$$v $$HOME/.pyenv/versions/$$v.*/bin/python ""; do [ -z "$$p" ] || $$p -c "" 2> /dev/null && break; done; \
 	  [ -n "$$p" ] || { echo "Python $$v: not found, skipped"; continue; }; found=1; \
 	  echo "== $$($$p --version) =="; \
 	  test -x .venv-$$v/bin/python || $$p -m venv .venv-$$v || exit 1; \
