@@ -127,6 +127,7 @@ def test_strange_templates_give_finite_features(tmp_path):
 
 def test_no_more_templates_than_the_preset_takes(tmp_path, caplog):
     items = [save(tmp_path, entry(), f"{i}.cif") for i in range(5)]
+    assert places(load_templates(items[:4], QUERY, CONFIG)) == [True] * 4 and not caplog.messages
     assert places(load_templates(items, QUERY, CONFIG)) == [True] * 4
     assert caplog.messages == ["5 templates were given, the preset takes 4: the others are not used"]
 
