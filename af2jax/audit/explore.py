@@ -36,7 +36,7 @@ from af2jax.files import plain
 
 UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a label's column
 STAGES = 3
-OF_ITEMS = ("named", "every", "seen", "columns", "targets", "findings")  # fields that are no numbers of the set
+OF_ITEMS = ("named", "every", "seen", "columns", "targets", "findings")  # fields that are not numbers of the set
 OF_LABELS = ("distribution", "outliers", "noise", "contradictions", "relation", "explained")
 
 Progress = Callable[[str, int, int], None]
@@ -91,7 +91,7 @@ def explore(
         progress: is told what is done, how much of it, and how much there is.
 
     Raises:
-        InputError: the data set cannot be read, a target is no column or is not read here, or no item can be used.
+        InputError: the data set cannot be read, a target is not a column or is not read here, or no item can be used.
     """
     targets = (target,) if isinstance(target, str) else tuple(target)
     repeated: dict[str, list[str]] = {}
@@ -153,6 +153,6 @@ def explore(
         homologues=family,
         relations=together,
         groups=parted,
-        proposal=propose(seen, known.targets, bool(targets), size, aligned, family),
+        proposal=propose(seen, known.targets, bool(targets), size, aligned, family, len(every) - len(seen)),
         findings=ranked(found),
     )

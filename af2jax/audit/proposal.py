@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from af2jax.audit.label_column import LabelColumn
 from af2jax.audit.look import Seen
 from af2jax.audit.sequences import Lengths
 from af2jax.data import splits
+from af2jax.data.parse import printable
 from af2jax.heads import TAKEN
 from af2jax.losses import LOSSES
 from af2jax.words import counted
@@ -54,10 +55,12 @@ def propose(
     lengths: Lengths,
     alignments: Alignments | None,
     homologues: Homologues,
+    unread: int = 0,
 ) -> Proposal:
     """The training of heads for labels: where a user `named` them of all, else of the first few that sequences tell of.
 
-    Labels whose names `heads` cannot have are left out; remarks say which and why.
+    Labels whose names `heads` cannot have are left out, and so are items with a cell that is not read; remarks say
+    which and why. `unread`: how many items cannot be used at all, and so are not in `seen`.
     """
     shown = [label for label in targets if label.relation is None or label.relation.shown]
     chosen = list(targets) if named else shown[:PROPOSED]
@@ -68,10 +71,12 @@ def propose(
     for rows in clusters:
         weights[rows] = len(seen) / len(clusters) / len(rows)
     learnt = "train" if any(split) else ""
-    train = {i for i, part in enumerate(split) if part == learnt}
+    train = {i for i, part in enumerate(split) if part == learnt}.difference(*(label.column.odd for label in heads))
     independent = sum(not train.isdisjoint(rows) for rows in clusters)
     peptides = splits.peptides([one.sequence for one in seen]) is not None
-    remarks = [f"{_quoted(label)} is no name of a head: rename the column." for label in known if label not in heads]
+    misnamed = [label for label in known if label not in heads]
+    remarks = [*_left_out(seen, heads, unread)]
+    remarks += [f"{_quoted(label)} cannot be the name of a head: rename the column." for label in misnamed]
     remarks += [f"{_quoted(label)} is left out: no cell of it is a number." for label in chosen if label not in known]
     remarks += [f"{_quoted(label)} is left out: {_why(label)}." for label in targets if label not in chosen]
     remarks += [f"{_quoted(label)}: {_alone(label)}" for label in heads if label.explained_by[0]]
@@ -94,6 +99,25 @@ def propose(
     )
 
 
+def _left_out(seen: Sequence[Seen], heads: Sequence[LabelColumn], unread: int) -> Iterator[str]:
+    """How many items this training leaves out, and why."""
+    are = lambda count: "is" if count == 1 else "are"
+    if unread:
+        of_all = f"{unread} of {len(seen) + unread} items cannot be used"
+        yield f"{of_all} and {are(unread)} not in {PREPARED}; index.html says why."
+    odd = [(label, label.column.odd) for label in heads if label.column.odd]
+    if left := len(set().union(*(rows for _, rows in odd))):
+        first = lambda label, rows: json.dumps(printable(label.column.cells[rows[0]][:40]), ensure_ascii=False)
+        why = "; ".join(
+            f"{_quoted(label)} has {counted(len(rows), 'such cell')}, such as {first(label, rows)}"
+            for label, rows in odd
+        )
+        yield (
+            f"{left} of {len(seen)} items {are(left)} left out for all heads, as a label cannot be read: {why}. "
+            f"Correct or empty these cells in {PREPARED} to keep them."
+        )
+
+
 def _settings(
     seen: Sequence[Seen],
     train: int,
@@ -102,7 +126,7 @@ def _settings(
     alignments: Alignments | None,
     heads: Sequence[LabelColumn],
 ) -> list[Choice]:
-    """Settings of a training on so many items, of so many clusters."""
+    """Settings of a training on `train` items of `independent` clusters."""
     batch = 4 if train >= 64 else 1
     steps = int(np.clip(math.ceil(PASSES * train / batch), LEAST, LONGEST))
     given = sum(map(bool, templates(seen)))
@@ -127,7 +151,7 @@ def _settings(
         Choice("learning_rate", 1e-3 if recipe == "new_heads" else 1e-4, f"usual for the recipe {recipe}"),
         Choice("validate_every", check, "20 times"),
         Choice("save_every", check, "as often"),
-        Choice("patience", 5, "validations without a better one: small sets are learnt by heart soon"),
+        Choice("patience", 5, "validations without a better one: small sets are soon memorised"),
     ]
     if alignments:
         depth = alignments.depth.median
@@ -149,7 +173,7 @@ def _quoted(label: LabelColumn) -> str:
 
 
 def _why(label: LabelColumn) -> str:
-    """Why a label is no head of the proposed config."""
+    """Why a label is not a head of the proposed config."""
     if label.relation is not None and not label.relation.shown:
         why = f"simple models cannot tell it from a shuffled column (p = {label.relation.p:.2f})"
         return f"{why}; name it with --target to learn it"
@@ -173,7 +197,7 @@ def _changes(seen: Sequence[Seen], split: Sequence[str], targets: Sequence[Label
 
 def _recipe(independent: int, heads: bool) -> tuple[str, str]:
     if heads and independent < FEW:
-        why = f"{independent} clusters to learn from; below {FEW} more than a head would learn them by heart"
+        why = f"{independent} clusters to learn from; below {FEW} anything larger than a head would memorise them"
         return "new_heads", why
     if independent < MANY:
         return "lora", f"{independent} clusters to learn from: adapters change little and can be taken away"
@@ -185,7 +209,7 @@ def _monitor(label: LabelColumn) -> tuple[str, str]:
         return f"{label.name}/rmse", "in the unit of the label; Spearman's correlation is reported beside it"
     top = max(label.column.counts.values()) / label.column.counts.total()
     if top > LARGE:
-        return label.name, f"the head's loss: always saying the largest class has an accuracy of {top:.0%} already"
+        return label.name, f"the head's loss: always predicting the largest class has an accuracy of {top:.0%} already"
     return f"{label.name}/accuracy", f"the largest class has {top:.0%}, so accuracy shows what is learnt"
 
 
@@ -209,7 +233,7 @@ def _head(label: LabelColumn, train: Sequence[int], peptides: bool) -> list[Choi
         values = values[np.isfinite(values)] if np.isfinite(values).any() else label.flat
         own = [
             Choice("outputs", 1, "one number"),
-            Choice("mean", float(f"{values.mean():.6g}"), "of the training labels, so that step 0 says the mean"),
+            Choice("mean", float(f"{values.mean():.6g}"), "of the training labels, so that step 0 predicts the mean"),
             Choice(
                 "std",
                 float(f"{values.std() or 1.0:.6g}"),

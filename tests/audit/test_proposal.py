@@ -37,7 +37,33 @@ def test_the_proposal(tmp_path):
     looked = preflight.check(list(items.values()), labels, preset("tiny"))
     assert not looked.problems and not looked.notes  # those without a "tm" teach the other heads
     text = (out / "config.toml").read_text()
+    assert "left out for all heads" not in text and "cannot be used" not in text
     assert all(" # " in line for line in text.splitlines() if " = " in line and not line.startswith(("#", '"')))
+
+
+def test_what_a_training_leaves_out_is_counted(tmp_path):
+    """One cell that cannot be read takes its item out for every head: the config states how many items, and why, and
+    finetune leaves out the same ones."""
+    rows = [row | {"file": ""} for row in sets.clean()]
+    rows[25]["tm"], rows[26]["tm"], rows[27]["buried"] = "<40", "high", "be"
+    rows[26]["buried"] = "eb"  # an item with two such cells counts once
+    rows[28]["file"] = "none.cif"
+    sets.propose(sets.save(tmp_path, rows), tmp_path / "out", TARGETS)
+    first, second = [
+        line
+        for line in (tmp_path / "out" / "config.toml").read_text().splitlines()
+        if " items " in line and line[0] == "#"
+    ]
+    assert first == "# 1 of 48 items cannot be used and is not in prepared.csv; index.html says why."
+    assert second.startswith("# 3 of 47 items are left out for all heads, as a label cannot be read: ")
+    assert '"tm" has 2 such cells, such as "<40"; "buried" has 2 such cells, such as "eb".' in second
+    training = config.read(tmp_path / "out" / "config.toml")
+    items = read_dataset(training.data)
+    labels = {name: Label(head.kind == "residue", head.classes, head.names) for name, head in training.heads.items()}
+    looked = preflight.check(list(items), labels, preset("tiny"))
+    assert len(items) == 47 and [item.id for item, _ in looked.problems] == ["p25", "p26", "p27"]
+    (batch,) = [line for line in (tmp_path / "out" / "config.toml").read_text().splitlines() if "batch_size" in line]
+    assert batch.endswith("# 24 training items")
 
 
 def test_one_family_is_split_by_sequence(tmp_path):
