@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, under names that stay in their folder; what goes into one as JSON."""
 
 import hashlib
+import math
 import os
 import platform
 import re
@@ -10,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-
-import numpy as np
 
 LONGEST_NAME = 120  # bytes
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -47,11 +46,11 @@ def plain(value):
         return {str(key): plain(item) for key, item in value.items()}
     if is_dataclass(value):
         return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, np.ndarray | np.generic):
+    if hasattr(value, "tolist"):  # of NumPy or jax
         return plain(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float | None) else str(value)
 

@@ -55,9 +55,9 @@ def test_every_block_says_what_it_is(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_that_are_not_run_are_understood(page, monkeypatch):
-    for command in cli.COMMANDS.values():
+    for command in map(cli.load, cli.COMMANDS):
         monkeypatch.setattr(command, "run", lambda self: 0)
-    monkeypatch.setattr(cli, "persist", lambda: None)
+    monkeypatch.setattr("af2jax.compilation.persist", lambda: None)
     for block in snippets.blocks(page):
         if block.language in SHOWN:
             for arguments in snippets.commands(block.text):
@@ -117,7 +117,7 @@ def quick_to_compile():
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: page.stem)
 def test_every_block_runs(page, tmp_path, monkeypatch, quick_to_compile):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "persist", lambda: None)  # the tests' own cache stays
+    monkeypatch.setattr("af2jax.compilation.persist", lambda: None)  # the tests' own cache stays
     snippets.own_registry(monkeypatch)
     snippets.run(snippets.blocks(page), {"__name__": page.stem})
 

@@ -4,16 +4,17 @@ import glob
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import UseAppendAction
 
 from af2jax.cli.batch import identity
-from af2jax.data.queries import Job
 from af2jax.errors import InputError
+
+if TYPE_CHECKING:
+    from af2jax.data.queries import Job
 
 Progress = Callable[[str, int, float], None]  # the name of a database, the sequences done, the part done (0 to 1)
 
@@ -47,10 +48,10 @@ class SearchOptions:
             raise InputError(f"--cpus {self.cpus}: at least one thread is needed")
 
 
-def alignment_for(job: Job, options: SearchOptions, folder: Path, progress: Progress | None = None) -> Path:
+def alignment_for(job: "Job", options: SearchOptions, folder: Path, progress: Progress | None = None) -> Path:
     """The A3M file of a query: its own, or the one in `folder`, searched for unless it was before.
 
-    Beside the file lies a .json that says what it was made from; where that differs it is made anew.
+    Beside the file lies a .json that says what it was made from; where that differs it is made again.
 
     Raises:
         InputError: a search fails, or the file is there and was not made by a search.
@@ -67,7 +68,7 @@ def alignment_for(job: Job, options: SearchOptions, folder: Path, progress: Prog
 
 
 def template_hits_for(
-    job: Job,
+    job: "Job",
     alignment: Path,
     seqres: Path,
     options: SearchOptions,
@@ -90,7 +91,7 @@ def template_hits_for(
     return _kept(job, folder, ".hits.sto", made_from, make)
 
 
-def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> str:
+def _searched(job: "Job", options: SearchOptions, progress: Progress | None) -> str:
     from af2jax.data.parse import split_chains
     from af2jax.data.search import a3m
 
@@ -103,6 +104,8 @@ def _searched(job: Job, options: SearchOptions, progress: Progress | None) -> st
 
 def _hits(name: str, sequence: str, options: SearchOptions, progress: Progress) -> list[str]:
     """The hits of one chain from every source."""
+    from importlib.metadata import version
+
     from af2jax.data.search import a3m, programs, server
     from af2jax.data.search.hmmer import jackhmmer
 
@@ -122,7 +125,7 @@ def _hits(name: str, sequence: str, options: SearchOptions, progress: Progress) 
     return [hit for text in texts for hit in a3m.hits(text, sequence, name)]
 
 
-def _kept(job: Job, folder: Path, suffix: str, made_from: dict, make: Callable[[], str]) -> Path:
+def _kept(job: "Job", folder: Path, suffix: str, made_from: dict, make: Callable[[], str]) -> Path:
     """The file of a job in `folder`, written by `make` unless it is there and was made from the same."""
     from af2jax.files import file_name, write
 

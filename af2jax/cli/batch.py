@@ -4,13 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from absl import logging
-
 from af2jax.cli.locks import locked
+from af2jax.cli.warnings import warn
 from af2jax.errors import InputError, machine
 from af2jax.files import file_name, write
 
@@ -65,6 +63,8 @@ def clear(out: Path, name: str) -> None:
 
 def finish(out: Path, name: str, settings: Mapping, files: Iterable[Path], answers: Sequence[Mapping] = ()) -> None:
     """Says that a query is done, with which settings, that these files came of it, and what tuned heads answered."""
+    from importlib.metadata import version
+
     done = {
         "af2jax": version("af2jax"),
         "query": name,
@@ -103,7 +103,7 @@ def note_failures(path: Path, failures: Iterable[tuple[str, str]]) -> None:
     try:
         write(path, "".join(json.dumps({"job": name, "error": reason}) + "\n" for name, reason in failures))
     except OSError as error:
-        logging.warning("%s does not say so: %s", path, machine(error))
+        warn("%s does not say so: %s", path, machine(error))
 
 
 def _marker(out: Path, name: str) -> Path:

@@ -6,11 +6,14 @@ import os
 import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from af2jax.errors import InputError
-from af2jax.profile import measure, memory, programs
+from af2jax.profile import measure, memory
 from af2jax.profile.measure import GIB, Child, Cost, Machine
-from af2jax.profile.programs import How, Sizes
+
+if TYPE_CHECKING:
+    from af2jax.profile.programs import How, Sizes
 
 ROUNDS = 3  # runs that are timed, after one that is not
 SHARE = 0.4  # of the rate of a product that a network is guessed to reach
@@ -76,6 +79,8 @@ class Bench:
     """Show a traceback for every error."""
 
     def run(self) -> int:
+        from af2jax.profile import programs
+
         how, lengths = self._checked()
         device = measure.machine()
         print(
@@ -105,7 +110,7 @@ class Bench:
                 write(rows, device, how, self.out)
         return 0 if not failed else 3 if rows else 4
 
-    def _checked(self) -> tuple[How, list[Sizes]]:
+    def _checked(self) -> tuple["How", list["Sizes"]]:
         """How the preset is run, and on which sizes.
 
         Raises:
@@ -113,6 +118,7 @@ class Bench:
         """
         from af2jax.config import canonical, preset
         from af2jax.finetune.rules import recipe
+        from af2jax.profile.programs import How, Sizes
 
         name = canonical(self.model)
         config = preset(name)
@@ -133,7 +139,7 @@ class Bench:
         how = How(name, "bfloat16" if self.bfloat16 else "float32", self.chunk)
         return how, [Sizes(n, rows, extra, templates) for n in lengths]
 
-    def _measured(self, jobs: list, how: How, sizes: Sizes, device: Machine) -> list[Row]:
+    def _measured(self, jobs: list, how: "How", sizes: "Sizes", device: Machine) -> list[Row]:
         """Programs for one job, compiled and then run in turns; ratios are to the last."""
         children, rows = [], []
         try:
@@ -152,7 +158,7 @@ class Bench:
             rows[0].ratio = _time(rows[0], device) / _time(rows[1], device)
         return rows
 
-    def _planned(self, name: str, how: How, sizes: Sizes, cost: Cost, device: Machine) -> Row:
+    def _planned(self, name: str, how: "How", sizes: "Sizes", cost: Cost, device: Machine) -> Row:
         """What is known before anything runs."""
         need, room = cost.need / GIB, device.room / GIB
         verdict = f"fits: {need:.2f} of {room:.1f} GiB"
@@ -216,7 +222,7 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: list[Row], device: Machine, how: How, out: Path) -> None:
+def write(rows: list[Row], device: Machine, how: "How", out: Path) -> None:
     """bench.json, bench.csv and bench.png in a folder."""
     from af2jax.cli.evaluate import check_out
     from af2jax.files import whole, write

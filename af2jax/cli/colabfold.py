@@ -1,6 +1,9 @@
-"""The flags of colabfold_batch (ColabFold 1.6.3): which are the same here, and what is said to the others."""
+"""The flags of colabfold_batch (ColabFold 1.6.3): which are the same here, and the answer to the others."""
 
+import shlex
 from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
 
 NONE = "there is no such thing here, because "
 
@@ -47,15 +50,15 @@ ANSWERS = {
     "--relax-tolerance": "write af2jax relax STRUCTURES --out DIR --tolerance X",
     "--relax-stiffness": "write af2jax relax STRUCTURES --out DIR --stiffness X",
     "--relax-max-outer-iterations": "write af2jax relax STRUCTURES --out DIR --max-outer-iterations N",
-    "--jobname-prefix": NONE + "files are called as their queries, so that a batch can resume; rename the queries",
+    "--jobname-prefix": NONE + "files are named after their queries, so that a batch can resume; rename the queries",
     "--skip-output": "write --no-plots; alignments are not copied, and the PAE file belongs to the results",
     "--zip": NONE + "a batch resumes by the files of its results; pack the folder when it is done",
     "--sort-queries-by": NONE + "queries are always folded by length, so that programs are compiled once",
     "--disable-unified-memory": NONE + "unified memory is not asked for; XLA's own variables decide",
     "--recompile-padding": NONE + "lengths are always padded, to steps that grow with the length",
-    "--use-fast-kernels": NONE + "XLA's own programs are used; --chunk lessens the memory",
+    "--use-fast-kernels": NONE + "XLA's own programs are used; --chunk reduces the memory",
     "--no-use-fast-kernels": NONE + "XLA's own programs are used",
-    "--use-pallas": NONE + "XLA's own programs are used; --chunk lessens the memory",
+    "--use-pallas": NONE + "XLA's own programs are used; --chunk reduces the memory",
     "--kernel-backend": NONE + "XLA's own programs are used",
     "--compile-mode": NONE + "XLA's own programs are used, and kept on disk",
     "--debug-logging": "write --debug",
@@ -64,18 +67,30 @@ ANSWERS = {
 
 
 def answer(arguments: Sequence[str]) -> str:
-    """What to say of the first flag of colabfold_batch that `af2jax predict` has not, or not so; "": nothing."""
+    """The answer to the first habit of colabfold_batch that `af2jax predict` does not share; "": none."""
     if not arguments or arguments[0] != "predict":
         return ""
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         flag = flag.replace("_", "-")
         after = arguments[index + 1] if index + 1 < len(arguments) else ""
-        said = VALUES.get((flag, value if equals else after), "")
+        found = VALUES.get((flag, value if equals else after), "")
         if not equals and (not after or after.startswith("--")):
-            said = said or SWITCHES.get(flag, "")
+            found = found or SWITCHES.get(flag, "")
         if flag == "--custom-template-path" and any(a.startswith(("--template-hits", "--seqres")) for a in arguments):
             continue
-        if said := said or ANSWERS.get(flag, ""):
-            return f"{flag} of colabfold_batch: {said}"
-    return ""
+        if found := found or ANSWERS.get(flag, ""):
+            return f"{flag} of colabfold_batch: {found}"
+    return _folder(arguments[1:])
+
+
+def _folder(arguments: Sequence[str]) -> str:
+    """The answer where the folder for the results is the second positional argument, before the flags or after them."""
+    if any(argument.startswith(("-h", "-H", "--help", "--out")) for argument in arguments):
+        return ""
+    plain = lambda argument: not argument.startswith("-")
+    first, last = list(takewhile(plain, arguments)), list(takewhile(plain, reversed(arguments)))
+    out = first[-1] if len(first) > 1 else last[0] if len(last) > 1 else ""
+    if not out or Path(out).is_file():
+        return ""
+    return f"{out}: write --out {shlex.quote(out)}; the folder for the results is given by this flag"

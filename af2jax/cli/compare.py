@@ -36,7 +36,7 @@ class Compare:
     num_recycle: int | None = None
     """Recycles of every network; default those of the first, as it was evaluated or validated."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 
@@ -49,7 +49,7 @@ class Compare:
             raise InputError("give at least one run, the baseline first")
         check_out(self.out)
         for dataset in filter(None, (self.data, self.general)):
-            read_dataset(dataset)  # what is wrong with it is said before weights are loaded
+            read_dataset(dataset)  # what is wrong with it is reported before weights are loaded
         how = {"activations": self.activations, "preset": self.preset, "keep": self.out}
         with bar("evaluating", self.quiet) as progress:
             found = compare(self.runs, self.data, self.split, self.general, self.num_recycle, **how, progress=progress)

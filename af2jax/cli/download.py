@@ -20,7 +20,7 @@ class Download:
     keep: bool = False
     """Keep the archive."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: Annotated[bool, arg(help="Show a traceback for every error.")] = False
 
     def run(self) -> int:

@@ -32,7 +32,7 @@ class Evaluate:
     num_recycle: int | None = None
     """Recycles; default as the run was validated, or the preset's number."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 
@@ -44,7 +44,7 @@ class Evaluate:
         from af2jax.report.pages import page
 
         check_out(self.out)
-        read_dataset(self.dataset)  # what is wrong with it is said before weights are loaded
+        read_dataset(self.dataset)  # what is wrong with it is reported before weights are loaded
         subject = open_subject(self.run_or_params, self.preset, self.num_recycle)
         with bar("evaluating", self.quiet) as progress:
             found = evaluate(subject, self.dataset, self.split, progress=progress)
@@ -55,7 +55,8 @@ class Evaluate:
         if not found.judged:
             files = save_answers(found, self.out)
             place = f"; what the heads answer is in {files[0]}" if files else ", and no new head answers"
-            print(f"nothing to judge: no item of {self.dataset} has a known structure or a label{place}")
+            why = f"no item of {self.dataset} has a known structure or a label{place}"
+            print(f"nothing to judge: {why}", file=sys.stderr)
             return 4
         for verdict in found.verdicts.values():
             print(verdict.text)

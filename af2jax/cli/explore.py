@@ -20,7 +20,7 @@ class Explore:
     target: UseAppendAction[tuple[str, ...]] = ()
     """A column to be learnt; may be given again. Default: all that look like labels."""
     quiet: bool = False
-    """No progress bar, and no list of warnings."""
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 
@@ -32,9 +32,8 @@ class Explore:
             found = explore(self.dataset, self.target, progress=lambda what, done, total: progress(done, total, what))
             progress(0, 1, "drawing")
             page = render(found).save(self.out)
-        if not self.quiet:
-            for finding in found.findings:
-                first = f" (first: {finding.rows[0]})" if finding.unused else ""
-                print(f"{finding.level}: {finding.title}{first}")
-            print(f"{counted(len(found.findings), 'finding')}; read {page}")
+        for finding in found.findings:
+            first = f" (first: {finding.rows[0]})" if finding.unused else ""
+            print(f"{finding.level}: {finding.title}{first}")
+        print(f"{counted(len(found.findings), 'finding')}; read {page}")
         return 0

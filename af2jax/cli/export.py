@@ -24,6 +24,8 @@ class Export:
     A preset that stands alone, such as mini, needs none."""
     evaluation: Path | None = None
     """Folder that af2jax evaluate wrote of this run, whose means and intervals go into the model card."""
+    quiet: bool = False
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 

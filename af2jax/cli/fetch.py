@@ -28,7 +28,7 @@ class Fetch:
     pdb_url: str = ""
     """Another address to which ENTRY.cif.gz is added; default that of RCSB."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: Annotated[bool, arg(help="Show a traceback for every error.")] = False
 
     def run(self) -> int:

@@ -9,7 +9,6 @@ from tyro.conf import Positional, UseAppendAction
 
 from af2jax.cli.progress import bar
 from af2jax.errors import InputError
-from af2jax.processes import first
 
 
 @dataclass
@@ -34,19 +33,22 @@ class Finetune:
     """Train on all hosts together: start the same command on each, with srun, mpirun, on a TPU pod, or with the
     variables JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and JAX_PROCESS_ID (from 0 on)."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 
     def run(self) -> int:
         from af2jax.finetune import config, estimate, sharding, sweep
         from af2jax.finetune.run import CONFIG
+        from af2jax.processes import first
 
         if self.hosts:
             sharding.connect()
         inside = self.config.is_dir()
         training = config.read(self.config / CONFIG if inside else self.config).replace(self.set)
         out = self.out or (self.config if inside else None)
+        if self.dry_run and self.quiet:
+            raise InputError("--dry-run prints what a training would cost, and --quiet prints nothing: leave one out")
         if self.dry_run:
             print(estimate.estimate(training, self.watts))
             return 0
@@ -72,6 +74,7 @@ class Finetune:
         """One training; in the end its best validation is printed, and what to do with it."""
         from af2jax.finetune.account import outcome
         from af2jax.finetune.loop import fit
+        from af2jax.processes import first
 
         with bar("training", self.quiet) as update:
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from absl import logging
-
 from af2jax.cli.networks import Member, Networks
 from af2jax.cli.options import Sampling
+from af2jax.cli.warnings import warn
 from af2jax.errors import InputError
 from af2jax.profile.memory import explain, is_out_of_memory
 
@@ -31,7 +30,7 @@ def fold(
         sequence: of the query, of which answers of tuned heads say how near it is to what taught these.
         keep: see `inference.predict`.
         progress: called with the part that is done and what is done now.
-        notes: what every file says of the query, beside what the weights need to be said.
+        notes: what every file states about the query, beside the notes on the weights.
 
     Raises:
         InputError: the query cannot be read, memory ended, or an answer is not finite.
@@ -88,5 +87,5 @@ def relax(predictions: Sequence[tuple[Any, int]], count: int, gpu: bool) -> dict
         try:
             found[rank] = minimised(prediction.protein, gpu=gpu).protein
         except InputError as error:
-            logging.warning("rank %d stays unrelaxed: %s", rank, error)
+            warn("rank %d stays unrelaxed: %s", rank, error)
     return found

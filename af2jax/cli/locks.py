@@ -1,13 +1,12 @@
-"""Locks of commands, which go on where a file system has none: processes are then kept apart by `--shard`."""
+"""Locks of commands, which work on where a file system has none: processes are then kept apart by `--shard`."""
 
 import contextlib
 import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from absl import logging
-
 from af2jax import locks
+from af2jax.cli.warnings import warn
 
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -21,6 +20,6 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-            logging.warning("%s: no locks on this file system (%s); use --shard", path.parent, error.strerror)
+            warn("%s: no locks on this file system (%s); use --shard", path.parent, error.strerror)
             ours = True
         yield ours

@@ -1,63 +1,91 @@
 """The command `af2jax`: picks the subcommand, and turns errors into one line and an exit code.
 
+Only the command that is asked for is imported, and the list of all is made from their docstrings, so that help appears
+at once. With --quiet nothing goes to standard output; errors and warnings go to standard error.
+
 Exit codes: 0 all done, 2 usage or bad input, 3 some items failed, 4 none succeeded, or a disk is full or closed to us,
 1 a fault of ours.
 """
 
+import ast
+import contextlib
+import importlib
 import os
+import shutil
 import sys
+import textwrap
+from pathlib import Path
 
 from af2jax.cli import colabfold
-from af2jax.cli.bench import Bench
-from af2jax.cli.compare import Compare
-from af2jax.cli.doctor import Doctor
-from af2jax.cli.download import Download
-from af2jax.cli.evaluate import Evaluate
-from af2jax.cli.explore import Explore
-from af2jax.cli.export import Export
-from af2jax.cli.fetch import Fetch
-from af2jax.cli.finetune import Finetune
-from af2jax.cli.inspect import Inspect
-from af2jax.cli.predict import Predict
-from af2jax.cli.relax import Relax
-from af2jax.cli.search import Search
-from af2jax.cli.warnings import show_warnings, shown
-from af2jax.compilation import persist
-from af2jax.errors import InputError, machine
+from af2jax.errors import InputError, machine, nearest
 
-COMMANDS = {
-    "predict": Predict,
-    "relax": Relax,
-    "search": Search,
-    "download": Download,
-    "fetch": Fetch,
-    "explore": Explore,
-    "finetune": Finetune,
-    "evaluate": Evaluate,
-    "compare": Compare,
-    "export": Export,
-    "inspect": Inspect,
-    "doctor": Doctor,
-    "bench": Bench,
-}
-COMPILING = (Predict, Finetune, Evaluate, Compare)  # commands whose compiled programs are kept on disk
+COMMANDS = (
+    *("predict", "relax", "search", "download", "fetch", "explore", "finetune"),
+    *("evaluate", "compare", "export", "inspect", "doctor", "bench"),
+)
+COMPILING = ("predict", "finetune", "evaluate", "compare")  # commands whose compiled programs are kept on disk
+HELP = ("-h", "--help", "-H", "--help-verbose")
+COLUMN = 12  # where descriptions begin in the list of commands
+
+
+def load(name: str) -> type:
+    """The class of a command."""
+    return getattr(importlib.import_module(f"af2jax.cli.{name}"), name.capitalize())
+
+
+def described(name: str) -> str:
+    """What a command does: the docstring of its class, read without importing it."""
+    tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text())
+    (own,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name.capitalize())
+    return ast.get_docstring(own)
+
+
+def listing() -> str:
+    """All commands, each with what it does."""
+    lines = ["usage: af2jax COMMAND [OPTIONS]", "", "AlphaFold 2 in JAX, for fine-tuning.", "", "commands:"]
+    width, indent = shutil.get_terminal_size().columns, " " * COLUMN
+    for name in COMMANDS:
+        first = f"  {name:<{COLUMN - 2}}"
+        for paragraph in described(name).split("\n\n"):
+            lines += textwrap.wrap(" ".join(paragraph.split()), width, initial_indent=first, subsequent_indent=indent)
+            first = indent
+    return "\n".join([*lines, "", "af2jax COMMAND --help lists the options of a command."])
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    import tyro
-
     arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments else ""
+    if not name or name in HELP:
+        print(listing(), file=sys.stdout if name else sys.stderr)
+        return 0 if name else 2
+    if name not in COMMANDS:
+        near = nearest(name, COMMANDS)
+        print(f"error: no command is called {name!r}{near}; af2jax --help lists all", file=sys.stderr)
+        return 2
     if answer := colabfold.answer(arguments):
         print(f"error: {answer}", file=sys.stderr)
         return 2
-    command = tyro.extras.subcommand_cli_from_dict(
-        COMMANDS, args=arguments, prog="af2jax", description="AlphaFold 2 in JAX, for fine-tuning."
-    )
+    import tyro
+
+    command = tyro.cli(load(name), prog=f"af2jax {name}", args=arguments[1:])
+    with contextlib.ExitStack() as stack:
+        if getattr(command, "quiet", False):
+            nothing = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(contextlib.redirect_stdout(nothing))
+        return _run(name, command)
+
+
+def _run(name: str, command) -> int:
+    """The exit code of a command; errors become one line."""
+    from af2jax.cli.warnings import show_warnings, shown
+
     shown.clear()
     show_warnings()
     try:
-        if isinstance(command, COMPILING):
+        if name in COMPILING:
+            from af2jax.compilation import persist
+
             persist()
         return command.run()
     except KeyboardInterrupt:
@@ -80,5 +108,6 @@ def main(arguments: list[str] | None = None) -> int:
         if command.debug:
             raise
         kind = type(error).__name__
-        print(f"error: a fault of af2jax ({kind}: {error}); --debug shows where".replace("\n", " "), file=sys.stderr)
+        text = f"internal error ({kind}: {error}); please report it (--debug shows the traceback)"
+        print(f"error: {text}".replace("\n", " "), file=sys.stderr)
         return 1

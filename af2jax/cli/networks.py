@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from absl import logging
-
 from af2jax.cli.options import Network, Sampling
+from af2jax.cli.warnings import warn
 from af2jax.errors import InputError
 from af2jax.files import file_name
 from af2jax.words import counted
@@ -85,7 +84,7 @@ def presets(options: Network, place: Path | None) -> list[str]:
     ordered = _ordered(names, options.model_order)
     if options.num_models and options.num_models > len(ordered):
         found = counted(len(ordered), "preset is", "presets are")
-        logging.warning("--num-models %d: %s found, and all are run", options.num_models, found)
+        warn("--num-models %d: %s found, and all are run", options.num_models, found)
     return ordered[: options.num_models]
 
 
@@ -104,9 +103,7 @@ def _known(found: set[str], folder: Path) -> list[str]:
         except InputError:
             odd.append(f"params_{stem}.npz")
     if odd:
-        logging.warning(
-            "--params %s: left out %s of no known preset: %s", folder, counted(len(odd), "file"), ", ".join(odd[:5])
-        )
+        warn("--params %s: left out %s of no known preset: %s", folder, counted(len(odd), "file"), ", ".join(odd[:5]))
     if not names:
         raise InputError(f"--params {folder} holds no params_*.npz of a known preset; rename them as DeepMind does")
     return list(names)

@@ -23,7 +23,7 @@ class Network:
     model_order: str = ""
     """Numbers of the presets in the order of their use, such as 3,1,2; others are left out."""
     num_models: int | None = None
-    """Use the first so many presets."""
+    """Run only the first N presets."""
     random_weights: bool = False
     """Use random weights in place of --params, to try the program out (preset "tiny" unless --model)."""
     bfloat16: bool = False
@@ -33,7 +33,7 @@ class Network:
     shards: int = 1
     """Devices that share each query, where one has not the memory for it."""
     device: Literal["", "cpu", "gpu", "tpu"] = ""
-    """Compute on a device of this kind; default: the best that there is."""
+    """Compute on a device of this kind; default: the fastest available."""
 
     def check(self) -> None:
         """Raises InputError where values are out of range or contradict each other."""
@@ -74,7 +74,7 @@ class Sampling:
         self.sizes(0)
 
     def sizes(self, templates: int) -> dict[str, int]:
-        """The fields of `config.Data` that --max-msa sets, for a preset that reads so many templates."""
+        """The fields of `config.Data` that --max-msa sets, for a preset that reads this many templates."""
         if not self.max_msa:
             return {}
         found = re.fullmatch(r"([1-9]\d{0,5}):([1-9]\d{0,5})", self.max_msa)
@@ -139,7 +139,7 @@ class Results:
     amber: bool = False
     """Relax structures with AMBER; needs `pip install "af2jax[relax]"`."""
     num_relax: int | None = None
-    """Relax the best so many of each query; default with --amber: all."""
+    """How many of the best structures of each query are relaxed; default with --amber: all."""
     use_gpu_relax: bool = False
     """Relax on a GPU."""
     naming: Literal["colabfold", "alphafold"] = "colabfold"
@@ -160,14 +160,14 @@ class Results:
         if (self.num_relax or 0) < 0:
             raise InputError("--num-relax must be at least 0")
         if self.use_gpu_relax and not self.relaxed(1):
-            raise InputError("--use-gpu-relax says how to relax, and nothing is: add --amber, or leave it out")
+            raise InputError("--use-gpu-relax without --amber relaxes nothing: add --amber, or leave it out")
         if self.relaxed(1):
             from af2jax.relax import available
 
             available(self.use_gpu_relax)
 
     def relaxed(self, count: int) -> int:
-        """How many of so many predictions are relaxed."""
+        """How many of `count` predictions are relaxed."""
         return min(count, (count if self.amber else 0) if self.num_relax is None else self.num_relax)
 
     def keep(self) -> tuple[str, ...]:

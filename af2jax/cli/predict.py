@@ -6,39 +6,38 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from absl import logging
 from tyro.conf import OmitArgPrefixes, Positional
 
 from af2jax.cli import batch
 from af2jax.cli.alignments import SearchOptions
 from af2jax.cli.fold import fold, relax
-from af2jax.cli.given import Given, given, searched
 from af2jax.cli.locks import locked
 from af2jax.cli.networks import Member, Networks, device, members
 from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
-from af2jax.cli.screen import collect, screen
-from af2jax.cli.warnings import show_warnings
-from af2jax.constants.residues import ONE_TO_THREE, RESTYPES
-from af2jax.data.queries import Job, content, query_files, read_queries
+from af2jax.cli.warnings import show_warnings, warn
 from af2jax.errors import InputError, WeightsError, machine
 from af2jax.files import path_and_chain, tidy
 from af2jax.profile.memory import is_out_of_memory
 from af2jax.words import counted
 
-SKIPPED = "done before, skipped"
-LISTED = 5  # letters that a remark names
+if TYPE_CHECKING:
+    from af2jax.cli.given import Given
+    from af2jax.data.queries import Job
+
+SKIPPED = "already done, skipped"
+LISTED = 5  # residues that a remark names
 ROOM = 1 << 30  # bytes of alignments that are kept from looking at the queries until these are folded
 
 
 class Task(NamedTuple):
     """A query, and all that decides its results: one that was done with the same settings is not done again."""
 
-    job: Job
+    job: "Job"
     sequence: str
-    given: Given
+    given: "Given"
     settings: dict
     read: Any  # `pipeline.Query` of its alignment, where it is one; None: to be read when it is folded
 
@@ -65,20 +64,24 @@ class Predict:
     answers_only: bool = False
     """Ask the tuned heads of --params alone: no structures, one table (answers.csv), many queries a minute."""
     overwrite_existing_results: bool = False
-    """Fold again what was done before."""
+    """Fold finished queries again."""
     shard: str = ""
     """Do part i of n of the queries, i/n, such as 1/4."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 
     def run(self) -> int:
+        from af2jax.data.queries import query_files, read_queries
+
         for options in (self.network, self.sampling, self.inputs, self.sources, self.results):
             options.check()
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
         if self.answers_only:
+            from af2jax.cli.screen import screen
+
             return screen(self)
         chosen, networks = members(self.network), Networks(self.network, self.sampling)
         check_rank(self.results.rank, [member.preset for member in chosen])
@@ -122,30 +125,34 @@ class Predict:
         try:
             batch.note(self.out, {name: reason})
         except OSError as error:  # the disk is full, or may not be written to
-            logging.warning("%s does not say so: %s", self.out / batch.FAILURES, machine(error))
+            warn("%s does not say so: %s", self.out / batch.FAILURES, machine(error))
 
     def index(self) -> None:
         """Writes the page of all that is done in the folder, and the table of what tuned heads answer; one process at a
         time, so that the last has seen all."""
+        from af2jax.cli.screen import collect
         from af2jax.heads.summary import TABLE
         from af2jax.report.index import NAME, save_index
 
         try:
             collect(self.out)
         except OSError as error:
-            logging.warning("%s is not written: %s", self.out / TABLE, machine(error))
+            warn("%s is not written: %s", self.out / TABLE, machine(error))
         try:
             with locked(self.out / f".{NAME}.lock", wait=True):
                 save_index(self.out, self.out / batch.FAILURES)
         except OSError as error:
-            logging.warning("%s is not written: %s", self.out / NAME, machine(error))
+            warn("%s is not written: %s", self.out / NAME, machine(error))
 
-    def task(self, job: Job, weights: dict[str, str]) -> Task:
+    def task(self, job: "Job", weights: dict[str, str]) -> Task:
         """A query with all that decides its results.
 
         Raises:
             InputError: it cannot be read.
         """
+        from af2jax.cli.given import given
+        from af2jax.data.queries import content
+
         found, known = content(job), given(job, self.inputs)
         sources = dataclasses.asdict(self.sources) | {"cpus": None}
         templates = [path_and_chain(item)[0] for item in known.templates or ()]
@@ -180,7 +187,7 @@ class Predict:
                 make_room()
                 show_warnings(task.job.name)
                 try:
-                    said = self.one(task, chosen, networks, progress)
+                    line = self.one(task, chosen, networks, progress)
                 except WeightsError:
                     raise
                 except Exception as error:
@@ -189,7 +196,7 @@ class Predict:
                     self.fail(failed, task.job.name, _reason(error))
                     progress.done(task.job.name)
                 else:
-                    print(f"{task.job.name}: {said}", flush=True)
+                    print(f"{task.job.name}: {line}", flush=True)
 
     def one(self, task: Task, chosen: list[Member], networks: Networks, progress: Progress) -> str:
         """One query, unless another process is at it or has just done it; what to say of it.
@@ -197,13 +204,14 @@ class Predict:
         Raises:
             InputError: it failed.
         """
+        from af2jax.cli.given import searched
         from af2jax.data.pipeline import read
 
         name = task.job.name
         with locked(batch.lock_of(self.out, name)) as ours:
             if not ours or self.is_done(task):
                 progress.drop(name)
-                return SKIPPED if ours else "another process works on it, skipped"
+                return SKIPPED if ours else "in progress in another process, skipped"
             query = task.job.query
             remarks = self.remarks(task.sequence, query.split(":") if isinstance(query, str) else ())
             search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
@@ -215,14 +223,17 @@ class Predict:
             sampling, keep = self.sampling, self.results.keep()
             found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks)
             notes = tuple(dict.fromkeys(note for member in chosen for note in networks.notes(member)))
-            said = self.save(task, known, found, notes, all(map(networks.calibrated, chosen)))
+            line = self.save(task, known, found, notes, all(map(networks.calibrated, chosen)))
             batch.note(self.out, {}, [name])
             progress.done(name)
-            return f"{said}{(left := progress.left()) and '; '}{left}"
+            left = progress.left()
+            return f"{line}; {left}" if left else line
 
     def remarks(self, sequence: str, chains: Sequence[str] = ()) -> tuple[str, ...]:
-        """What files and page say of a sequence, of which a warning is given before it is folded: letters that stand
+        """What files and page state about a sequence, with a warning before it is folded: characters that stand
         for no single amino acid have no atoms, and what reads as a nucleic acid is folded as a protein."""
+        from af2jax.constants.residues import ONE_TO_THREE, RESTYPES
+
         found = []
         if odd := [f"{letter}{place}" for place, letter in enumerate(sequence, 1) if letter not in RESTYPES]:
             some = ", ".join(odd[:LISTED]) + (f" and {len(odd) - LISTED} more" if len(odd) > LISTED else "")
@@ -239,10 +250,10 @@ class Predict:
         if len(sequence) >= 9 and threes <= set(ONE_TO_THREE.values()):
             found.append("this reads as three-letter names of residues, and each character is folded as a residue")
         for remark in found:
-            logging.warning("%s", remark)
+            warn("%s", remark)
         return tuple(found)
 
-    def warn_of_complexes(self, jobs: list[Job], names: list[str]) -> None:
+    def warn_of_complexes(self, jobs: list["Job"], names: list[str]) -> None:
         """Says where the records of a file are folded one by one by a network that was trained for complexes, or have
         headers of programs that fold the records of a file together."""
         from af2jax.config import preset
@@ -255,7 +266,7 @@ class Predict:
         for file, count in Counter(map(where, alone)).items():
             if count > 1 and (of_complexes or file in together):
                 show_warnings()
-                logging.warning(
+                warn(
                     "%s: its %d records are folded one by one%s; if they are the chains of one complex%s, give "
                     "--one-complex",
                     file,
@@ -292,8 +303,8 @@ class Predict:
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
         ptm += "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
         remark = "".join(f" ({note})" for note in notes)
-        said = "".join(f"; {answer}" for answer in heads.values())
-        return f"{counted(len(best.plddt), 'residue')}, mean pLDDT {best.plddt.mean():.1f}{ptm}{said}{remark}"
+        answered = "".join(f"; {answer}" for answer in heads.values())
+        return f"{counted(len(best.plddt), 'residue')}, mean pLDDT {best.plddt.mean():.1f}{ptm}{answered}{remark}"
 
 
 def check_rank(rank: str, names: list[str]) -> None:
@@ -313,7 +324,7 @@ def _reason(error: Exception) -> str:
         return f"out of memory ({_line(error)}); try --max-msa with fewer rows, or a shorter query"
     if isinstance(error, OSError) and error.strerror:
         return machine(error)
-    return f"a fault of af2jax ({type(error).__name__}: {_line(error)}); --debug shows where"
+    return f"internal error ({type(error).__name__}: {_line(error)}); please report it (--debug shows the traceback)"
 
 
 def _line(error: Exception) -> str:

@@ -9,7 +9,7 @@ SLOW = 600  # seconds on a CPU that are worth a word
 
 
 def cost(n_res: int) -> float:
-    """What a network takes for so many residues, in units of its own: pairs of residues, and pairs with MSA rows."""
+    """What a network takes for `n_res` residues, in units of its own: pairs of residues, and pairs with MSA rows."""
     return n_res**2 * (n_res + 500.0)
 
 
@@ -53,10 +53,10 @@ class Progress:
     """
 
     def __init__(self, costs: Mapping[str, float], quiet: bool, cpu: bool):
-        """`costs`: of each query; `cpu`: say when a CPU will take long."""
+        """`costs`: of each query; `cpu`: warn when a CPU will take long, unless `quiet`."""
         from rich.progress import TextColumn, TimeElapsedColumn
 
-        self.costs, self.cpu = dict(costs), cpu
+        self.costs, self.cpu = dict(costs), cpu and not quiet
         self._before, self._now = 0.0, 0.0  # cost of the queries that are done, and with the part of the present one
         self._first: tuple[float, float] | None = None  # time and cost at the end of the first pass
         self._number = 0
@@ -94,7 +94,7 @@ class Progress:
         self._bar.update(self._task, total=sum(self.costs.values()))
 
     def left(self) -> str:
-        """What is still to do, or nothing where that is no batch."""
+        """What is still to do, or nothing where there is no batch."""
         rest = len(self.costs) - self._number
         if not rest:
             return ""

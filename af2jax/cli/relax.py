@@ -38,7 +38,7 @@ class Relax:
     tolerance: float = 2.39
     """Root mean square force at which a round ends, kcal/mol/nm."""
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: bool = False
     """Show a traceback for every error."""
 
@@ -109,7 +109,7 @@ class Relax:
         origin = {"file": path.name, "sha256": hashlib.sha256(read_bytes(path)).hexdigest(), "settings": settings}
         record = self.out / f"{name}{DONE}.json"
         if _same(record, origin):
-            print(f"{name}: done before, skipped")
+            print(f"{name}: already done, skipped")
             return
         found = relax(read_protein(path), gpu=self.gpu, **settings)
         texts = {".cif": found.protein.to_mmcif()}

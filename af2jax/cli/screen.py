@@ -1,4 +1,4 @@
-"""`af2jax predict --answers-only`: tuned heads asked of many sequences, into one table; a stopped batch goes on.
+"""`af2jax predict --answers-only`: tuned heads asked of many sequences, into one table; a stopped batch resumes.
 
 Each answer is appended to `answers.jsonl` as it comes, so that a killed process loses none; the tables are made of
 these files, whole, when the command ends. A process that takes a part (`--shard 3/40`) has a file of its own.

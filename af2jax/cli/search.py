@@ -3,16 +3,18 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from af2jax.cli.alignments import SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.batch import note_failures
 from af2jax.cli.progress import bar
-from af2jax.data.queries import Job, read_queries
 from af2jax.errors import InputError, machine
 from af2jax.words import counted
+
+if TYPE_CHECKING:
+    from af2jax.data.queries import Job
 
 
 @dataclass
@@ -27,10 +29,12 @@ class Search:
     """FASTA of the chains of known structure, such as pdb_seqres.txt, to search for templates."""
     sources: OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     quiet: bool = False
-    """No progress bar."""
+    """Print nothing but errors and warnings."""
     debug: Annotated[bool, arg(help="Show a traceback for every error.")] = False
 
     def run(self) -> int:
+        from af2jax.data.queries import read_queries
+
         self.sources.check()
         if not (self.sources.asked() or self.seqres):
             raise InputError("nothing to search: give --db FASTA, --hhblits-db, --mmseqs-db, --msa-server or --seqres")
@@ -58,7 +62,7 @@ class Search:
             note_failures(self.out / "failures.jsonl", failures)
         return 0 if not failures else 3 if done else 4
 
-    def search(self, job: Job) -> str:
+    def search(self, job: "Job") -> str:
         """The files of one query; says what is in them."""
         if job.fault:
             raise InputError(job.fault)
@@ -70,11 +74,11 @@ class Search:
                 update(part, 1.0, f"{job.name} {source}", f"{sequences:,} sequences" if sequences else "")
 
             alignment = alignment_for(job, self.sources, self.out, progress)
-            said = counted(_count(alignment, ">"), "row")
+            found = counted(_count(alignment, ">"), "row")
             if self.seqres:
                 hits = template_hits_for(job, alignment, self.seqres, self.sources, self.out, progress)
-                said += f", {counted(_count(hits, '#=GS '), 'template hit')}"
-        return said
+                found += f", {counted(_count(hits, '#=GS '), 'template hit')}"
+        return found
 
 
 def _count(path: Path, start: str) -> int:

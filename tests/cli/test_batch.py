@@ -18,7 +18,7 @@ from af2jax.errors import InputError
 from af2jax.files import file_name, tidy
 from tests.conftest import CACHE
 
-FAST = ("--num-recycle", "0", "--max-msa", "5:1", "--no-plots", "--quiet")
+FAST = ("--num-recycle", "0", "--max-msa", "5:1", "--no-plots")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_thirty_inputs_six_broken_killed_at_half_and_run_again(mixed, weights, t
     after = results(out)
     of_first = {name for name in before if any(name.startswith((f"{job}.done", f"{job}_")) for job in first)}
     assert of_first and {name: after[name] for name in of_first} == {name: before[name] for name in of_first}
-    assert said.count("done before, skipped") == len(first) and said.count("mean pLDDT") == 24 - len(first)
+    assert said.count("already done, skipped") == len(first) and said.count("mean pLDDT") == 24 - len(first)
     assert len(done(out)) == 24 and len(list(out.glob("*_unrelaxed_rank_001_*.pdb"))) == 24
     assert not [name for name in after if name.startswith(".")]  # neither locks nor what was half written
     broken = {"Cluster92.fasta", "cut.fasta.gz", "colabfold__empty", "ragged", "binary", "3G5O_A_3G5O_B"}

@@ -24,7 +24,7 @@ def run(*arguments):
 
 
 def test_predicts_and_resumes(query, tmp_path, capsys):
-    arguments = ("predict", query, "--random-weights", "--out", tmp_path / "o", "--num-recycle", 0, "--quiet")
+    arguments = ("predict", query, "--random-weights", "--out", tmp_path / "o", "--num-recycle", 0)
     assert run(*arguments) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("device: ") and "not a prediction" in shown.out and "WARNING" not in shown.err
@@ -36,7 +36,7 @@ def test_predicts_and_resumes(query, tmp_path, capsys):
     assert names == sorted([*structures, *plots, *others])
     assert "random weights" in json.loads((tmp_path / "o" / f"q_scores_{tag}.json").read_text())["notes"][0]
     assert all("random weights" in (tmp_path / "o" / name).read_text() for name in structures)
-    assert run(*arguments) == 0 and "done before, skipped" in capsys.readouterr().out
+    assert run(*arguments) == 0 and "already done, skipped" in capsys.readouterr().out
 
 
 def test_a_sequence_alone_is_warned_of(tmp_path, capsys):

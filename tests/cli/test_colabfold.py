@@ -8,7 +8,7 @@ import pytest
 import tyro
 
 from af2jax.cli import colabfold
-from af2jax.cli.main import COMMANDS, main
+from af2jax.cli.main import COMMANDS, load, main
 from af2jax.cli.predict import Predict
 
 # All that the parser of ColabFold 1.6.3 (`colabfold_batch --help`) lists.
@@ -107,7 +107,7 @@ def flags_of(command) -> set[str]:
 
 
 def test_the_words_that_answers_name_are_flags():
-    known = set().union(*(flags_of(command) for command in COMMANDS.values()))
+    known = set().union(*(flags_of(command) for command in map(load, COMMANDS)))
     for text in (*colabfold.ANSWERS.values(), *colabfold.SWITCHES.values(), *colabfold.VALUES.values()):
         assert set(re.findall(r"--[a-z-]+[a-z]", text)) <= known, text
 
@@ -125,3 +125,21 @@ def test_a_switch_here_takes_a_value():
     assert not say("--rank", "auto") and not colabfold.answer(["relax", "q", "--data"])
     hits = ("--template-hits", "q.hhr", "--custom-template-path", "mmcif")
     assert not say(*hits) and "templatepath" in say(*hits[2:])
+
+
+@pytest.mark.parametrize(
+    "arguments", [("in.fasta", "out dir"), ("in.fasta", "out dir", "--amber"), ("--num-recycle", "3", "in", "out dir")]
+)
+def test_a_folder_without_its_flag_is_answered_in_one_line(arguments, capsys):
+    """`colabfold_batch INPUT OUT`, its flags before or after."""
+    assert main(["predict", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out dir: write --out 'out dir'; ")
+
+
+def test_queries_without_a_folder_are_not_taken_for_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.fasta").write_text(">b\nACDEF\n")
+    for arguments in (["a.fasta"], ["a.fasta", "b.fasta"], ["a.fasta", "--params", "mini"], ["a", "b", "--out", "o"]):
+        assert colabfold.answer(["predict", *arguments]) == ""
+    assert colabfold.answer(["relax", "a.pdb", "out"]) == "" == colabfold.answer(["predict", "a", "b", "--help"])

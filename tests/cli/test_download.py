@@ -21,7 +21,7 @@ def run(tmp_path, monkeypatch):
 
         def run(archive: bytes, *options: str) -> int:
             site.files["p.tar"] = archive
-            return main(["download", "--out", str(tmp_path / "p"), "--url", site.url("p.tar"), "--quiet", *options])
+            return main(["download", "--out", str(tmp_path / "p"), "--url", site.url("p.tar"), *options])
 
         yield run
 
@@ -39,7 +39,7 @@ def test_predict_takes_the_folder(run, tmp_path):
     query = tmp_path / "q.a3m"
     query.write_text(">q\nACDEFGHI\n>r\nACDEYGHI\n")
     assert run(tar((NAME, GOOD))) == 0
-    command = ["predict", str(query), "--params", str(tmp_path / "p"), "--out", str(tmp_path / "o"), "--quiet"]
+    command = ["predict", str(query), "--params", str(tmp_path / "p"), "--out", str(tmp_path / "o")]
     assert main([*command, "--num-recycle", "0"]) == 0
 
 

@@ -103,7 +103,7 @@ def test_any_fault_fails_one_query_alone(fold, tmp_path, monkeypatch, capsys):
     text = "".join(f">{name}\n{SHORT}\n" for name in "abcd")
     assert fold(text) == 3
     assert failed(tmp_path / "out") == {
-        "a": "a fault of af2jax (KeyError: 'x\\ny'); --debug shows where",
+        "a": "internal error (KeyError: 'x\\ny'); please report it (--debug shows the traceback)",
         "b": "b.pdb: No space left on device; make room on this disk, then give the same command again",
         "c": "out of memory (5 GiB); try --max-msa with fewer rows, or a shorter query",
     }
@@ -220,10 +220,15 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "pace, warned", [(40.0, "WARNING: this CPU will take about 23 min for all queries"), (1.0, "")]
+    "pace, quiet, warned",
+    [
+        (40.0, False, "WARNING: this CPU will take about 23 min for all queries"),
+        (1.0, False, ""),
+        (40.0, True, ""),
+    ],
 )
-def test_t23_a_slow_cpu_is_said_after_the_first_passes(clock, capsys, pace, warned):
-    with Progress({"a": 4.0, "b": 32.0}, quiet=True, cpu=True) as progress:
+def test_t23_a_slow_cpu_is_warned_of_after_the_first_passes(clock, capsys, pace, quiet, warned):
+    with Progress({"a": 4.0, "b": 32.0}, quiet=quiet, cpu=True) as progress:
         progress.at("a", 0.0, "search")
         clock[0] = 500.0  # compilation
         progress.at("a", 0.25)

@@ -18,7 +18,7 @@ def run(site, tmp_path):
     def run(text: str, *options: str) -> int:
         (tmp_path / "set.csv").write_text(text)
         paths = [str(tmp_path / "set.csv"), "--out", str(tmp_path / "data")]
-        return main(["fetch", *paths, "--pdb-url", site.url(""), "--quiet", *options])
+        return main(["fetch", *paths, "--pdb-url", site.url(""), *options])
 
     return run
 

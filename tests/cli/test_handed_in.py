@@ -227,12 +227,12 @@ def test_proteins_of_boltz(write):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ('{"name": "x"}', "is no input of AlphaFold Server, AlphaFold 3 or Boltz"),
-        ('[{"a": 1}]', "is no input of AlphaFold Server"),
-        ('{"name": ', "is no JSON that can be read"),
-        ("[" * 100_000, "is no JSON that can be read"),
-        ("version: 1\nsequences: [", "is no YAML that can be read"),
-        ("version: 1\nsequences: 3\n", "is no input of AlphaFold Server"),
+        ('{"name": "x"}', "is not an input of AlphaFold Server, AlphaFold 3 or Boltz"),
+        ('[{"a": 1}]', "is not an input of AlphaFold Server"),
+        ('{"name": ', "cannot be read as JSON"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        ("version: 1\nsequences: [", "cannot be read as YAML"),
+        ("version: 1\nsequences: 3\n", "is not an input of AlphaFold Server"),
     ],
 )
 def test_other_json_and_yaml(write, text, message):
@@ -261,7 +261,7 @@ def test_letters_without_atoms_are_said(caplog):
 
 
 def test_relaxing_on_a_gpu_needs_relaxation():
-    with pytest.raises(InputError, match="--use-gpu-relax says how to relax, and nothing is: add --amber"):
+    with pytest.raises(InputError, match="--use-gpu-relax without --amber relaxes nothing: add --amber"):
         Results(use_gpu_relax=True).check()
 
 
@@ -311,7 +311,7 @@ def test_a_warning_of_a_query_is_shown_once(capsys):
 @pytest.mark.medium("compiles a small network")
 def test_what_is_said_stands_in_scores_and_page(write, weights, tmp_path, capsys):
     query, out = write("q.fasta", ">sel and more\nMKUAYIB\n>lig|ligand\nCCC\n"), tmp_path / "out"
-    fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights), "--quiet"]
+    fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights)]
     assert main(["predict", str(query), "--out", str(out), *fixed]) == 3
     note = "2 residues of unknown type have no atoms (U3, B7)"
     err = capsys.readouterr().err
@@ -347,11 +347,11 @@ def test_faults_of_the_disk_are_one_line_and_no_fault_of_ours(write, tmp_path, m
     monkeypatch.setattr(command, "fold", fold)
     monkeypatch.setattr(batch, "write", fold)
     arguments = [str(write("q.fasta", ">a\nMKT\n>b\nMKTA\n")), "--out", str(tmp_path / "out"), "--random-weights"]
-    assert main(["predict", *arguments, "--quiet"]) == 4
+    assert main(["predict", *arguments]) == 4
     err = capsys.readouterr().err
     line = f"{tmp_path / 'out' / 'x.pdb'}: {os.strerror(number)}; "
     assert f"failed: a: {line}" in err and f"failed: b: {line}" in err and cure in err
-    assert "failures.jsonl does not say so" in err and "fault of af2jax" not in err
+    assert "failures.jsonl does not say so" in err and "internal error" not in err
 
 
 def test_a_fault_of_the_disk_in_any_command(monkeypatch, capsys, tmp_path):
@@ -379,10 +379,10 @@ def small_disk(tmp_path):
 @pytest.mark.slow("compiles a small network in a process of its own")
 def test_a_full_disk_leaves_what_is_done_whole(write, weights, small_disk, capsys):
     query = write("q.fasta", "".join(f">q{n}\n{SEQUENCE[:n]}\n" for n in range(8, 18)))
-    fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights), "--quiet", "--save-all"]
+    fixed = ["--num-recycle", "0", "--no-plots", "--params", str(weights), "--save-all"]
     assert main(["predict", str(query), "--out", str(small_disk), *fixed]) == 3
     err = capsys.readouterr().err
-    assert "No space left on device; make room on this disk" in err and "fault of af2jax" not in err
+    assert "No space left on device; make room on this disk" in err and "internal error" not in err
     done = [json.loads(path.read_text()) for path in small_disk.glob("*.done.txt")]
     assert 0 < len(done) < 10 and not list(small_disk.glob("*.part")) and not list(small_disk.glob(".*.part"))
     for marker in done:

@@ -73,7 +73,7 @@ def test_killed_at_three_moments(given, whole, tmp_path):
         if saved != 5:
             assert moment(out)  # so it was killed amid the save
     code, said, err = end(begin(out, "--resume"))
-    assert code == 0 and said.startswith("goes on from step 10\n"), err
+    assert code == 0 and said.startswith("resumed at step 10\n"), err
     same(out, whole)
 
 

@@ -111,7 +111,7 @@ def test_what_decides_results_is_remembered(fold, weights, tmp_path, capsys, cha
         next((tmp_path / "out").glob("*.pdb")).unlink()
     capsys.readouterr()
     assert fold(query, *flags) == 0
-    assert ("done before, skipped" in capsys.readouterr().out) == (change == "nothing")
+    assert ("already done, skipped" in capsys.readouterr().out) == (change == "nothing")
     assert len(list((tmp_path / "out").glob("*.pdb"))) == 1
 
 
@@ -164,7 +164,7 @@ def test_a_page_for_each_query_and_one_for_all(fold, tmp_path, monkeypatch, caps
     (out / "q_report.html").unlink()
     (out / "index.html").unlink()
     capsys.readouterr()
-    assert fold(several) == 3 and capsys.readouterr().out.count("done before, skipped") == 1
+    assert fold(several) == 3 and capsys.readouterr().out.count("already done, skipped") == 1
     assert (out / "q_report.html").exists() and "2 done" in (out / "index.html").read_text()
     (out / "index.html").unlink()
     (out / "index.html").mkdir()  # as a query of that name has with the names of AlphaFold

@@ -42,7 +42,7 @@ def run(*arguments):
 
 def test_relaxes_a_folder_and_goes_on(folder, tmp_path, capsys):
     out = tmp_path / "out"
-    assert run(folder, "--out", out, "--quiet") == 3
+    assert run(folder, "--out", out) == 3
     shown = capsys.readouterr()
     lines = shown.out.splitlines()
     assert lines[0].startswith("device: OpenMM ") and lines[0].endswith(" on CPU")
@@ -54,13 +54,13 @@ def test_relaxes_a_folder_and_goes_on(folder, tmp_path, capsys):
     names = [f"{name}_relaxed.{kind}" for name in "ab" for kind in ("cif", "json", "pdb")]
     assert sorted(p.name for p in out.iterdir()) == [*names, "relax_failures.jsonl"]
 
-    assert run(folder, "--out", out, "--quiet") == 3
-    assert capsys.readouterr().out.count("done before, skipped") == 2
-    assert run(folder, "--out", out, "--quiet", "--stiffness", 20) == 3  # other settings: done again
+    assert run(folder, "--out", out) == 3
+    assert capsys.readouterr().out.count("already done, skipped") == 2
+    assert run(folder, "--out", out, "--stiffness", 20) == 3  # other settings: done again
     assert "skipped" not in capsys.readouterr().out
     (folder / "a.cif").write_text(peptide("GAG").to_mmcif())  # another content: the same
-    assert run(folder, "--out", out, "--quiet", "--stiffness", 20) == 3
-    assert capsys.readouterr().out.count("done before, skipped") == 1
+    assert run(folder, "--out", out, "--stiffness", 20) == 3
+    assert capsys.readouterr().out.count("already done, skipped") == 1
     assert read_protein(out / "a_relaxed.cif").sequence == "GAG"
 
 
@@ -84,7 +84,7 @@ def test_what_the_files_say(folder, tmp_path):
 
 
 def test_its_own_results_are_no_input(folder, capsys):
-    assert run(folder, "--out", folder, "--quiet") == 3 and run(folder, "--out", folder, "--quiet") == 3
+    assert run(folder, "--out", folder) == 3 and run(folder, "--out", folder) == 3
     assert not list(folder.glob("*_relaxed_relaxed*"))
 
 

@@ -32,7 +32,7 @@ def test_an_array_of_two(tmp_path):
     (tmp_path / "params").mkdir()
     np.savez(tmp_path / "params" / "params_tiny.npz", **support.rule_flat(preset("tiny")))
 
-    script = f'af2jax() {{ "{sys.executable}" -m af2jax "$@"; }}\n{command} --no-plots --num-recycle 0 --quiet'
+    script = f'af2jax() {{ "{sys.executable}" -m af2jax "$@"; }}\n{command} --no-plots --num-recycle 0'
     given = os.environ | {"PYTHONPATH": str(ROOT), "AF2JAX_CACHE": str(CACHE / "command"), "JAX_PLATFORMS": "cpu"}
     given |= {"SLURM_ARRAY_TASK_COUNT": "2", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     tasks = [

@@ -29,7 +29,7 @@ def ask(place, tmp_path):
     (tmp_path / "new.fasta").write_text("".join(f">{name} x\n{s}\n" for name, s in SEQUENCES.items()))
 
     def ask(*flags, query=tmp_path / "new.fasta", params=place) -> int:
-        fixed = ["predict", query, "--params", params, "--answers-only", "--out", tmp_path / "out", "--quiet"]
+        fixed = ["predict", query, "--params", params, "--answers-only", "--out", tmp_path / "out"]
         return main([str(a) for a in (*fixed, *flags)])
 
     return ask
@@ -86,7 +86,7 @@ def test_several_runs(ask, place, other, tmp_path, capsys):
 @pytest.mark.parametrize("naming", ["colabfold", "alphafold"])
 def test_structures_by_several_runs(place, other, tmp_path, naming, capsys):
     (tmp_path / "q.fasta").write_text(f">b\n{SEQUENCES['b']}\n")
-    flags = ["--params", place, "--params", other, "--no-plots", "--quiet", "--naming", naming]
+    flags = ["--params", place, "--params", other, "--no-plots", "--naming", naming]
     assert main([str(a) for a in ("predict", tmp_path / "q.fasta", "--out", tmp_path / "out", *flags)]) == 0
     said = capsys.readouterr().out
     assert "presets: tiny_1, tiny_2" in said and " ± " in said  # both runs are called "run"

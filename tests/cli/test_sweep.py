@@ -61,7 +61,7 @@ def test_real_proteins(shared, weights, tmp_path, capsys):
     }
     (tmp_path / "c.json").write_text(json.dumps(training))
     command = ["finetune", str(tmp_path / "c.json"), "--out", str(tmp_path / "s"), "--sweep", "learning_rate=1e-3,1e-1"]
-    assert main([*command, "--quiet"]) == 0
+    assert main([*command]) == 0
     said = capsys.readouterr().out
     found = json.loads((tmp_path / "s" / "sweep.json").read_text())
     assert {row["run"] for row in found} == {"learning_rate_1e-3", "learning_rate_1e-1"}
@@ -72,6 +72,6 @@ def test_real_proteins(shared, weights, tmp_path, capsys):
     kept = lambda: {path.name: path.stat().st_ino for path in (tmp_path / "s" / "cache").rglob("*") if path.is_file()}
     before = kept()
     assert len(before) == 6
-    assert main([*command, "--quiet", "--resume"]) == 0  # all is there: the same table, and no trunk is computed
+    assert main([*command, "--resume"]) == 0  # all is there: the same table, and no trunk is computed
     assert kept() == before
     assert json.loads((tmp_path / "s" / "sweep.json").read_text()) == found

@@ -48,7 +48,7 @@ def af2jax(folder, *arguments: str, code: int = 0) -> str:
     said = io.StringIO()
     caught = contextlib.redirect_stdout(said), contextlib.redirect_stderr(said)
     with contextlib.chdir(folder), caught[0], caught[1], pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "persist", lambda: None)
+        patch.setattr("af2jax.compilation.persist", lambda: None)
         assert cli.main(list(arguments)) == code, said.getvalue()[-3000:]
     return said.getvalue()
 
