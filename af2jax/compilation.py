@@ -62,7 +62,7 @@ class Jitted:
 def keep_memory() -> None:
     """From now on this process keeps the memory that it frees, where glibc manages it (Linux).
 
-    Else Linux takes back what a program worked in when it ends, and clears the pages anew when it runs next: a fifth or
+    Else Linux takes back what a program worked in when it ends, and clears the pages again when it runs: a fifth or
     more of a training step of a small network. To be called before JAX computes anything; a process then never holds
     less than the most that it held. Elsewhere nothing happens.
     """

@@ -64,8 +64,8 @@ def _pass(model, logits, params, features, remaining, prev, key, several) -> Pas
         scores["contacts"] = distogram.contacts(out.logits["distogram"])
     if logits:
         scores["distogram"] = out.logits["distogram"]
-    said = task_heads.apply(dict(model.heads), own, out, features)
-    return Pass(out.prev, out.structure, scores, said, change(prev, out.prev, features.seq_mask))
+    answers = task_heads.apply(dict(model.heads), own, out, features)
+    return Pass(out.prev, out.structure, scores, answers, change(prev, out.prev, features.seq_mask))
 
 
 def passes(
@@ -199,7 +199,7 @@ def lower(model: AlphaFold, params: dict, features: Features):
 
 
 def _protein(features: Features, found: Pass, name: str, notes: tuple[str, ...]) -> Protein:
-    """The atoms of what is no padding, after a pass."""
+    """The atoms of what is not padding, after a pass."""
     rows = features.seq_mask
     chains = np.unique(features.asym_id[rows], return_inverse=True)[1]
     atoms = (np.asarray(x)[rows] for x in (found.prev.positions, found.structure.atom37_mask))

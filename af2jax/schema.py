@@ -21,7 +21,7 @@ class Msa:
 
     feat: Any  # float [N_cycle N_seq N_res 49] clustered rows (supplement, Table 1)
     mask: Any  # bool [N_cycle N_seq N_res]
-    extra: Any  # int [N_cycle N_extra N_res] residue codes 0 to 22 of the rows that are no cluster centre
+    extra: Any  # int [N_cycle N_extra N_res] residue codes 0 to 22 of the rows that are not cluster centres
     extra_mask: Any  # bool [N_cycle N_extra N_res]
     extra_has_deletion: Any  # float [N_cycle N_extra N_res]
     extra_deletion_value: Any  # float [N_cycle N_extra N_res]

@@ -178,10 +178,10 @@ def _open(url: str, headers: dict[str, str]):
         if error.code == 416:
             return error
         error.close()
-        said = f"the server says {error.code} {error.reason}"
+        reason = f"the server says {error.code} {error.reason}"
         if error.code in (408, 425, 429) or error.code >= 500:
-            raise _Retryable(said) from error
-        raise InputError(f"{url}: {said}; check the address") from error
+            raise _Retryable(reason) from error
+        raise InputError(f"{url}: {reason}; check the address") from error
     except (ValueError, http.client.InvalidURL) as error:
         raise InputError(f"{url!r} is not an address: {error}") from error
     except urllib.error.URLError as error:
@@ -224,7 +224,7 @@ def _size(part: BinaryIO) -> int:
 
 
 def _forget(part: BinaryIO) -> None:
-    """Starts anew."""
+    """Starts again from the first byte."""
     part.truncate(0)
     _tag_file(part).unlink(missing_ok=True)
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.cache [--res 64 --seq 32 --extra 64 --templ 4]
 
-The full network (model_1_ptm, float32, weights by rule), as in `benchmarks.finetune`: DeepMind's output heads with all
-their losses, and one new head for residues with its own loss alone. The entry of the cache is in memory.
+The full network (model_1_ptm, float32, synthetic weights), as in `benchmarks.finetune`: DeepMind's output heads with
+all their losses, and one new head for residues with its own loss alone. The entry of the cache is in memory.
 """
 
 from benchmarks import side_by_side

@@ -7,7 +7,7 @@
 Of one pass, one training step and the gradient of one Evoformer block. The compiler plans every buffer before it makes
 machine code, so code is made in its quickest way: plans are the same. bfloat16 is left out on CPUs, where XLA widens
 it: its plans there say nothing of other devices. For a TPU the training step is compiled in full, at the two sizes of
-AlphaFold's own training. Writes RESULTS.md, and memory.json, from which --resume goes on.
+AlphaFold's own training. Writes RESULTS.md, and memory.json, from which --resume continues.
 """
 
 import argparse

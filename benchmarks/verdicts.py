@@ -96,7 +96,7 @@ def main(_: Sequence[str]) -> None:
     print("equal networks: noise | targets | tests | better | worse | interval alone: better | test alone: better")
     for name, layout, tests, *shares in wrong:
         print(f"{name} | {layout} | {tests} | " + " | ".join(f"{share:.1%}" for share in shares))
-    print("\na real effect: Cohen's d | tests | families that are said to be needed | found in")
+    print("\na real effect: Cohen's d | tests | families that the verdict asks for | found in")
     found = powers(TRIALS.value)
     for effect, tests, num, share in found:
         print(f"{effect} | {tests} | {num} | {share:.1%}")

@@ -42,7 +42,7 @@ DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corp
 PARAMS = flags.DEFINE_string("params", "mini", 'Run directory, folder of params_mini.npz, or "mini" of the package.')
 ASSESSED = flags.DEFINE_string("assessed", "mini_assessed", "Folder for the results.")
 WINDOW = 64  # residues of a chain of which some are hidden
-CHAINS = flags.DEFINE_integer("chains", 0, "Use only the first so many of each kind; 0: all.", lower_bound=0)
+CHAINS = flags.DEFINE_integer("chains", 0, "Use only the first N of each kind; 0: all.", lower_bound=0)
 _forward = jax.jit(af2jax.forward, static_argnums=0)
 
 
@@ -54,7 +54,7 @@ def fold(network, known: Chain, msa: Path | None = None):
 
 
 def classes(known: Chain, positions: np.ndarray, mask: np.ndarray) -> str:
-    """The secondary structure, a letter for each residue."""
+    """The secondary structure, one character for each residue."""
     return secondary(known.aatype, positions, mask, np.zeros(len(known.aatype), np.int32))
 
 
@@ -101,8 +101,8 @@ def guessed(network, member: corpus.Member, frequencies: np.ndarray) -> dict[str
     features, targets = load_example(member.item, replace(model.config, data=data), WINDOW, 0, {})
     logits = _forward(model, params, features, model.config.num_recycle).logits["masked_msa"][0]
     where = np.flatnonzero(targets.bert_mask[0] & (targets.true_msa[0] < UNKNOWN))
-    said, true = np.asarray(log_softmax(logits))[where], targets.true_msa[0, where]
-    values = (-said[np.arange(len(where)), true], -np.log(frequencies[true]), said.argmax(-1) == true)
+    logp, true = np.asarray(log_softmax(logits))[where], targets.true_msa[0, where]
+    values = (-logp[np.arange(len(where)), true], -np.log(frequencies[true]), logp.argmax(-1) == true)
     mean = lambda x: float(np.mean(x)) if len(x) else np.nan
     return {f"hidden: {name}": mean(x) for name, x in zip(("nats", "frequencies", "right"), values, strict=True)}
 

@@ -11,7 +11,7 @@ activations of the frozen trunk: with few measurements these are hard to beat. L
 
 The tables are those of alphafold_finetune, with templates and structures beside them; a preset without templates, such
 as mini, does not read these. Hardware: 2 CPU cores, 20 minutes; expected result and last good commit:
-experiments/README.md. Labels are permuted with --shuffle; what was stopped goes on when the command is given again.
+experiments/README.md. Labels are permuted with --shuffle; a stopped run resumes when the command is given again.
 """
 
 import csv

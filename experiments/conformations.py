@@ -4,14 +4,14 @@ For proteins with two known structures of one sequence, the network folds the se
 dropout, with much of the alignment hidden, and, where there is an alignment, from few of its rows drawn uniformly, and
 from clusters of alike rows, as is done to find the other state (Wayment-Steele et al., Nature 625, 832, 2024). A claim
 that clusters carry the other state needs the uniform control: as many subsets of the same sizes, drawn at random. Each
-sample is laid over both states (TM-score), and counts for a state where it is above 0.5 and at least 0.05 nearer.
+sample is superposed on both states (TM-score), and counts for a state where it is above 0.5 and at least 0.05 nearer.
 
     python -m experiments.conformations --data DATA --out conformations_out
 
 DATA has pairs.tsv (pair, type, file_a, file_b) with structures, and folders msa/CASE with native.pdb, native_state2.pdb
 and an alignment (.a3m). Pairs are folded from their sequence alone, and so without the last two ways. Hardware: 2 CPU
 cores, 10 minutes; expected result and last good commit: experiments/README.md. With --shuffle the columns of
-alignments change places.
+alignments are shuffled.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ PAIRS = flags.DEFINE_integer("pairs", 12, "At most.", lower_bound=1)
 LONGEST = flags.DEFINE_integer("longest", 160, "Residues, at most.", lower_bound=16)
 SAMPLES = flags.DEFINE_integer("samples", 8, "Of each way.", lower_bound=1)
 ROWS = flags.DEFINE_integer("rows", 12, "Of an alignment that is made shallow.", lower_bound=1)
-SHUFFLE = flags.DEFINE_bool("shuffle", False, "Let the columns of alignments change places.")
+SHUFFLE = flags.DEFINE_bool("shuffle", False, "Shuffle the columns of alignments.")
 
 HIDDEN = 0.5  # of the alignment
 ALIKE = 0.6  # identity to the first row of a cluster
@@ -142,21 +142,21 @@ def report(found: dict[str, dict], out: Path) -> None:
     by_way = {way: each for way, each in by_way.items() if each}
     both = {way: sum(min(counts(scores)) > 0 for scores in each) for way, each in by_way.items()}
     best = max(float(np.max(scores)) for each in by_way.values() for scores in each)
-    said = "; ".join(f"{way}: {both[way]} of {len(each)}" for way, each in by_way.items())
+    counted = "; ".join(f"{way}: {both[way]} of {len(each)}" for way, each in by_way.items())
     rows = [float(np.max(scores)) for way in ("clusters", "few rows") for scores in by_way.get(way, ())]
     if best <= FOUND:
-        verdict = f"No sample finds any state (best TM-score {best:.2f}): of conformations nothing can be said."
+        verdict = f"No sample finds any state (best TM-score {best:.2f}): nothing can be concluded about conformations."
     elif rows and max(rows) <= FOUND:
         verdict = f"Neither clusters nor random rows find any state (best TM-score {max(rows):.2f}): they tell nothing."
     elif "clusters" in both and both["clusters"] > both["few rows"]:
         verdict = "Clusters find both states of more proteins than random rows do."
     elif "clusters" in both:
-        verdict = "Clusters find no more than random rows do: what they find is owed to depth, not to the clusters."
+        verdict = "Clusters find no more than random rows do: what they find is due to depth, not to the clusters."
     else:
         verdict = "Without alignments the claim about clusters cannot be put to the test."
     caption = (
         f"TM-score to either known state, of every sample of {len(found)} proteins ({KIND.value}); on the line both "
-        f"are as near. Proteins of which both states are found: {said}. {verdict}"
+        f"are as near. Proteins of which both states are found: {counted}. {verdict}"
     )
     drawn, axes = figure.new(2.6 * len(by_way), 2.8, caption, panels=len(by_way))
     for axis, (way, each) in zip(axes, by_way.items(), strict=True):

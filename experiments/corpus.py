@@ -132,7 +132,7 @@ def over(query: str, sequence: str) -> str:
 
 
 def states(member: Member) -> str:
-    """The secondary structure, a letter for each residue; "-" where the structure does not tell."""
+    """The secondary structure, one character for each residue; "-" where the structure does not tell."""
     if member.states:
         return member.states
     known = read_item(member.item)

@@ -4,12 +4,12 @@ The network is af2jax-mini, which was trained on a few hundred real chains. Firs
 Then it learns a new task, which residue is helix, strand or loop, in three ways: a new head on the frozen trunk (from
 the cache), LoRA, and everything. The data of this task are synthetic: proteins that do not exist, made from ideal
 geometry (af2jax/data/synthetic.py), whose sequences tell of their helices, strands and loops. Each way is compared on
-test proteins that share no homologue with the others: with the most frequent class, with what the letter of a residue
-alone says, and with the same network from random weights.
+test proteins that share no homologue with the others: with the most frequent class, with what the type of a residue
+alone predicts, and with the same network from random weights.
 
     python -m experiments.demo --out demo_out
 
-Offline, on two CPU cores; what was stopped goes on when it is started again. The table of what to expect is in
+Offline, on two CPU cores; a stopped run resumes when it is started again. The table of what to expect is in
 experiments/README.md. The folder then has `README.md` with the table found, `comparison.png`, the structure of
 ubiquitin, the data, and the directory of each training with its `curves.png`.
 """
@@ -63,7 +63,7 @@ COMPARED = (
     ("full, trained", "full, from random weights"),
     ("LoRA", "head, trained trunk"),
     ("full, trained", "LoRA"),
-    ("full, trained", "letter alone"),
+    ("full, trained", "amino acid alone"),
 )
 RESAMPLES = 2000
 
@@ -102,17 +102,17 @@ def trained(name: str, manifest: Path, test: list[Item], **settings) -> tuple[Sc
 
 
 def without_network(manifest: Path) -> dict[str, np.ndarray]:
-    """The accuracy on each test protein of the most frequent class, and of each letter's most frequent class."""
+    """The accuracy on each test protein of the most frequent class, and of each amino acid's most frequent class."""
     with open(manifest, newline="") as file:
         rows = list(csv.DictReader(file))
     seen = [pair for row in rows if row["split"] == "train" for pair in zip(row["sequence"], row["ss"], strict=True)]
-    overall, by_letter = Counter(kind for _, kind in seen), defaultdict(Counter)
+    overall, by_type = Counter(kind for _, kind in seen), defaultdict(Counter)
     for letter, kind in seen:
-        by_letter[letter][kind] += 1
+        by_type[letter][kind] += 1
     most = lambda counts: (counts or overall).most_common(1)[0][0]
     guess = {
         "most frequent class": lambda letter: most(overall),
-        "letter alone": lambda letter: most(by_letter[letter]),
+        "amino acid alone": lambda letter: most(by_type[letter]),
     }
     right = lambda say, row: np.mean([say(a) == kind for a, kind in zip(row["sequence"], row["ss"], strict=True)])
     return {name: np.array([right(say, row) for row in rows if row["split"] == "test"]) for name, say in guess.items()}
@@ -160,13 +160,13 @@ def main(_) -> None:
         rows.append([name, *numbers, f"{accuracy[name].mean():.3f}"])
     found = {name: interval(values) for name, values in accuracy.items()}
 
-    said = "; ".join(verdict(accuracy, *pair) for pair in COMPARED)
+    lines = "; ".join(verdict(accuracy, *pair) for pair in COMPARED)
     minutes = (time.perf_counter() - began) / 60
     caption = (
         f"Synthetic proteins: nothing here was measured. Accuracy of helix, strand or loop on {len(test)} test "
         f"proteins without a homologue among the {NUM.value}; lines: 95 % of the means of proteins drawn again. Preset "
         f"mini, {STEPS.value} steps, seed {SEED.value}. "
-        f"Differences over the same proteins: {said}."
+        f"Differences over the same proteins: {lines}."
     )
     plot = bars(out / "comparison.png", "accuracy on synthetic test proteins", found, caption)
     text = table(["training", "trains", "steps", "s/step", "accuracy"], rows)

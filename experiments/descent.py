@@ -1,12 +1,12 @@
 """Is a structure module needed, or does gradient descent on the predicted distances fold a chain as well?
 
 AlphaFold of 2018 had no structure module: it descended a potential made of predicted distances and torsions (Senior et
-al., Nature 577, 706, 2020). The same is done here on what the trunk of one network says: minus the log probability of
+al., Nature 577, 706, 2020). The same is done here with the trunk of one network: minus the log probability of
 every CB-CB distance by the distogram, smoothed, and a harmonic pull to the network's phi and psi, over the torsions of
 a backbone of ideal bonds and angles. Several descents begin near the predicted torsions; the lowest potential counts.
-Rivals: the structure module on the same trunk, the predicted torsions alone, and one ideal helix. The control is a
+Baselines: the structure module on the same trunk, the predicted torsions alone, and one ideal helix. The control is a
 descent that gives every pair the distances of another pair as far apart in the sequence: as compact, without a fold;
-what it reaches too, no knowledge of the fold has won. A descent on the true distances says what is possible at best.
+what it reaches too, no knowledge of the fold has won. A descent on the true distances shows what is possible at best.
 
     python -m experiments.descent --data DATA --out descent_out
 
@@ -79,34 +79,34 @@ def backbone(torsions: jax.Array) -> tuple[jax.Array, jax.Array]:
     return ca, ca - 0.58273431 * jnp.cross(b, d) + 0.56802827 * b - 0.54067466 * d
 
 
-def potential(torsions, logp, said):
-    """What is descended: distances, and torsions; logp float [N_res N_res 63], said float [N_res 2]."""
+def potential(torsions, logp, predicted):
+    """What is descended: distances, and torsions; logp float [N_res N_res 63], predicted float [N_res 2]."""
     _, beta = backbone(torsions)
     apart = jnp.sqrt(jnp.sum((beta[:, None] - beta[None]) ** 2, -1) + 1e-6)
     pull = -((apart[..., None] - CENTRES) ** 2) / (2 * WIDTH**2)
     energy = -jax.nn.logsumexp(logp + jnp.maximum(pull, -30.0), -1)  # beyond 30 a pair is not pulled
-    return jnp.sum(jnp.triu(energy, 2)) / len(said) + PULL * jnp.mean(1 - jnp.cos(torsions - said))
+    return jnp.sum(jnp.triu(energy, 2)) / len(predicted) + PULL * jnp.mean(1 - jnp.cos(torsions - predicted))
 
 
 @jax.jit
-def descend(start, logp, said):
+def descend(start, logp, predicted):
     """(potential, torsions) after Adam with a rate that falls to 0."""
     optimizer = optax.adam(optax.cosine_decay_schedule(RATE, STEPS.value))
 
     def step(carry, _):
         torsions, state = carry
-        gradient = jax.grad(potential)(torsions, logp, said)
+        gradient = jax.grad(potential)(torsions, logp, predicted)
         updates, state = optimizer.update(gradient, state)
         return (optax.apply_updates(torsions, updates), state), None
 
     (torsions, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, STEPS.value)
-    return potential(torsions, logp, said), torsions
+    return potential(torsions, logp, predicted), torsions
 
 
-def best(logp: np.ndarray, said: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def best(logp: np.ndarray, predicted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The CA atoms of the descent that ends lowest."""
-    starts = said + NOISE * rng.normal(size=(STARTS.value, *said.shape))
-    ends = [descend(jnp.asarray(start), jnp.asarray(logp), jnp.asarray(said)) for start in starts]
+    starts = predicted + NOISE * rng.normal(size=(STARTS.value, *predicted.shape))
+    ends = [descend(jnp.asarray(start), jnp.asarray(logp), jnp.asarray(predicted)) for start in starts]
     return np.asarray(backbone(min(ends, key=lambda end: float(end[0]))[1])[0])
 
 
@@ -127,18 +127,18 @@ def folded(network, config: Config, known: Chain, rng: np.random.Generator) -> d
     num = len(known.aatype)
     logp = np.asarray(jax.nn.log_softmax(outputs.logits["distogram"]))[:num, :num, :63]
     angles = np.asarray(outputs.structure.torsions[-1])[:num, 1:3]  # phi, psi as sine and cosine
-    said = np.arctan2(angles[..., 0], angles[..., 1])
+    predicted = np.arctan2(angles[..., 0], angles[..., 1])
     atoms = np.where((known.aatype == CODES["G"])[:, None], known.positions[:, CA], known.positions[:, CB])
     true = np.linalg.norm(atoms[:, None] - atoms[None], axis=-1)
     seen = np.where(known.aatype == CODES["G"], known.atom_mask[:, CA], known.atom_mask[:, CB])
     sharp = np.where((seen[:, None] & seen)[..., None], -((true[..., None] - CENTRES) ** 2) / (2 * WIDTH**2), 0.0)
     ways = {
         "structure module": np.asarray(outputs.structure.atom37)[:num, CA],
-        "descent": best(logp, said, rng),
-        CONTROL: best(shuffled(logp, rng), said, rng),
-        "torsions alone": np.asarray(backbone(jnp.asarray(said))[0]),
+        "descent": best(logp, predicted, rng),
+        CONTROL: best(shuffled(logp, rng), predicted, rng),
+        "torsions alone": np.asarray(backbone(jnp.asarray(predicted))[0]),
         "one helix": helix(num),
-        "descent on true distances": best(sharp, said, rng),
+        "descent on true distances": best(sharp, predicted, rng),
     }
     points, mask = known.positions[:, CA], known.atom_mask[:, CA]
     local = lambda ca: 100 * float(jnp.mean(lddt(ca, points, mask), where=mask))
@@ -148,8 +148,8 @@ def folded(network, config: Config, known: Chain, rng: np.random.Generator) -> d
 
 def verdict(scores: dict[str, np.ndarray]) -> str:
     """What follows from the scores of every way."""
-    rivals = ("structure module", CONTROL)
-    over = {name: paired(scores["descent"], scores[name]) for name in rivals}
+    baselines = ("structure module", CONTROL)
+    over = {name: paired(scores["descent"], scores[name]) for name in baselines}
     gain, fold = (each.difference for each in over.values())
     if not (fold.clear and fold.value > 0):
         text = "descent wins nothing by knowing the fold."

@@ -1,8 +1,8 @@
 """Does tuning on the structures of one family make better structures of that family, and what does it cost elsewhere?
 
 Domain adaptation: the structure module, LoRA, or everything is trained on a family's structures, and judged on members
-that were held out; beside the untuned network, one ideal helix, and the nearest training chain laid over by sequence,
-which within one family is hard to beat. What was forgotten is measured on the chains that mini knows by heart.
+that were held out; beside the untuned network, one ideal helix, and the nearest training chain aligned by sequence,
+which within one family is hard to beat. What was forgotten is measured on the chains that mini has memorised.
 
     python -m experiments.family --family FAMILY.tsv --data DATA --crop 128 --steps 40 --seeds 1 --out family_out
 
@@ -10,7 +10,7 @@ FAMILY is a table or folder as `af2jax finetune` reads it, with or without a col
 need one); DATA has chains.tsv and structures, as in `experiments/sides.py`. For the peptides and MHC of
 alphafold_finetune (Motmaen et al. 2023) FAMILY is its table; their structures are predictions of AlphaFold's, not
 experiments. Hardware: 2 CPU cores, 15 minutes; expected result and last good commit: experiments/README.md. With
---shuffle the residues of every structure that is learnt from change places: nothing may be gained.
+--shuffle the residues of every structure that is learnt from are shuffled: nothing may be gained.
 """
 
 import csv
@@ -52,7 +52,7 @@ def table(out: Path) -> Path:
 
 
 def general(out: Path) -> Path:
-    """The chains that af2jax-mini knows by heart."""
+    """The chains that af2jax-mini has memorised."""
     chains = sides.chains(Path(DATA.value).resolve())
     known = set(sides.named(chains))
     lines = [f"{chain['id']},{chain['file']},test" for chain in chains if chain["id"] in known]

@@ -9,7 +9,7 @@ leaves it as it was). Only the loss of the new task is trained on, so that nothi
     python -m experiments.freezing --data DATA --out freezing_out
 
 DATA as in `experiments/secondary.py`. Hardware: 2 CPU cores, 30 minutes; expected result and last good commit:
-experiments/README.md. The labels learnt from are permuted with --shuffle; what was stopped goes on.
+experiments/README.md. The labels learnt from are permuted with --shuffle; a stopped run resumes.
 """
 
 from pathlib import Path

@@ -2,19 +2,19 @@
 
 A mutation scan: every variant is a sequence with a measured score. First a classification (is the score above the
 median of what is learnt from?), then a regression (the score), from one new head each, which reads the single
-representation of the residue that is another; of a random trunk, the trained trunk, frozen, and LoRA. Rivals: the
+representation of the residue that is another; of a random trunk, the trained trunk, frozen, and LoRA. Baselines: the
 majority class or the mean, the nearest variant by the residues around, regression on these residues and on activations
 of the frozen trunk. Positions that are tested are not learnt from (--by position), or variants are drawn at random
 (--by variant), which is easier and often reported.
 
-Beside it, without any labels: masked-MSA marginals, the log probability of the new letter minus that of the old one
+Beside it, without any labels: masked-MSA marginals, the log probability of the new residue minus that of the old one
 where the position is hidden from the network (Spearman with the score; a rank correlation of 0 is chance).
 
     python -m experiments.missense --scan RL401_YEAST_Roscoe_2013.csv.gz --wildtype RL401_YEAST_Roscoe_2013.fasta \
         --out missense_out
 
 A scan has the columns mutant (A24G) and score; the wild type is a FASTA file. Hardware: 2 CPU cores, 15 minutes;
-expected result and last good commit: experiments/README.md. --shuffle permutes labels; what was stopped goes on.
+expected result and last good commit: experiments/README.md. --shuffle permutes labels; a stopped run resumes.
 """
 
 import csv
@@ -43,7 +43,7 @@ BY = flags.DEFINE_enum("by", "position", ["position", "variant"], "What test and
 NUM = flags.DEFINE_integer("num", 400, "Variants, drawn at random.", lower_bound=50)
 
 MASK = 22  # code of a hidden residue in an alignment
-Variant = tuple[str, int, str, float]  # old letter, position from 0, new letter, score
+Variant = tuple[str, int, str, float]  # old residue, position from 0, new residue, score
 
 
 def variants() -> tuple[str, list[Variant]]:
@@ -52,7 +52,7 @@ def variants() -> tuple[str, list[Variant]]:
     rows = [(row["mutant"], float(row["score"])) for row in csv.DictReader(io.StringIO(read_text(Path(SCAN.value))))]
     single = [(m[0], int(m[1:-1]) - 1, m[-1], s) for m, s in rows if ":" not in m and np.isfinite(s)]
     if wrong := [v for v in single if wild[v[1]] != v[0]]:
-        raise af2jax.InputError(f"{SCAN.value}: {wrong[0][0]}{wrong[0][1] + 1} is not the wild type's letter")
+        raise af2jax.InputError(f"{SCAN.value}: {wrong[0][0]}{wrong[0][1] + 1} is not the wild type's residue")
     chosen = sorted(np.random.default_rng(0).permutation(len(single))[: NUM.value])
     start = max(min(v[1] for v in single) - 5, 0)
     end = min(max(v[1] for v in single) + 6, len(wild), start + walk.CROP.value)
@@ -85,7 +85,7 @@ def ways(data: Path, mean: float, spread: float) -> dict[str, Training]:
     """What is compared, the baseline first."""
     heads = {"high": Head("residue", classes=2), "score": Head("residue", outputs=1, mean=mean, std=spread)}
     task = {"heads": heads, "losses": {"high": 1.0, "score": 1.0}, "batch_size": 8, "learning_rate": 1e-3}
-    task |= {"validate_every": max(walk.STEPS.value // 6, 1)}  # few variants are soon known by heart
+    task |= {"validate_every": max(walk.STEPS.value // 6, 1)}  # few variants are soon memorised
     head = task | {"recipe": "heads", "cache": True, "examples_per_item": 1}
     return {
         "heads on a random trunk": walk.training(data, **head | {"params": ""}),
@@ -95,9 +95,9 @@ def ways(data: Path, mean: float, spread: float) -> dict[str, Training]:
 
 
 def hidden(features: Features, position: int) -> Features:
-    """The features without the query's letter at a position."""
+    """The features without the query's residue at a position."""
     msa, target, aatype = np.array(features.msa.feat), np.array(features.target_feat), np.array(features.aatype)
-    for start in (0, 25):  # the letter, and the profile of its cluster (supplement, Table 1)
+    for start in (0, 25):  # the residue, and the profile of its cluster (supplement, Table 1)
         msa[:, 0, position, start : start + 23] = np.eye(23)[MASK]
     target[position, 1:] = np.eye(target.shape[1] - 1)[UNKNOWN]
     aatype[position] = UNKNOWN
@@ -108,15 +108,15 @@ def marginals(wild: str, found: list[Variant]) -> np.ndarray:
     """log p(new) - log p(old) of every variant, its position hidden."""
     model, params = af2jax.load(walk.PRESET.value, walk.PARAMS.value or None)
     features = af2jax.features(wild, model.config, cycles=1, msa=MSA.value)
-    said = jax.jit(lambda f: jax.nn.log_softmax(af2jax.forward(model, params, f, 0).logits["masked_msa"][0]))
-    logp = {i: np.asarray(said(hidden(features, i)))[i] for i in sorted({v[1] for v in found})}
+    log_probability = jax.jit(lambda f: jax.nn.log_softmax(af2jax.forward(model, params, f, 0).logits["masked_msa"][0]))
+    logp = {i: np.asarray(log_probability(hidden(features, i)))[i] for i in sorted({v[1] for v in found})}
     return np.array([logp[i][CODES[new]] - logp[i][CODES[old]] for old, i, new, _ in found])
 
 
-def correlation(said: np.ndarray, found: list[Variant]) -> str:
+def correlation(predicted: np.ndarray, found: list[Variant]) -> str:
     """Spearman with the score, and its interval over positions drawn again."""
     ranks = lambda x: (np.argsort(np.argsort(x)) - (len(x) - 1) / 2) / np.std(np.arange(len(x)))
-    return str(bootstrap(ranks(said) * ranks(np.array([v[3] for v in found])), [v[1] for v in found]))
+    return str(bootstrap(ranks(predicted) * ranks(np.array([v[3] for v in found])), [v[1] for v in found]))
 
 
 def main(_) -> None:

@@ -2,15 +2,15 @@
 
 The published recipe adds the loss of violations (bonds, angles, clashes; supplement, section 1.9.11) when it
 fine-tunes, and not before. Here af2jax-mini is trained further on the chains that it knows, in crops of 128, with that
-loss and without it, the same steps in the same order. Judged are the chains that it knows by heart and chains that it
-never saw: lDDT-CA, clashes and breaks of the chain. The cost is the time of a step (its median). Rivals: the network as
+loss and without it, the same steps in the same order. Judged are the chains that it has memorised and chains that it
+never saw: lDDT-CA, clashes and breaks of the chain. The cost is the median time of a step. Baselines: the network as
 it is, one ideal helix.
 
     python -m experiments.physics --data DATA --crop 128 --steps 40 --out physics_out
 
 DATA has chains.tsv and structures, as in `experiments/sides.py`. Hardware: 2 CPU cores, 15 minutes; expected result and
-last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from change
-places: nothing may be gained. What was stopped goes on when the command is given again.
+last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from are
+shuffled: nothing may be gained. A stopped run resumes when the command is given again.
 """
 
 import json
@@ -36,7 +36,7 @@ JUDGED = {"lddt_ca": "lDDT-CA", "clashes": "clashes per 1000 atoms", "breaks": "
 
 
 def tables(data: Path, out: Path) -> tuple[Path, Path]:
-    """(what is learnt from, and unseen chains to judge by; the chains that are known by heart)."""
+    """(what is learnt from, and unseen chains to judge by; the chains that are memorised)."""
     rng, chains = np.random.default_rng(0), [c for c in sides.chains(data) if c["length"] <= LONGEST.value]
     head, known = ["id,file,sequence,placed,split"], set(sides.named(chains))
     learnt, named = list(head), list(head)
@@ -86,7 +86,7 @@ def main(_) -> None:
     data, known = tables(Path(DATA.value).resolve(), out)
     found = walk.compare(ways(data), data, known, activations=False)
     remarks = []
-    for what, entries in (("chains never seen", found.entries), ("chains known by heart", found.general)):
+    for what, entries in (("chains never seen", found.entries), ("chains memorised", found.general)):
         remarks += [f"- {what}: {line}" for line in differences(entries)]
     plain, physics = (seconds(Path(entry.path)) for entry in found.entries[1:])
     remarks.append(f"- a step takes {plain:.2f} s without and {physics:.2f} s with that loss")

@@ -10,7 +10,7 @@ among those that network or head was trained on.
 
 DATA has chains.tsv (identifier, file, length, cluster30) and structures, as in `experiments/train_mini.py`. Hardware: 2
 CPU cores, 20 minutes; expected result and last good commit: experiments/README.md. The labels learnt from are permuted
-with --shuffle. What was stopped goes on when the command is given again.
+with --shuffle. A stopped run resumes when the command is given again.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ PART = {"train": "train", "confidence": "valid", "valid": "test"}  # "valid" of 
 
 
 def table(data: Path, out: Path) -> Path:
-    """The chains with a letter for each residue."""
+    """The chains with a class for each residue."""
     rng, lines = np.random.default_rng(0), ["id,file,split,ss"]
     for chain in sides.chains(data):
         if int(chain["length"]) > LONGEST.value:

@@ -2,7 +2,7 @@
 
 Labelled against labelled plus self-distilled (Jumper et al. 2021, supplement, section 1.3): everything trains on the
 known structures of one half of the proteins; or on these and on what the untuned network predicts for the other half
-with confidence. Both take the same number of steps, and are judged on proteins that neither half is related to. Rivals:
+with confidence. Both take the same number of steps, and are judged on proteins related to neither half. Baselines:
 the untuned network, one ideal helix, the nearest training chain; and, as the best that more labels could do, the known
 structures of both halves.
 
@@ -11,7 +11,7 @@ structures of both halves.
 DATA has chains.tsv and structures, as in `experiments/sides.py`: the halves are chains whose structures af2jax-mini was
 not trained on. Of these mini says about 30 everywhere, which is their lDDT, so that 31 takes the surer third of the
 residues; for a network that predicts give --confident 70. Hardware: 2 CPU cores, 12 minutes; expected result and last
-good commit: experiments/README.md. With --shuffle the residues of every prediction change places: it may not help.
+good commit: experiments/README.md. With --shuffle the residues of every prediction are shuffled: it may not help.
 """
 
 import csv

@@ -14,7 +14,7 @@ from af2jax.data.parse import read_text
 from af2jax.files import write
 
 VALID, CONFIDENCE = 15, 40  # per cent of the clusters: those up to the first are "valid", up to the second "confidence"
-NAMED, SHORT = 20, (40, 64)  # chains to learn by heart, their lengths
+NAMED, SHORT = 20, (40, 64)  # chains to memorise, their lengths
 ROWS = 64  # that are kept of an alignment, the nearest to the query
 FREE = ("permissive-repo", "pdb-cc0")
 
@@ -60,6 +60,6 @@ def cases(data: Path, out: Path) -> list[dict]:
 
 
 def named(found: list[dict]) -> list[str]:
-    """The chains to learn by heart: the first of the fitting lengths that are trained on."""
+    """The chains to memorise: the first of the fitting lengths that are trained on."""
     fit = [c["id"] for c in found if c["side"] == "train" and SHORT[0] <= c["length"] <= SHORT[1] and not c["msa"]]
     return sorted(fit)[:NAMED]

@@ -2,7 +2,7 @@
 
 The trunk of a trained network is cut after its first k blocks and frozen, for every k. On what comes out of it a new
 structure module is trained from random weights, each in the same way, and judged on chains that neither the trunk nor
-the module was trained on. Where the curve goes on rising the later blocks add to it; where it is flat they do not. The
+the module was trained on. Where the curve still rises the later blocks add to it; where it is flat they do not. The
 paper does the same for its network of 48 blocks (Jumper et al. 2021, supplement, section 1.16).
 
     python -m experiments.trunk_depth --data DATA --params mini --depth trunk_depth

@@ -29,7 +29,7 @@ def test_what_needs_no_network(tmp_path):
     table.write_text("sequence,ss,split\nAAAGG,HHHCC,train\nAAGG,HHCH,valid\nAGV,HCC,test\nGG,HC,test\n")
     found = demo.without_network(table)
     np.testing.assert_allclose(found["most frequent class"], [1 / 3, 1 / 2])
-    np.testing.assert_allclose(found["letter alone"], [2 / 3, 1 / 2])  # V was never seen: the most frequent class
+    np.testing.assert_allclose(found["amino acid alone"], [2 / 3, 1 / 2])  # V was never seen: the most frequent class
 
 
 @pytest.mark.slow("runs the demo in processes of its own")
@@ -41,7 +41,7 @@ def test_demo(tmp_path):
     assert "synthetic" in text.splitlines()[0] and "Nothing below was measured" in text
     for name in (
         "most frequent class",
-        "letter alone",
+        "amino acid alone",
         "head, random trunk",
         "head, trained trunk",
         "LoRA",

@@ -43,7 +43,7 @@ def write(tmp_path):
 
 def fold(*arguments, out) -> int:
     """`af2jax predict` with the small network."""
-    fixed = ("--random-weights", "--num-recycle", "0", "--max-msa", "4:8", "--quiet")
+    fixed = ("--random-weights", "--num-recycle", "0", "--max-msa", "4:8")
     return main(["predict", *map(str, arguments), "--out", str(out), *fixed])
 
 
@@ -130,7 +130,7 @@ def homologue(write):
 def test_t13_t15_a_template_of_any_name_without_a_date(homologue):
     features = af2jax.features(SEQUENCE, TINY, templates=[homologue])
     assert features.templates.mask.sum() == 1 and features.templates.atom_mask[0, :, 1].all()
-    with pytest.raises(InputError, match="is no mmCIF or PDB file that can be read"):
+    with pytest.raises(InputError, match="is not an mmCIF or PDB file that can be read"):
         homologue.write_text("loop_\n_atom_site.id\n1\n")
         af2jax.features(SEQUENCE, TINY, templates=[homologue])
 

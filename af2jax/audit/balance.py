@@ -15,7 +15,7 @@ from af2jax.data.parse import printable
 
 P = 0.005  # of a split, corrected for the number of tests (Bonferroni)
 SHARES, SPREADS = 0.15, 0.5  # difference of the shares of a class; of medians in robust standard deviations
-FEW = 5  # items of a split, below which nothing is said
+FEW = 5  # items of a split, below which nothing is reported
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def shifts(target: LabelColumn, seen: Sequence[Seen], groups: np.ndarray) -> lis
 
 
 def _units(seen: Sequence[Seen], groups: np.ndarray) -> np.ndarray:
-    """int [N], equal for what is no independent example: homologues; where all are, variants of a scan that change the
+    """int [N], equal for examples that are dependent: homologues; where all are, variants of a scan that change the
     same residues, or equal sequences."""
     changed = scan.positions(seen)
     one_family = len(np.unique(groups)) == 1

@@ -24,7 +24,7 @@ KINDS = (  # name, what such a cell is, as a question, and what to do; the first
     (
         "a bound",
         rf"[<>≤≥~≈]=?\s*{NUMBER}\s*{UNIT}?",
-        "write the number alone, or leave it out: a bound is no measurement",
+        "write the number alone, or leave it out: a bound is not a measurement",
     ),
     ("thousands", r"[-+\u2212]?\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?", "write numbers without separators"),
     (
@@ -39,7 +39,7 @@ KINDS = (  # name, what such a cell is, as a question, and what to do; the first
     (
         DATE,
         rf"\d{{1,2}}[-/. ]?{MONTH}(?:[-/. ]?\d{{2,4}})?|{MONTH}[-/. ]\d{{1,4}}",
-        "a spreadsheet took numbers for dates: enter these anew",
+        "a spreadsheet took numbers for dates: enter these again",
     ),
     ("a range", rf"{NUMBER}\s*(?:-|–|to)\s*{NUMBER}", "give its middle, or leave it out"),
 )
@@ -47,7 +47,7 @@ KINDS = (  # name, what such a cell is, as a question, and what to do; the first
 
 @dataclass(frozen=True)
 class Oddity:
-    """Cells that are no numbers for one reason.
+    """Cells that are not numbers for one reason.
 
     Attributes:
         kind: as in `KINDS`, or "text".
@@ -63,7 +63,7 @@ class Oddity:
 
 
 def number(cell: str) -> float:
-    """NaN where a cell is no number."""
+    """NaN where a cell is not a number."""
     try:
         return float(cell)
     except ValueError:
@@ -80,7 +80,7 @@ def _kind(cell: str) -> str:
 
 
 def oddities(cells: Sequence[str]) -> list[Oddity]:
-    """What is no number among the cells that are not empty, the most frequent reason first.
+    """What is not a number among the cells that are not empty, the most frequent reason first.
 
     "1,459" is a number with thousands, unless another cell of the column shows that the comma is a decimal one.
     """

@@ -30,7 +30,7 @@ ABOUT = re.compile(
     r"^pdb|cath|scop|pfam|ident|native|templ|^n_|^num|missing|_frac$|family|^group|^batch|comment|note|title|positions",
     re.IGNORECASE,
 )
-UNLIKE = ("date", "sequence", "identifier", "text")  # kinds of columns that are no label
+UNLIKE = ("date", "sequence", "identifier", "text")  # kinds of columns that are not labels
 LABELS = ("number", "class", "residue classes", "residue numbers")
 
 
@@ -207,7 +207,7 @@ def findings(columns: Sequence[Column], targets: Sequence[Column], seen: Sequenc
                     "sentinel",
                     85 if learnt else 20 if about(column.name) else 45,
                     f'"{name}" has values that seem to mean "missing": {marked}',
-                    "They are no measurements, or lie far outside all others. A training would learn them as labels.",
+                    "They are not measurements, or lie far outside all others. A training would learn them as labels.",
                     f"Empty {counted(sum(column.sentinels.values()), 'cell')}; prepared.csv has them empty.",
                     where(i for i, cell in enumerate(raw) if cell in column.sentinels),
                     tuple(

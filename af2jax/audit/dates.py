@@ -46,7 +46,7 @@ def findings(seen: Sequence[Seen]) -> Iterator[Finding]:
             "date in the future",
             60,
             f"{len(wrong)} of {len(dated)} dates lie in the future",
-            f"Today is {today}: the column is no date of deposition, or damaged.",
+            f"Today is {today}: the column is not a date of deposition, or damaged.",
             "Correct the dates.",
             _lines(wrong),
         )
@@ -58,7 +58,7 @@ def findings(seen: Sequence[Seen]) -> Iterator[Finding]:
             f"{len(late)} of {len(dated)} dated chains are younger than {MONOMERS}",
             f"AlphaFold 2 was trained on structures up to {MONOMERS}, AlphaFold-Multimer 2.3 up to {COMPLEXES} "
             f"({after} are younger than that). The older chains it has probably seen, the younger ones not: a mean "
-            "over both says neither how it remembers nor how it predicts.",
+            "over both shows neither how well it memorises nor how well it predicts.",
             "Report old and young chains apart, and test on the young ones.",
             _lines(late),
         )

@@ -46,7 +46,7 @@ class Groups:
 
 
 def study(columns: Sequence[Column], targets: Sequence[LabelColumn], seen: Sequence[Seen]) -> list[Groups]:
-    """The groups of each column that makes some: classes of few kinds that are no label."""
+    """The groups of each column that makes some: classes of few kinds that are not labels."""
     learnt = {target.name for target in targets}
     return [
         _study(column, targets, seen)
@@ -150,5 +150,5 @@ def findings(known: Groups) -> Iterator[Finding]:
                 f'"{name}" explains {share:.0%} of the variance of "{printable(label)}"',
                 "A model can learn who was measured, not what decides the value. (Eta squared; of classes Cramér's V "
                 "squared.)",
-                "Give the mean of each group as a rival, and test on groups that were held out.",
+                "Give the mean of each group as a baseline, and test on groups that were held out.",
             )

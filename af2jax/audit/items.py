@@ -23,7 +23,7 @@ def findings(
             70 if len(problems) > 0.1 * len(every) else 50,
             f"{len(problems)} of {len(every)} items cannot be used",
             "A training leaves them out. If they have something in common, what is left is biased.",
-            "Mend the files, or delete the rows knowingly; prepared.csv is without them.",
+            "Correct the files, or delete the rows knowingly; prepared.csv is without them.",
             tuple(f"{one.item.id}: {printable(one.problem)}" for one in problems),
             tuple(one.item.id for one in problems),
         )

@@ -18,7 +18,7 @@ TOLD, ODD = 0.3, 4.0  # correlation from which single labels are judged, and rob
 
 
 def findings(label: LabelColumn, seen: Sequence[Seen], named: bool) -> list[Finding]:
-    """What is wrong with a label; `named`: a user said that it is to be learnt."""
+    """What is wrong with a label; `named`: a user asked for it to be learnt."""
     name = printable(label.name)
     parts = (_contradictions, _classes, _outliers, _units, _explained, _at_odds, _noise)
     return [*chain.from_iterable(part(label, seen, name) for part in parts), *_relation(label, name, named)]
@@ -66,7 +66,7 @@ def _classes(label: LabelColumn, seen: Sequence[Seen], name: str) -> Iterator[Fi
             "imbalance",
             50,
             f'the largest class of "{name}" has {most} {what}, {printable(few[0])} has {counts[few[0]]}',
-            f"A model that always says the largest class has an accuracy of {most / total:.0%}.",
+            f"A model that always predicts the largest class has an accuracy of {most / total:.0%}.",
             "Weight classes (the config does), and read each class's recall, not accuracy alone.",
             tuple(f"{printable(kind)}: {counts[kind]}" for kind in label.classes),
         )

@@ -46,12 +46,12 @@ def _leaks(known: Homologues, seen: Sequence[Seen]) -> Iterator[Finding]:
             others = [j for j in rows if split[j] and split[j] != split[i]]
             others.sort(key=lambda j, i=i: (varying[j] != varying[i], split[j] != "train"))
             if not others or (split[i] == "valid" and split[others[0]] == "test"):
-                continue  # said once, of the test item
+                continue  # reported once, for the test item
             text = f"{seen[i].item.id} ({split[i]}) and {seen[others[0]].item.id} ({split[others[0]]})"
             text += f", and {len(others) - 1} more" if len(others) > 1 else ""
             (same if len(twins[varying[i]]) > 1 else alike).append(text)
     held = sum(part in ("valid", "test") for part in split)
-    why = "What is measured on them says how well a training remembers, not how well it predicts new proteins."
+    why = "What is measured on them shows how well a training memorises, not how well it predicts new proteins."
     cure = "Let homologues share a split: prepared.csv " + (
         "moves training items with held-out homologues to their part."
         if known.parts != split
@@ -59,7 +59,7 @@ def _leaks(known: Homologues, seen: Sequence[Seen]) -> Iterator[Finding]:
         "it has a new one."
     )
     if same:
-        title = f"{len(same)} of {held} held-out {what} are in another split too, letter for letter"
+        title = f"{len(same)} of {held} held-out {what} are in another split too, with the same sequence"
         title += ", with whatever partner" if peptides else ""
         yield Finding("the same protein in two splits", 95, title, why, cure, tuple(same))
     if alike and len(known.clusters) > 1:

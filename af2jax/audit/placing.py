@@ -29,7 +29,7 @@ def findings(items: Sequence[Item]) -> list[Finding]:
             "an alignment of another protein",
             75,
             f"{len(found)} of {len(placed)} alignment strings pair residues of which less than {LEAST:.0%} are equal",
-            "The structure is laid over the wrong residues: coordinates are learnt for other ones than they belong to.",
+            "The structure is aligned to the wrong residues: each would learn the coordinates of another.",
             "Count residues from 0, chains joined, in sequence and file; correct these strings or leave the rows out.",
             tuple(found),
         )

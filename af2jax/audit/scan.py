@@ -18,11 +18,11 @@ MOSTLY, SOME = 0.5, 0.1  # of the items, that make a set a scan; of those held o
 FEWEST, CLOSE, SHARE = 20, 5, 0.2  # variants; their differences by median; of the residues, at most
 LISTED = 50
 LIKE = re.compile(r"(p\.)?[\[(]?[A-Za-z]{1,4}-?\d{1,6}[A-Za-z*=]{1,3}[\])]?")  # mutations in other forms
-LEAST, FEW = 0.9, 4  # of the cells, that look so; items, below which nothing is said
+LEAST, FEW = 0.9, 4  # of the cells, that look so; items, below which nothing is reported
 
 
 def positions(seen: Sequence[Seen]) -> list[list[int]] | None:
-    """The residues, from 1, in which each item of a scan differs from its wild type; None: it is no scan.
+    """The residues, from 1, in which each item of a scan differs from its wild type; None: it is not a scan.
 
     Most items are variants that a column `mutant` names, or all are equally long and most differ from the most frequent
     letters in few places.
@@ -95,7 +95,7 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
             75,
             f"{len(unused)} of {count} mutants name another residue than the sequence has, at "
             f"{counted(len(wrong), 'position')}{hint}",
-            "Either the position or the letter is wrong, or the sequence is of another construct.",
+            "Either the position or the residue is wrong, or the sequence is of another construct.",
             "Correct the positions, or give the sequence that they are counted in; these rows are left out.",
             tuple(
                 f"{text} ({counted(len(same), 'row')}, {same[0].where} first){beside(text)}"
@@ -107,7 +107,7 @@ def _unfit(items: Sequence[Item]) -> list[Finding]:
 
 
 def _neighbour(sequence: str, text: str) -> str:
-    """Whether a residue beside the one that is named has the letter."""
+    """Whether a residue beside the one that is named is of this type."""
     letter, position = text[0], int(text[1 : text.index(":")])
     near = [position + by for by in (-1, 1) if sequence[max(position + by - 1, 0) : position + by] == letter]
     return f"; {letter} is residue {' and '.join(map(str, near))}" if near else ""

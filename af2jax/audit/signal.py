@@ -10,7 +10,7 @@ from af2jax.constants.residues import UNKNOWN, encode
 
 SHUFFLES = 199
 FOLDS = 5
-FEW = 20  # examples, below which nothing is said
+FEW = 20  # examples, below which nothing is reported
 MOST = 1200  # proteins looked at
 RESIDUES = 1500  # residues looked at
 AROUND = 2  # neighbours on each side that a residue's features hold
@@ -114,8 +114,8 @@ def at_odds(sequences: Sequence[str], labels: np.ndarray, groups: np.ndarray, se
         return out
     y, groups = _centred(labels[chosen]), groups[chosen]
     own = groups if len(np.unique(groups)) >= FOLDS else np.arange(len(groups))
-    said = _smoother(_features([sequences[i] for i in chosen]), _folds(own, rng)) @ y
-    away = np.sqrt(((said - y) ** 2).sum(axis=1))
+    predicted = _smoother(_features([sequences[i] for i in chosen]), _folds(own, rng)) @ y
+    away = np.sqrt(((predicted - y) ** 2).sum(axis=1))
     low, middle, high = np.quantile(away, [0.25, 0.5, 0.75])
     out[chosen] = (away - middle) / max((high - low) / 1.349, 1e-12)
     return out
@@ -186,20 +186,20 @@ def _smoother(x: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return out
 
 
-def _correlation(said: np.ndarray, y: np.ndarray) -> float:
+def _correlation(predicted: np.ndarray, y: np.ndarray) -> float:
     """Of all columns of both, [N columns], together."""
-    said = said - said.mean(axis=0)
-    return float((said * y).sum() / max(np.sqrt((said**2).sum() * (y**2).sum()), 1e-12))
+    predicted = predicted - predicted.mean(axis=0)
+    return float((predicted * y).sum() / max(np.sqrt((predicted**2).sum() * (y**2).sum()), 1e-12))
 
 
 def _test(smoother: np.ndarray, y: np.ndarray, exchanged: Sequence[np.ndarray], by: str, number: int) -> Signal:
     """The correlation of what the smoother says with `y` [N columns], and how many exchanged labels reach it; `number`
     of the examples are independent."""
     labels = np.stack([y, *(y[order] for order in exchanged)], axis=1).astype(np.float32)  # [N shuffles columns]
-    said = (smoother.astype(np.float32) @ labels.reshape(len(y), -1)).reshape(labels.shape)
-    said -= said.mean(axis=0)
-    size = np.sqrt((said**2).sum((0, 2)) * (labels**2).sum((0, 2)))
-    own, *others = (said * labels).sum((0, 2)) / np.maximum(size, 1e-12)
+    predicted = (smoother.astype(np.float32) @ labels.reshape(len(y), -1)).reshape(labels.shape)
+    predicted -= predicted.mean(axis=0)
+    size = np.sqrt((predicted**2).sum((0, 2)) * (labels**2).sum((0, 2)))
+    own, *others = (predicted * labels).sum((0, 2)) / np.maximum(size, 1e-12)
     p = (1 + sum(float(other >= own) for other in others)) / (1 + len(others))
     limit = np.arctanh(np.clip(np.quantile(others, 1 - CHANCE), 0, 0.99))
     return Signal(float(own), p, len(y), by, float(np.tanh(limit + POWER / np.sqrt(max(number - 3, 1)))))

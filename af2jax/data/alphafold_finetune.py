@@ -60,7 +60,7 @@ def identity(file: Path, pairs: str, sequence: str, where: str) -> float:
 
 
 def templates(path: Path, known: Chain, config: Config) -> schema.Templates:
-    """The templates that a table beside the manifest lays over the sequence of `known`, the first ones first.
+    """The templates that a table beside the manifest aligns to the sequence of `known`, the first ones first.
 
     Raises:
         InputError: the table or a structure cannot be read.
@@ -92,7 +92,7 @@ def _table(path: Path) -> list[tuple[str, Path, str]]:
     except KeyError:
         rows = []
     if not rows:
-        raise InputError(f"{path} is no table of templates; it needs a row and the columns {' and '.join(COLUMNS)}")
+        raise InputError(f"{path} is not a table of templates; it needs a row and the columns {' and '.join(COLUMNS)}")
     return [(where, _file(path, name), pairs) for where, name, pairs in rows]
 
 
@@ -104,7 +104,7 @@ def _file(table: Path, name: str) -> Path:
 
 def _pairs(text: str, where: str) -> tuple[np.ndarray, np.ndarray]:
     if not re.fullmatch("([0-9]{1,6}:[0-9]{1,6}(;|$))+", text):
-        raise InputError(f"{where}: {text[:40]!r} is no list of pairs such as 0:0;1:1")
+        raise InputError(f"{where}: {text[:40]!r} is not a list of pairs such as 0:0;1:1")
     pairs = np.array([pair.split(":") for pair in text.rstrip(";").split(";")]).astype(int)
     return pairs[:, 0], pairs[:, 1]
 

@@ -3,7 +3,7 @@
 - Neighbouring residues of one number and name are one residue to gemmi: where its CA stands twice, they were two and
   their chain is not read (`fault`). Where other atoms do, they are alternates without identifiers: that of highest
   occupancy is read.
-- PDB: coordinates and occupancies that are no numbers are refused (gemmi reads 0), blank occupancies are 1. Lines of
+- PDB: coordinates and occupancies that are not numbers are refused (gemmi reads 0), blank occupancies are 1. Lines of
   the format before 1996, which end in the identifier and a number, are cut. Residues under force fields' names get
   those of the PDB. A TER in the middle of a chain does not end it.
 - mmCIF: the full sequence may stand in `_entity_poly` alone. The resolution is the first number found in `_refine`,
@@ -56,7 +56,7 @@ def read_structure(path: str | os.PathLike) -> gemmi.Structure:
     except (RuntimeError, ValueError, IndexError, OSError) as error:
         reason = printable(" ".join(str(error).split())[:200])
         reason = re.sub(r"^string:(\d+):\d+\(\d+\): ", r"line \1: ", reason)
-        raise InputError(f"{source} is no mmCIF or PDB file that can be read: {reason}") from None
+        raise InputError(f"{source} is not an mmCIF or PDB file that can be read: {reason}") from None
     return structure
 
 
@@ -71,10 +71,10 @@ def _text(path: str | os.PathLike, source: str) -> str:
     except InputError:  # a ValueError too
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or "the name is no path"
+        reason = getattr(error, "strerror", None) or "the name is not a path"
         raise InputError(f"{source} cannot be read ({reason}); give one mmCIF or PDB file") from None
     if b"\0" in data:
-        raise InputError(f"{source} is no text but an archive or a binary format; unpack it, or give mmCIF or PDB")
+        raise InputError(f"{source} is not text but an archive or a binary format; unpack it, or give mmCIF or PDB")
     text = data.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace")  # one column per byte, as in PDB lines
     return text.replace("\ufffd", "?").replace("\r\n", "\n").replace("\r", "\n")
 
@@ -171,19 +171,19 @@ def _pdb_lines(lines: list[str], source: str) -> Iterator[str]:
             line = line[:72] if OLD.fullmatch(line[72:80]) else line
             if not all(NUMBER.fullmatch(line[i : i + 8]) for i in (30, 38, 46)):
                 raise InputError(
-                    f"{source}, line {index + 1}: the coordinates {line[30:54]!r} are no numbers; correct it"
+                    f"{source}, line {index + 1}: the coordinates {line[30:54]!r} are not numbers; correct it"
                 )
             occupancy = line[54:60].ljust(6)
             if occupancy.isspace():
                 line = line[:54] + FULL + line[60:]
             elif not NUMBER.fullmatch(occupancy):
-                raise InputError(f"{source}, line {index + 1}: the occupancy {occupancy!r} is no number; correct it")
+                raise InputError(f"{source}, line {index + 1}: the occupancy {occupancy!r} is not a number; correct it")
         if index not in inner:
             yield line
 
 
 def _inner_ends(lines: list[str], source: str) -> set[int]:
-    """The lines of TER records after which the amino acids of their chain go on: breaks, not ends, of the chain.
+    """The lines of TER records after which the amino acids of their chain continue: breaks, not ends, of the chain.
 
     Raises:
         InputError: the residue before has OXT, or the numbers do not rise: two molecules share an identifier.
@@ -204,8 +204,8 @@ def _inner_ends(lines: list[str], source: str) -> set[int]:
                 residue = {x[12:16].strip() for x in lines[max(index - 40, 0) : index + 1] if x[17:27] == line[17:27]}
                 if "OXT" in residue or not _rises(line, after):
                     raise InputError(
-                        f"{source}, line {end + 1}: TER ends chain {chain.strip() or '(blank)'}, which goes on in line "
-                        f"{later[chain] + 1}; if they are two molecules, give each its own chain identifier, else "
+                        f"{source}, line {end + 1}: TER ends chain {chain.strip() or '(blank)'}, which continues in "
+                        f"line {later[chain] + 1}; if they are two molecules, give each its own chain identifier, else "
                         "delete TER and OXT"
                     )
                 inner.add(end)

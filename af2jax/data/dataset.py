@@ -194,7 +194,7 @@ def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item
     except ValueError:
         weight = -1.0
     if not 0 <= weight < float("inf"):
-        raise InputError(f"{where}: the weight {cells['weight']!r} is no number of 0 or more")
+        raise InputError(f"{where}: the weight {cells['weight']!r} is not a number of 0 or more")
     split = cells["split"].lower()
     split = SPLIT_ALIASES.get(split, split)
     if split not in ("", *SPLITS):
@@ -253,7 +253,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         rows = table.to_pylist()
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         reason = printable(" ".join(str(error).split())[:200])
-        raise InputError(f"{printable(str(path))} is no Parquet table that can be read: {reason}") from None
+        raise InputError(f"{printable(str(path))} is not a Parquet table that can be read: {reason}") from None
     for number, row in enumerate(rows, 1):
         yield number, {name: _text(cell) for name, cell in row.items()}
 

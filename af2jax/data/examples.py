@@ -45,7 +45,7 @@ def example(
         path: mmCIF or PDB file (.gz too); `af2jax.data.structure` says what becomes of its contents.
         chain: author's chain identifier; None: the only protein chain. Of a complex several, "H,L", or "*": all.
         msa: one alignment or several (see `af2jax.features`) whose first row is the chain's full sequence or its
-            observed residues (X matches any letter; the other rows have gaps where a residue is not observed); None:
+            observed residues (X matches any residue; the other rows have gaps where a residue is not observed); None:
             the sequence alone. Of a complex each file is of one chain, and rows are paired by species.
         config: of the preset that will read the features.
         crop: number of residues; a longer chain is cut to a window, a shorter one padded; see `data.crop` for
@@ -57,7 +57,7 @@ def example(
 
     Raises:
         InputError: the structure cannot be used (see `read_chain`); an alignment is damaged or of another sequence; a
-            template cannot be used; a label is no number or has another length; `crop` or `seed` is out of range.
+            template cannot be used; a label is not a number or has another length; `crop` or `seed` is out of range.
     """
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
@@ -243,9 +243,9 @@ def _own_labels(labels: dict, known: Chain) -> dict[str, np.ndarray]:
         try:
             value = np.asarray(value)
         except ValueError:
-            raise InputError(f'labels["{name}"] is no array, as its rows differ in length; pad them') from None
+            raise InputError(f'labels["{name}"] is not an array, as its rows differ in length; pad them') from None
         if value.dtype.kind not in "biuf":
-            raise InputError(f'labels["{name}"] is no number or array of numbers but {value.dtype}; encode it')
+            raise InputError(f'labels["{name}"] is not a number or array of numbers but {value.dtype}; encode it')
         if value.ndim and len(value) != num:
             raise InputError(
                 f'labels["{name}"] has {len(value)} values, the full sequence of {known.source}, chain {known.name} '

@@ -103,7 +103,7 @@ def locate(folder: Path, name: str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; False too for what is no path."""
+    """Whether a file is there; False too for what is not a path."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that is too long, a NUL

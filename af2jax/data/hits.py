@@ -115,7 +115,7 @@ def parse_hmmsearch(text: str, query: str, source: str) -> list[Hit]:
     them insertions. Hits whose description names another molecule than a protein ("mol:na") are left out.
 
     Raises:
-        InputError: the text is no Stockholm alignment, or has another number of positions than `query`.
+        InputError: the text is not a Stockholm alignment, or has another number of positions than `query`.
     """
     blocks, descriptions = stockholm.rows(text, source)
     found = []
@@ -128,7 +128,7 @@ def parse_hmmsearch(text: str, query: str, source: str) -> list[Hit]:
         where = f"{source}, line {block.line}"
         if not (small | gap | (row >= ord("A")) & (row <= ord("Z")) | (row == ord("*"))).all():
             raise InputError(
-                f"{where}: row {quote(block.name)} has characters that are no amino-acid letters; correct it"
+                f"{where}: row {quote(block.name)} has characters that are not amino-acid letters; correct it"
             )
         if (~small).sum() != len(query):
             raise InputError(

@@ -13,7 +13,7 @@ from absl import logging
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
 
-OTHERS = {  # what is no protein, by the words of these programs
+OTHERS = {  # what is not a protein, by the words of these programs
     **dict.fromkeys(["dna", "dnaSequence"], "DNA"),
     **dict.fromkeys(["rna", "rnaSequence"], "RNA"),
     **dict.fromkeys(["ligand", "smiles", "ccd"], "a ligand"),
@@ -57,7 +57,7 @@ def locate(folder: Path, name: str) -> Path:
 
 
 def no_protein(what: str) -> str:
-    """Why a record that is no protein cannot be folded."""
+    """Why a record that is not a protein cannot be folded."""
     return f"it is {what}, and this program folds proteins alone; leave it out"
 
 
@@ -65,12 +65,12 @@ def parse_json(text: str, source: str) -> list[Input]:
     """The queries in JSON of AlphaFold Server or AlphaFold 3.
 
     Raises:
-        InputError: it is no JSON, or of another program.
+        InputError: it is not JSON, or of another program.
     """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{source} is no JSON that can be read ({str(error)[:100]}); write it anew") from None
+        raise InputError(f"{source} cannot be read as JSON ({str(error)[:100]}); write it again") from None
     return _entries(found if isinstance(found, list) else [found], source)
 
 
@@ -78,7 +78,7 @@ def parse_yaml(text: str, source: str) -> list[Input]:
     """The query in YAML of Boltz.
 
     Raises:
-        InputError: it is no YAML, or of another program.
+        InputError: it is not YAML, or of another program.
     """
     import yaml
 
@@ -86,7 +86,7 @@ def parse_yaml(text: str, source: str) -> list[Input]:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = printable(" ".join(str(error).split())[:200])
-        raise InputError(f"{source} is no YAML that can be read ({reason}); write it anew") from None
+        raise InputError(f"{source} cannot be read as YAML ({reason}); write it again") from None
     return _entries([found], source)
 
 
@@ -95,7 +95,7 @@ def _entries(queries: list, source: str) -> list[Input]:
         isinstance(query, dict) and isinstance(query.get("sequences"), list) for query in queries
     ):
         raise InputError(
-            f'{source} is no input of AlphaFold Server, AlphaFold 3 or Boltz: there is no list "sequences"; give FASTA '
+            f'{source} is not an input of AlphaFold Server, AlphaFold 3 or Boltz: no list "sequences"; give FASTA '
             "or a table with the columns id and sequence"
         )
     if seeds := [query["modelSeeds"] for query in queries if query.get("modelSeeds") not in NOTHING]:

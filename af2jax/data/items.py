@@ -40,8 +40,8 @@ class Item:
         weight: how often it is drawn, beside the others.
         split: "train", "valid", "test", or "" where it is to be split.
         values: every other cell by column.
-        mutations: that make the sequence of the wild type; (): it is no row of a scan, or the wild type.
-        wild: the sequence of the wild type; "" where it is no row of a scan, or the structure has it.
+        mutations: that make the sequence of the wild type; (): it is not a row of a scan, or the wild type.
+        wild: the sequence of the wild type; "" where it is not a row of a scan, or the structure has it.
         fault: why it cannot be used; "": it can.
         known: makes the chain of an item whose structure was read before (`af2jax.data.packed`), mutations included;
             then there is no file.
@@ -98,7 +98,7 @@ def read_item(item: Item) -> Chain:
 
 def _mutated(known: Chain, item: Item) -> Chain:
     """The chain of a variant on the structure of its wild type: of residues that are others the backbone stays, and CB
-    unless one of the two is glycine. (Where the variant differs otherwise, nobody knows.)
+    unless one of the two is glycine. (Where the variant differs otherwise is not known.)
 
     Raises:
         InputError: the structure has not the letter that a mutation names.

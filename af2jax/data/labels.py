@@ -53,7 +53,7 @@ def read_label(
     residues, need. There is a value for each residue of the full sequence or for each that is observed.
 
     Raises:
-        InputError: a value is no number, no class, or there are not as many as residues or outputs.
+        InputError: a value is neither a number nor a class, or there are not as many as residues or outputs.
     """
     cell = cell.strip()
     unknown = np.int32(-1) if what.classes else np.float32(np.nan)
@@ -113,7 +113,7 @@ def _values(given: np.ndarray, what: Label, where: str) -> np.ndarray:
         values = np.where(np.isnan(given), -1, given) if given.dtype.kind == "f" else given.astype(np.int64)
         wrong = (values != np.floor(values)) | (values < -1) | (values >= what.classes)
     if wrong.any():
-        kind = f"none of the classes (0 to {what.classes - 1})" if what.classes else "no number"
+        kind = f"none of the classes (0 to {what.classes - 1})" if what.classes else "not a number"
         raise InputError(f"{where}: {str(given[wrong][0])!r} is {kind}")
     return values.astype(np.int32 if what.classes else np.float32)
 
@@ -129,7 +129,7 @@ def _value(text: str, what: Label, where: str) -> np.int32 | np.float32:
         number = np.nan
     if not abs(number) < float(np.finfo(np.float32).max):
         cure = f"known classes: {', '.join(what.names)}" if what.names else "give a number, or name the classes"
-        raise InputError(f"{where}: {text[:40]!r} is no {'class' if what.names else 'number'}; {cure}")
+        raise InputError(f"{where}: {text[:40]!r} is not a {'class' if what.names else 'number'}; {cure}")
     if not what.classes:
         return np.float32(number)
     if what.names or number != int(number) or not 0 <= number < what.classes:
@@ -175,5 +175,5 @@ def _npy(path: str | os.PathLike, where: str) -> np.ndarray:
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{where}: {path} cannot be read ({type(error).__name__}); give a .npy of numbers") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
-        raise InputError(f"{where}: {path} is no array of numbers")
+        raise InputError(f"{where}: {path} is not an array of numbers")
     return values

@@ -83,7 +83,7 @@ def order(items: Sequence[Item], seed: int) -> Iterator[tuple[int, int]]:
 def batches(
     loader: Loader, items: Sequence[Item], size: int, start: int, stop: int, share: slice = slice(None)
 ) -> Iterator[tuple[int, list[str], tuple[schema.Features, schema.Targets]]]:
-    """(step, ids, batch) for the steps `start` to `stop` - 1; a training that goes on gets the batches that were left.
+    """(step, ids, batch) for the steps `start` to `stop` - 1; a resumed training gets the batches that were left.
 
     `share`: which examples of each batch are made, where other processes make the others; the ids are of all.
 

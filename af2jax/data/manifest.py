@@ -65,7 +65,7 @@ def _item(row: dict[str, str], where: str, pdb_url: str) -> ManifestEntry:
         raise InputError(f"{where}: give an id or a url, and not both")
     if row["id"]:
         if not (found := IDENTIFIER.fullmatch(row["id"])):
-            raise InputError(f"{where}: {row['id']!r} is no PDB identifier such as 1UBQ or 1ubq_A")
+            raise InputError(f"{where}: {row['id']!r} is not a PDB identifier such as 1UBQ or 1ubq_A")
         entry = found[1].lower()
         name, url = f"{entry}.cif.gz", f"{pdb_url.rstrip('/')}/{entry}.cif.gz"
     else:
@@ -76,9 +76,9 @@ def _item(row: dict[str, str], where: str, pdb_url: str) -> ManifestEntry:
             raise InputError(f"{where}: {error}") from None
     name = row["name"] or name
     if name != file_name(name) or name.endswith((".part", ".part.tag")):
-        raise InputError(f"{where}: {name!r} is no plain file name of letters, digits, '_', '-' and '.'")
+        raise InputError(f"{where}: {name!r} is not a plain file name; use A-Z, a-z, 0-9, '_', '-' and '.'")
     if row["sha256"] and not re.fullmatch("[0-9a-fA-F]{64}", row["sha256"]):
-        raise InputError(f"{where}: {row['sha256']!r} is no SHA-256 digest of 64 hexadecimal digits")
+        raise InputError(f"{where}: {row['sha256']!r} is not a SHA-256 digest of 64 hexadecimal digits")
     return ManifestEntry(name, url, row["sha256"].lower())
 
 
@@ -91,7 +91,7 @@ def read_lock(path: Path) -> dict[str, Locked]:
     lock = {}
     for line, row in _table(path, LOCK_COLUMNS) if path.exists() else ():
         if not row["bytes"].isdecimal() or not re.fullmatch("[0-9a-f]{64}", row["sha256"]):
-            raise InputError(f"{path}, line {line}: not a line of a lock file; restore it, or delete it to begin anew")
+            raise InputError(f"{path}, line {line}: not a line of a lock file; restore it, or delete it to start again")
         lock[row["name"]] = Locked(row["url"], int(row["bytes"]), row["sha256"])
     return lock
 

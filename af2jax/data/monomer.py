@@ -7,7 +7,7 @@
   to protonation states and bonded forms (HID, CYX, ...) are those of their residues, in PDB files;
 - D-amino acids: X without atoms, so that the numbering stays whole and no mirrored frame is learnt from;
 - UNK, caps (ACE, NH2) and whatever has no parent: X, with no atoms but N, CA, C, O, CB and OXT;
-- arginine whose NH2 is nearer to CD than NH1: the two names change places, as in AlphaFold's own reader.
+- arginine whose NH2 is nearer to CD than NH1: the two names are exchanged, as in AlphaFold's own reader.
 """
 
 import math
@@ -70,7 +70,8 @@ def _conformer(residue: gemmi.Residue, where: str) -> dict[str, gemmi.Atom]:
     for atom in residue:
         if math.isnan(atom.occ):
             raise InputError(
-                f"{where}: the occupancy of atom {printable(atom.name)} of {_named(residue)} is no number; correct it"
+                f"{where}: the occupancy of atom {printable(atom.name)} of {_named(residue)} is not a number; "
+                "correct it"
             )
     atoms = [atom for atom in residue if atom.occ > 0 and not atom.is_hydrogen()]
     occupancies: dict[str, list[float]] = {}

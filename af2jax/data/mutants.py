@@ -50,7 +50,7 @@ def parse(text: str) -> tuple[Mutation, ...]:
     """The mutations of a cell; () of the wild type.
 
     Raises:
-        InputError: it is no list of mutations, or asks for a stop or for two letters in one place.
+        InputError: it is not a list of mutations, or asks for a stop or for two letters in one place.
     """
     if text.strip().lower() in WILD:
         return ()

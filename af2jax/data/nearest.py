@@ -1,4 +1,4 @@
-"""The nearest chain of a set by sequence, and what it says of a query: a rival that every network has to beat."""
+"""The nearest chain of a set by sequence, and what it predicts of a query: a baseline for every network."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

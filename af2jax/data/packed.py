@@ -93,10 +93,10 @@ def unpack(path: str | os.PathLike) -> list[Item]:
             where = f"{source}, item {number}"
             items.append(Item(where=where, folder=path.parent, msa=msa, values=row["values"], known=known, **plain))
     except OSError as error:
-        raise InputError(f"{source} cannot be read: {error.strerror or 'it is no .npz file'}") from None
+        raise InputError(f"{source} cannot be read: {error.strerror or 'it is not an .npz file'}") from None
     except (ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile, EOFError, StopIteration) as error:
         raise InputError(
-            f"{source} is no packed data set, or damaged ({type(error).__name__}); pack it again"
+            f"{source} is not a packed data set, or damaged ({type(error).__name__}); pack it again"
         ) from None
     return items
 

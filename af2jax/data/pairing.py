@@ -87,7 +87,7 @@ def pair(
     `unpaired` stands in all copies at once. A chain's unpaired rows leave out what any paired row has, and there are
     at most `rows` less its paired rows with a residue. Copies are side by side in the unpaired rows too.
 
-    Row 0 is made of `sequences`, whatever the alignments have for letters such as U that are no residue type of ours.
+    Row 0 is made of `sequences`, whatever the alignments have for letters such as U that are not residue types here.
     Names of paired rows are the names in each of the different sequences' alignments, joined by tabs.
 
     Raises:

@@ -32,8 +32,8 @@ UNSEEN = {ord(c): None for c in "\ufeff\u200b\u2060"}  # of no meaning in any te
 JOINERS = {ord(c): None for c in "\u00ad\u200c\u200d\u200e\u200f"}  # nor these in a sequence
 # What HH-suite and the PDB put beside sequences: structure, its prediction, its confidence, the consensus.
 BESIDE = re.compile(r"((ss|sa|aa)_(dssp|pred|conf)|Consensus)\b|\S+_consensus\b|\S+:secstr\b")
-ROWS = "row that is no sequence", "rows that are no sequences"
-CURES = (  # characters that are no amino acids, and what they may mean
+ROWS = "row that is not a sequence", "rows that are not sequences"
+CURES = (  # characters that are not amino acids, and what they may mean
     ("/|", 'put ":" between chains, and nothing else'),
     ("-.~", "if it is an alignment, call the file .a3m"),
     ("()=#[]@+\\", "if it is SMILES, leave it out: proteins alone are folded"),
@@ -91,7 +91,7 @@ def bare(sequence: str) -> str:
 
 
 def odd_letter(letter: str) -> str:
-    """What a message says of a character that is no amino acid, with what to do where that is known."""
+    """What a message says of a character that is not an amino acid, with what to do where that is known."""
     cure = next((cure for letters, cure in CURES if letter in letters), "")
     return f"{letter!r} is not an amino-acid letter{cure and '; '}{cure}"
 
@@ -130,12 +130,12 @@ def read_text(path: str | os.PathLike) -> str:
         where, number = f"byte 0x{byte:02x} at offset {error.start}", data[: error.start].count(b"\n") + 1
         if not re.search(rb"[\0-\x08\x0e-\x1f]", data) and (letter := bytes([byte]).decode("cp1252", "ignore")):
             raise InputError(
-                f"{source}, line {number}: this is no UTF-8 ({where}, {letter!r} in the encoding of Windows); save it "
+                f"{source}, line {number}: this is not UTF-8 ({where}, {letter!r} in the encoding of Windows); save it "
                 "as UTF-8"
             ) from None
         raise InputError(f"{source} is not a text file ({where}); give plain text in UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or "the name is no path"
+        reason = getattr(error, "strerror", None) or "the name is not a path"
         raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
 
 
@@ -148,7 +148,7 @@ def parse_fasta(text: str, source: str, faults: list[tuple[FastaRecord, str]] | 
         faults: gains (record without its sequence, reason) of each that cannot be used; None: such is an error.
 
     Raises:
-        InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
+        InputError: no record, a header without sequence or a sequence without header, a letter that is not an amino
             acid, two records of one name, or, in any case, an alignment: records of one width, some with gaps.
     """
     records: list[FastaRecord] = []
@@ -198,7 +198,7 @@ def parse_a3m(text: str, source: str) -> Alignment:
     insert columns and counts for nothing.
 
     Raises:
-        InputError: no record, a header without sequence or a sequence without header, a letter that is no amino
+        InputError: no record, a header without sequence or a sequence without header, a letter that is not an amino
             acid, a query row with gaps or insertions, or a row of another width than the query.
     """
     blocks = a3m_rows(text, source)
@@ -254,7 +254,7 @@ def parse_a3m(text: str, source: str) -> Alignment:
 
 
 def a3m_rows(text: str, source: str) -> list[Block]:
-    """The rows of an A3M text as they stand, but those that are no sequences.
+    """The rows of an A3M text as they stand, but those that are not sequences.
 
     Raises:
         InputError: as `parse_a3m`; a second alignment begins.

@@ -34,7 +34,7 @@ def sites(residues: list[gemmi.Residue], where: str) -> list[Site]:
     """One for each place that has atoms, in the order of the file.
 
     Raises:
-        InputError: two residues have one number and are no alternates of each other, or one has no number.
+        InputError: two residues have one number and are not alternates of each other, or one has no number.
     """
     found = []
     for key, group in groupby((r for r in residues if len(r)), key=lambda r: (str(r.seqid), r.label_seq)):
@@ -43,7 +43,7 @@ def sites(residues: list[gemmi.Residue], where: str) -> list[Site]:
             raise InputError(f"{where}: residue {printable(options[0].name)} has no number; correct it")
         if len(options) > 1 and any(atom.altloc == "\0" for residue in options for atom in residue):
             names = printable(" and ".join(r.name for r in options))
-            raise InputError(f"{where}: {names} are both numbered {key[0]} and are no alternates; renumber them")
+            raise InputError(f"{where}: {names} are both numbered {key[0]} and are not alternates; renumber them")
         best = max(options, key=lambda residue: float(np.mean([atom.occ for atom in residue])))
         found.append(Site(best, frozenset(code(r.name) for r in options)))
     return found

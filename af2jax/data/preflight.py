@@ -32,7 +32,7 @@ class _Seen(NamedTuple):
     item: Item
     sequence: str
     labels: dict[str, np.ndarray]  # the different values alone: labels of pairs are large
-    whole: int  # residues, where chains may change places; else 0
+    whole: int  # residues, where identical chains may be permuted; else 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def check(
         strict: an item that cannot be used is an error.
 
     Raises:
-        InputError: a label is no column, or no item that is trained on knows it, nothing is left to train on, the items
+        InputError: a label is not a column, or no training item has it, nothing is left to train on, the items
             cannot be split, or `strict`.
     """
     for name in labels:
@@ -151,7 +151,7 @@ def _labelled(good: list[_Seen], labels: Mapping[str, Label]) -> None:
 
 
 def _groups(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[np.ndarray, str, list[str]]:
-    """A number for each item, equal for homologues; what makes homologues, in words; and a note where nobody looked."""
+    """A number for each item, equal for homologues; what makes homologues; and a note where it was not checked."""
     own = [seen.item.values.get(CLUSTER, "").strip() for seen in good]
     if all(own) and CLUSTER not in labels:
         number = counted(len(set(own)), "cluster")
@@ -210,7 +210,7 @@ def _parts(good: list[_Seen], groups: Mapping[str, int], meaning: str) -> list[s
             "measured on them says little about new proteins"
         )
     if not any(seen.item.split == "valid" for seen in good):
-        notes.append("the split valid is empty: nothing tells how the training goes on other proteins")
+        notes.append("the split valid is empty: nothing shows how good the training is on other proteins")
     return notes
 
 

@@ -29,7 +29,7 @@ def read_protein(path: str | os.PathLike) -> Protein:
     """The residues of every protein chain in an mmCIF or PDB file (.gz too), as they stand there; its first model.
 
     Chains keep the author's identifiers (`chain_names`) and residues their numbers, less one. `plddt` is the mean B
-    factor of each residue's atoms, whatever the file means by it. Hydrogens, water and all that is no protein are left
+    factor of each residue's atoms, whatever the file means by it. Hydrogens, water and all but proteins are left
     out; what becomes of alternate locations and modified residues is in `af2jax.data.monomer`. Where numbers do not
     rise (insertion codes) residues are numbered on, and where an identifier is taken or none that a file can hold the
     chain gets the next free one. Notes say so, and name what was left out; those of a prediction of our own are kept. A

@@ -81,7 +81,7 @@ def read_queries(paths: Sequence[Path], whole_files: bool = False) -> tuple[list
 def told_apart(jobs: Sequence[Job]) -> list[Job]:
     """The queries, no two of which write the same files: where short names clash, the whole header names the query,
     and where that is cut to the same file name a number follows. Those of one whole name have a fault.
-    What could not be read counts, so that the others keep their names when it is mended."""
+    What could not be read counts, so that the others keep their names when it is corrected."""
     from af2jax.files import LONGEST_NAME, file_name
 
     short = Counter(file_name(job.name) for job in jobs)
@@ -202,7 +202,7 @@ def parse_table(text: str, source: str, folder: Path = Path()) -> list[Job]:
         folder: of the table; paths are relative to it, or else to the current folder.
 
     Raises:
-        InputError: a column is missing, a field is empty, a letter is no amino acid, or two rows have one id.
+        InputError: a column is missing, a field is empty, a letter is not an amino acid, or two rows have one id.
     """
 
     found: dict[str, Job] = {}

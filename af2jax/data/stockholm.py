@@ -24,12 +24,12 @@ _KIND[[ord(letter) for letter in "-._~"]] = _GAP
 def parse_stockholm(text: str, source: str) -> Alignment:
     """The rows of a Stockholm text; the first is the query, as AlphaFold takes it.
 
-    Columns where the query has a gap are no positions: the residues that other rows have there are counted in
+    Columns where the query has a gap are not positions: the residues that other rows have there are counted in
     `deletions` at the next position. Small letters are residues, "*" is X; "-", ".", "_" and "~" are gaps. Names keep
     their "/start-end".
 
     Raises:
-        InputError: see `rows`; or there is no row, a row is of another width than the first, a letter is no amino
+        InputError: see `rows`; or there is no row, a row is of another width than the first, a letter is not an amino
             acid, or the query row has no residue.
     """
     return _aligned(rows(text, source)[0], source)
@@ -65,7 +65,7 @@ def parse_clustal(text: str, source: str) -> Alignment:
             continue
         words = words[:-1] if len(words) > 2 and words[-1].isdigit() else words
         if len(words) != 2:
-            raise InputError(f"{source}, line {number}: a row of a CLUSTAL alignment is a name and its letters")
+            raise InputError(f"{source}, line {number}: a row of a CLUSTAL alignment is a name and its residues")
         part = " " * line.rindex(words[1]) + words[1]
         found.setdefault(words[0], Block(words[0], number, [])).parts.append((number, part))
     return _aligned(list(found.values()), source)
@@ -77,7 +77,7 @@ def rows(text: str, source: str) -> tuple[list[Block], dict[str, str]]:
     A text that does not end in "//" gives a warning, since it may be cut off.
 
     Raises:
-        InputError: a line is neither a comment nor a name and letters, or a second alignment follows.
+        InputError: a line is neither a comment nor a name and residues, or a second alignment follows.
     """
     found: dict[str, Block] = {}
     descriptions: dict[str, str] = {}
@@ -96,7 +96,7 @@ def rows(text: str, source: str) -> tuple[list[Block], dict[str, str]]:
         elif not words[0].startswith("#"):
             if len(words) < 2:
                 raise InputError(
-                    f"{source}, line {number}: a row of a Stockholm alignment is a name and its letters; correct it"
+                    f"{source}, line {number}: a row of a Stockholm alignment is a name and its residues; correct it"
                 )
             name, letters = line.split(maxsplit=1)
             part = " " * line.rindex(letters) + letters  # so that a letter stands in its column of the file

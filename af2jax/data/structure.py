@@ -29,7 +29,7 @@ from af2jax.data.parse import printable
 from af2jax.data.placement import Missing, numbering, place, sites
 from af2jax.errors import InputError
 
-# What a polymer that is no protein is called.
+# What a polymer that is not a protein is called.
 KINDS = {
     gemmi.PolymerType.PeptideD: "D-amino acids",
     gemmi.PolymerType.Dna: "DNA",
@@ -135,7 +135,7 @@ def read_chain(path: str | os.PathLike, chain: str | None = None) -> Chain:
 
     Raises:
         InputError: the file is missing, damaged or contradicts itself, has no such chain, or several and none is
-            named; the chain is no protein, or none of its residues has N, CA and C.
+            named; the chain is not a protein, or none of its residues has N, CA and C.
     """
     source = printable(str(path))
     structure = read_structure(path)
@@ -289,7 +289,7 @@ def _pick(polymers: list[_Polymer], chain: str | None, source: str) -> _Polymer:
         )
     for polymer in named:
         raise InputError(
-            f"{source}: chain {polymer.name} is no protein but {polymer.what}; the protein chains are: {names}"
+            f"{source}: chain {polymer.name} is not a protein but {polymer.what}; the protein chains are: {names}"
         )
     raise InputError(f'{source} has no chain "{printable(chain)}"; its protein chains are: {names}')
 

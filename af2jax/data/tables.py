@@ -20,11 +20,11 @@ def rows(text: str, source: str) -> Iterator[tuple[int, dict[str, str]]]:
     header. A row may be shorter than the header; longer only by empty cells.
 
     Raises:
-        InputError: two columns have one name, a row has more cells than the header, or this is no table.
+        InputError: two columns have one name, a row has more cells than the header, or this is not a table.
     """
     formats.refuse(text, source)
     if "\0" in text:
-        raise InputError(f"{source}: this is no table (it has NUL bytes); write it anew")
+        raise InputError(f"{source}: this is not a table (it has NUL bytes); write it again")
     reader, above = _reader(text)
 
     def where():
@@ -42,7 +42,7 @@ def rows(text: str, source: str) -> Iterator[tuple[int, dict[str, str]]]:
             if any(cells):
                 yield reader.line_num + above, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
     except csv.Error as error:
-        raise InputError(f"{where()}: this is no table ({error}); write it anew") from None
+        raise InputError(f"{where()}: this is not a table ({error}); write it again") from None
 
 
 def header(text: str) -> list[str]:

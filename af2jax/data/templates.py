@@ -31,7 +31,7 @@ MIN_ALIGNED = 0.1  # part of the query; hits that cover no more of it are left o
 MAX_OF_QUERY = 0.95  # hits of the query's own sequence that cover more of it are left out
 MIN_LENGTH = 10  # residues of a hit
 MIN_SAME = 0.9  # of the residues, where the sequence of a hit is not that of the file
-MIN_ATOMS = 5  # observed, in all: fewer are no template
+MIN_ATOMS = 5  # observed, in all: fewer do not make a template
 DOUBTFUL = 0.2  # equal residues; below, an alignment of sequences alone is worth a warning
 ROUNDING = 0.006  # of the part of equal residues that MMseqs2 writes
 
@@ -47,7 +47,7 @@ class PlacedTemplate(NamedTuple):
 
 
 class _LeftOut(Exception):
-    """Why a hit is no template."""
+    """Why a hit is not a template."""
 
 
 def load_templates(
@@ -80,7 +80,7 @@ def load_templates(
 
     Raises:
         InputError: a file of `items` is missing, damaged, or of another query; a structure has several protein chains
-            and none is named, or no atom of it aligns; there are hits and no `folder`; `before` is no date.
+            and none is named, or no atom of it aligns; there are hits and no `folder`; `before` is not a date.
     """
     items = [items] if isinstance(items, str | os.PathLike) else list(items)
     chains = [chains] if isinstance(chains, str) else chains
@@ -332,7 +332,7 @@ def _date(before: str | None) -> datetime.date | None:
     try:
         return before if before is None else datetime.date.fromisoformat(before)
     except ValueError:
-        raise InputError(f"max_template_date: {quote(before)} is no date; write it as 2021-09-30") from None
+        raise InputError(f"max_template_date: {quote(before)} is not a date; write it as 2021-09-30") from None
 
 
 def _released(path: Path) -> datetime.date | None:
@@ -350,7 +350,7 @@ def _mmcif_files(folder: str | os.PathLike) -> dict[str, Path]:
     try:
         files = sorted(Path(folder).iterdir())
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "the name is no path"
+        reason = getattr(error, "strerror", None) or "the name is not a path"
         raise InputError(f"template_dir {printable(str(folder))} cannot be read: {reason}") from None
     names = [(formats.plain(path.name.lower()), path) for path in files]
     return {name.removesuffix(".cif"): path for name, path in names if name.endswith(".cif")}

@@ -36,7 +36,7 @@ def draw_msa(
     masked row where nothing is left.
 
     Args:
-        own: where rows are no filling (`assembly.Assembly`): no loss asks for what is; None: everywhere.
+        own: where rows are not padding (`assembly.Assembly`): no loss asks for what is; None: everywhere.
         hidden: the residues of row 0, the query, that become the mask token, and no others of it do; None: row 0 is
             masked as the other rows are.
     """

@@ -141,7 +141,7 @@ def compare(
         num_recycle: recycles of every network; None: those of the first, as it was evaluated or validated.
         activations: a further baseline, regression on the activations of the first's trunk, or of that network's.
         preset: of parameters that are of no run.
-        keep: folder for the evaluations that are made on the way, from which the same call goes on; None: none.
+        keep: folder for the evaluations that are made on the way, from which the same call resumes; None: none.
         progress: called with the number of targets done and that of all.
 
     Raises:

@@ -195,7 +195,7 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
     for name in dict.fromkeys(name for entry in entries for name in entry.evaluation.classes):
         owner = next(e for e in entries if name in e.evaluation.classes)
         if not owner.is_run:
-            notes.append(f"{name}: no baselines, as {owner.path} is no run whose data could be read")
+            notes.append(f"{name}: no baselines, as {owner.path} is not a run whose data could be read")
             continue
         training = run.training_of(owner.path)
         label = labels_of(training.heads, training)[name]
@@ -214,7 +214,7 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
         ask = [Known(t.sequence, a.label, a.place, singles.get(t.id)) for t, a in zip(targets, asked, strict=True)]
         classes[name] = owner.evaluation.classes[name]
         for baseline, answers in baselines(learn, ask, label.residue, label.classes).items():
-            answers = [Answers(said, a.label, a.place) for said, a in zip(answers, asked, strict=True)]
+            answers = [Answers(predicted, a.label, a.place) for predicted, a in zip(answers, asked, strict=True)]
             made = found.setdefault(baseline, [_blank(t) for t in owner.evaluation.targets])
             place = {target.id: i for i, target in enumerate(made)}
             for target, given in zip(targets, answers, strict=True):

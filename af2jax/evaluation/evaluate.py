@@ -163,14 +163,14 @@ def sequence_of(item: Item) -> str:
     return item.sequence if placed and item.sequence else "/".join(reading.read_item(item).chains)
 
 
-def answered(head: Head, said: np.ndarray, targets: Targets, name: str) -> Answers:
-    """What a head says where its label is known and no padding is: calibrated probabilities, or numbers."""
-    label, rows, said = np.asarray(targets.labels[name]), np.asarray(targets.seq_mask), np.asarray(said)
+def answered(head: Head, predicted: np.ndarray, targets: Targets, name: str) -> Answers:
+    """What a head predicts where its label is known and no padding is: calibrated probabilities, or numbers."""
+    label, rows, predicted = np.asarray(targets.labels[name]), np.asarray(targets.seq_mask), np.asarray(predicted)
     label = label[rows] if head.kind == "residue" else label[None]
-    said = said[rows] if head.kind == "residue" else said[None]
+    predicted = predicted[rows] if head.kind == "residue" else predicted[None]
     place = np.flatnonzero(label >= 0 if head.classes else ~np.isnan(label))
-    said = probabilities(said[place], head.temperature) if head.classes else said[place, 0]
-    return Answers(said.astype(np.float64), label[place], place)
+    predicted = probabilities(predicted[place], head.temperature) if head.classes else predicted[place, 0]
+    return Answers(predicted.astype(np.float64), label[place], place)
 
 
 def facts(subject: Subject) -> dict:

@@ -11,7 +11,7 @@ from af2jax.metrics.classification import Curve, Regression, Reliability
 CURVES = 6  # classes with a curve of their own
 FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
 RANKED_FROM = 0.3  # Spearman's correlation, from which a head ranks at all
-HONEST = 0.1  # expected calibration error, above which a probability is no probability
+HONEST = 0.1  # expected calibration error, above which a probability is not a probability
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ClassScores:
 
     @property
     def mistake(self) -> tuple[int, int]:
-        """The commonest: (true class, the class it is taken for); of equal classes where there is none."""
+        """The most frequent confusion: (true class, predicted class); equal classes where there is none."""
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         true, taken = np.unravel_index(wrong.argmax(), wrong.shape)
         return int(true), int(taken)
@@ -68,17 +68,17 @@ def study(evaluation: Evaluation, name: str) -> ClassScores | NumberScores | Non
     given = evaluation.labelled(name)
     if not given:
         return None
-    said, label = (np.concatenate([getattr(answers, key) for answers in given]) for key in ("said", "label"))
+    predicted, label = (np.concatenate([getattr(answers, key) for answers in given]) for key in ("predicted", "label"))
     if classes := evaluation.classes[name]:
-        return _classes(classes, len(given), said, label.astype(int))
-    return _numbers(len(given), said, label.astype(float))
+        return _classes(classes, len(given), predicted, label.astype(int))
+    return _numbers(len(given), predicted, label.astype(float))
 
 
-def _classes(classes: list[str], targets: int, said: np.ndarray, label: np.ndarray) -> ClassScores:
-    predicted, each = said.argmax(-1), range(len(classes))
+def _classes(classes: list[str], targets: int, probabilities: np.ndarray, label: np.ndarray) -> ClassScores:
+    predicted, each = probabilities.argmax(-1), range(len(classes))
     table = classification.confusion(predicted, label, len(classes))
     scores = classification.scores(table)
-    roc = [classification.roc(said[:, i], label == i) for i in each]
+    roc = [classification.roc(probabilities[:, i], label == i) for i in each]
     most = np.argsort(-scores.count, kind="stable")[:CURVES].tolist()
     right = predicted == label
     return ClassScores(
@@ -88,10 +88,10 @@ def _classes(classes: list[str], targets: int, said: np.ndarray, label: np.ndarr
         confusion=table,
         scores=scores,
         roc=roc,
-        recall=[classification.precision_recall(said[:, i], label == i) for i in each],
+        recall=[classification.precision_recall(probabilities[:, i], label == i) for i in each],
         shown=[i for i in most if np.isfinite(roc[i].area)],
-        calibration=classification.reliability(said.max(-1), right),
-        modest=float(right.mean() - said.max(-1).mean()),
+        calibration=classification.reliability(probabilities.max(-1), right),
+        modest=float(right.mean() - probabilities.max(-1).mean()),
     )
 
 

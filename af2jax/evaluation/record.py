@@ -18,7 +18,7 @@ from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
 from af2jax.schema import Features, Targets
 
-FORMAT = 2  # of `scores.json`
+FORMAT = 3  # of `scores.json`
 HEAD_METRICS = {
     "accuracy": Metric("accuracy", True),
     "log_loss": Metric("log loss", False),
@@ -30,7 +30,7 @@ HEAD_METRICS = {
 class Answers:
     """What a head predicts of a target where the label is known."""
 
-    said: np.ndarray  # float [n classes] probabilities, calibrated where the head is, or [n] numbers
+    predicted: np.ndarray  # float [n classes] probabilities, calibrated where the head is, or [n] numbers
     label: np.ndarray  # int [n] or float [n]
     place: np.ndarray  # int [n] of the full sequence, from 0; 0 where the whole has one label
 
@@ -144,11 +144,11 @@ def head_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
     for name, given in answers.items():
         if not len(given.label):
             continue
-        if given.said.ndim == 2:
-            out[f"{name}/accuracy"] = float((given.said.argmax(-1) == given.label).mean())
-            out[f"{name}/log_loss"] = float(log_loss(given.said, given.label).mean())
+        if given.predicted.ndim == 2:
+            out[f"{name}/accuracy"] = float((given.predicted.argmax(-1) == given.label).mean())
+            out[f"{name}/log_loss"] = float(log_loss(given.predicted, given.label).mean())
         else:
-            out[f"{name}/error"] = float(np.abs(given.said - given.label).mean())
+            out[f"{name}/error"] = float(np.abs(given.predicted - given.label).mean())
     return out
 
 

@@ -32,7 +32,7 @@ class Plddt:
 
 @dataclass(frozen=True)
 class Pae:
-    """PAE against the true aligned error, over pairs of residues that are no neighbours along a chain."""
+    """PAE against the true aligned error, over pairs of residues that are not neighbours along a chain."""
 
     middle: np.ndarray  # float [bins], angstrom, of the bins that hold a pair
     true: np.ndarray  # float [bins], mean true error

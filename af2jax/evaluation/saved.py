@@ -64,7 +64,7 @@ def load(out: Path) -> Evaluation:
 
 def _target(entry: dict) -> ScoredTarget:
     answers = {
-        name: Answers(np.array(a["said"], float), np.array(a["label"]), np.array(a["place"], int))
+        name: Answers(np.array(a["predicted"], float), np.array(a["label"]), np.array(a["place"], int))
         for name, a in entry.pop("answers").items()
     }
     numbers = {name: np.nan if value is None else value for name, value in entry.pop("numbers").items()}

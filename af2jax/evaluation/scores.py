@@ -21,7 +21,7 @@ from af2jax.schema import Features, Targets
 
 CHI_NEAR = 40.0  # degrees, within which a side-chain angle counts as right
 PAE_WIDTH, PAE_BINS = 2.0, 16  # angstrom, of the table of predicted against true aligned errors
-APART = 6  # residues along a chain, below which two are neighbours, whose places nobody asks of PAE or contacts
+APART = 6  # residues along a chain, below which two are neighbours, which PAE and contacts leave out
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Scores:
         residues: by name, float [N_res]: lddt_ca, lddt, plddt, error (angstrom after superposition), clashes.
         passes: float [N_pass N_layer], lDDT-CA by layer and pass.
         pae: float [PAE_BINS 2], pairs whose predicted error falls in a bin, and the sum of their true errors; pairs
-            that are no neighbours (`APART`) alone.
+            that are not neighbours (`APART`) alone.
         moved: float [N_res 3], the CA of the prediction superposed on the known structure.
         aligned: float [N_res N_res], the true aligned error in angstrom.
         docked: DockQ of each native interface; None for one chain.
@@ -131,13 +131,13 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
     }
     table = np.zeros((PAE_BINS, 2))
     if seen.pae is not None:
-        said, found = seen.pae[aligned_mask], np.minimum(aligned[aligned_mask], 31.75)  # the last bin of PAE
-        numbers["pae_gap"] = _mean(np.abs(said - found))
+        predicted, found = seen.pae[aligned_mask], np.minimum(aligned[aligned_mask], 31.75)  # the last bin of PAE
+        numbers["pae_gap"] = _mean(np.abs(predicted - found))
         away = _apart(features)[aligned_mask]
-        said, found = said[away], found[away]
-        numbers["pae_rank"] = spearman(said, found)
-        place = np.minimum(said // PAE_WIDTH, PAE_BINS - 1).astype(int)
-        table = np.stack([np.bincount(place, w, PAE_BINS) for w in (np.ones(len(said)), found)], axis=1)
+        predicted, found = predicted[away], found[away]
+        numbers["pae_rank"] = spearman(predicted, found)
+        place = np.minimum(predicted // PAE_WIDTH, PAE_BINS - 1).astype(int)
+        table = np.stack([np.bincount(place, w, PAE_BINS) for w in (np.ones(len(predicted)), found)], axis=1)
     lddts = np.where(observed, np.asarray(everything.per_residue), np.nan)
     residues = {"lddt_ca": per_residue, "lddt": lddts, "plddt": plddt, "error": error}
     residues = {name: values[rows] for name, values in residues.items()} | {"clashes": real.per_residue}
@@ -162,7 +162,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _chi(seen: Observed, known) -> tuple[np.ndarray, np.ndarray]:
-    """(within 40 degrees, known), bool [N_res 4] both; half a turn is no error where it gives the same molecule."""
+    """(within 40 degrees, known), bool [N_res 4] both; half a turn is not an error where it gives the same molecule."""
     cosine = (seen.torsions[:, 3:] * np.asarray(known.chi)).sum(-1)
     cosine = np.where(np.asarray(known.chi_pi_periodic), np.abs(cosine), cosine)
     return cosine >= np.cos(np.deg2rad(CHI_NEAR)), np.asarray(known.chi_mask)
@@ -179,7 +179,7 @@ def _aligned(seen: Observed, known) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _apart(features: Features) -> np.ndarray:
-    """bool [N_res N_res]: pairs of residues that are no neighbours along a chain."""
+    """bool [N_res N_res]: pairs of residues that are not neighbours along a chain."""
     index, chain = np.asarray(features.residue_index), np.asarray(features.asym_id)
     return (np.abs(index[:, None] - index[None]) >= APART) | (chain[:, None] != chain[None])
 

@@ -56,7 +56,7 @@ TRANSFERS = (
         NO,
         "The model does not transfer as it is. {found}, and the whole interval lies below {good:g}, from which a "
         "backbone is mostly right. Look at the worst targets first: shallow alignments, chains cut out of a complex "
-        "and wrong files are cheaper to mend than weights.",
+        "and wrong files are cheaper to fix than weights.",
     ),
     (
         lambda t: t.judged.answer == TOO_FEW,
@@ -176,6 +176,6 @@ def _more(found: Paired, judged: Judgement) -> str:
 
 
 def shown(interval: Interval, sign: str = "") -> str:
-    """An estimate with its interval, and what has to be said of that."""
+    """An estimate with its interval, and the remark that it needs."""
     ends = f"95 %: {interval.low:{sign}.3g} to {interval.high:{sign}.3g}"
     return f"{interval.value:{sign}.3g} ({ends}{interval.caveat})"

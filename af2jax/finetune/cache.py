@@ -51,8 +51,8 @@ class Cache:
         self.key = hashlib.sha256(repr(what).encode() + digest(flatten(trunk))).digest()
 
         def compute(params: dict, features: Features) -> Outputs:
-            said = forward(setup.model, params, features, num_recycle).replace(logits={})
-            return said.replace(pair=said.pair if pair else None, msa=said.msa if msa else None)
+            outputs = forward(setup.model, params, features, num_recycle).replace(logits={})
+            return outputs.replace(pair=outputs.pair if pair else None, msa=outputs.msa if msa else None)
 
         self.compute, self.tree = partial(Jitted(compute), params), None
 

@@ -48,7 +48,7 @@ class Training:
         rank, lora_modules: of the recipe "lora".
         rules: pairs (expression over paths, "train" | "lora" | "freeze"), in place of a recipe.
         heads: new ones by name; each learns the label of its name. Classes are given by number, or by name where labels
-            are words or letters.
+            are words or characters.
         keep_heads: the new heads of the run in `params` train further, beside those in `heads`.
         dropout: in training, as published.
         num_recycle: in training; None: drawn from 0 to the preset's. Validation uses it too, or the preset's.
@@ -78,7 +78,7 @@ class Training:
 
         validate_every: steps; the validation of step 0 comes first.
         save_every: steps.
-        keep_checkpoints: so many of the last stay, beside the best.
+        keep_checkpoints: how many of the last stay, beside the best.
         monitor: what is watched in validation; names that end in accuracy, spearman or lddt_ca are best when high.
         patience: validations without a better `monitor` after which training stops; 0: never.
     """

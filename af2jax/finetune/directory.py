@@ -1,4 +1,4 @@
-"""The directory of a training: what is in it, how it is begun and gone on with; `af2jax.finetune.run` reads it.
+"""The directory of a training: what is in it, how it is begun and resumed; `af2jax.finetune.run` reads it.
 
 `config.json` the training, new heads with all that they are · `run.json` data, weights, versions, device, changes of
 the plan · `items.tsv` what was used and what not, and why · `trained_on.tsv` the sequences that were learnt from ·
@@ -25,14 +25,14 @@ from af2jax.pretrained.tree import digest, flatten
 
 FORMAT = 1
 PLACES = ("data", "valid", "params", "cache_dir")  # where something lies that is known by what it holds
-LATER = ("steps", "batch_size", "learning_rate", "warmup")  # what a run may change as it goes on
+LATER = ("steps", "batch_size", "learning_rate", "warmup")  # what a run may change when it is resumed
 
 
 def start(out: Path, training: Training, resume: bool) -> dict[str, list]:
-    """Makes a run directory, or looks at the one to go on with; returns what its plan changes, {name: [old, new]}.
+    """Makes a run directory, or looks at the one to resume; returns what its plan changes, {name: [old, new]}.
 
     Data and weights are known by what they hold, not by where they lie (`describe`), so their paths may change; so may
-    the number of steps, the batch and the rate. A run that has no checkpoint yet was not begun, and begins anew.
+    the number of steps, the batch and the rate. A run that has no checkpoint yet was not begun, and starts from step 0.
 
     Raises:
         InputError: the directory holds a run and `resume` is not asked for; it holds another training, or is of
@@ -40,7 +40,7 @@ def start(out: Path, training: Training, resume: bool) -> dict[str, list]:
     """
     if (out / CONFIG).exists():
         if not resume:
-            raise InputError(f"{out} holds a run already; add --resume to go on with it, or give another folder")
+            raise InputError(f"{out} holds a run already; add --resume to continue it, or give another folder")
         if latest(out) is not None:
             return _changes(out, training)
         forget(out)
@@ -94,7 +94,9 @@ def describe(
         earlier = facts_of(out)
         for name, what in (("data", f"the data ({training.data})"), ("weights", f"the weights ({training.params})")):
             if earlier.get(name) != facts[name]:
-                raise InputError(f"{out}: {what} are not those that this run began with; restore them, or begin anew")
+                raise InputError(
+                    f"{out}: {what} are not those that this run began with; restore them, or start another"
+                )
         if changes:
             entry = {"step": step} | changes
             write(out / RUN, _text(earlier | {"changes": [*earlier.get("changes", []), entry]}))

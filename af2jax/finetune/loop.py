@@ -37,7 +37,7 @@ Progress = Callable[[int, int, dict], None]
 
 
 def _silent(*_) -> None:
-    """In place of what is said and shown."""
+    """In place of lines and a progress bar."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ def fit(
 
     The validation of step 0 comes first: does the network do it as it is? A step that is not finite changes nothing
     and is named; `max_skipped_steps` in a row end the training. SIGTERM and Ctrl-C end it after the step, saved; a run
-    that was stopped in any way goes on with `resume`, and ends in the same bits as one that never was (on a CPU, with
+    that was stopped in any way continues with `resume`, and ends bit-identical to one that never was (on a CPU, with
     the same devices), unless `steps`, `batch_size`, `learning_rate` or `warmup` have changed, which the run records. A
     start that fails before its first checkpoint leaves no run behind. In the end it is proved that every frozen leaf is
     what it was. All devices of all processes share each batch; the first process writes and speaks.
@@ -109,19 +109,19 @@ def _begin(training, out, share: slice, replanned: dict, say: Say) -> tuple["_Co
     lead(lambda: directory.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
     lead(lambda: examples.taught.save(out))
     if place is not None:
-        say(f"goes on from step {step}{_replanned(replanned)}")
+        say(f"resumed at step {step}{_replanned(replanned)}")
         if course.ended and directory.prolonged(out, step):
             course.watch.stale = 0
-            say(f"it had stopped early; with more steps it goes on, and its patience ({training.patience}) starts anew")
+            say(f"it had stopped early; with more steps it continues; patience ({training.patience}) starts again")
     return course, state, place is None
 
 
 def _replanned(changes: dict[str, list]) -> str:
-    """What to say where a run goes on by another plan."""
+    """What to report where a run is resumed with another plan."""
     if not changes:
         return ""
     shown = ", ".join(f"{name} {old} to {new}" for name, (old, new) in changes.items())
-    return f", by another plan ({shown}): its bits are no longer those of the first plan"
+    return f", with another plan ({shown}): no longer bit-identical to a run by the first"
 
 
 @dataclass

@@ -82,7 +82,7 @@ def _(inputs, tangents):
 
 
 def _stands_for(adapter: dict) -> tuple[int, ...] | None:
-    """The shape of the kernel that an adapter belongs to; None: it is no adapter."""
+    """The shape of the kernel that an adapter belongs to; None: it is not an adapter."""
     if adapter.keys() != {"a", "b"}:
         return None
     (*stack, c_in, rank), (*other, same, c_out) = np.shape(adapter["a"]), np.shape(adapter["b"])

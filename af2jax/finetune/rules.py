@@ -94,8 +94,8 @@ def label(params: dict, rules: Iterable) -> dict:
     Labels: "train", "lora" (a low-rank adapter trains beside the frozen kernel), "freeze".
 
     Raises:
-        InputError: a leaf that no rule covers, a rule that is the first match of no leaf, a rule that is no pair, an
-            unknown label, an expression that does not compile, "lora" on a leaf that is no kernel; a recipe that needs
+        InputError: a leaf that no rule covers, a rule that is the first match of no leaf, a rule that is not a pair, an
+            unknown label, an expression that does not compile, "lora" on what is not a kernel; a recipe that needs
             another split.
     """
     _check_blocks(params, rules)
@@ -120,7 +120,7 @@ def label(params: dict, rules: Iterable) -> dict:
 
 
 def mask(params: dict, rules: Iterable) -> dict:
-    """The same as booleans: True where a leaf trains. Errors as in `label`, and for "lora", which is no boolean."""
+    """The same as booleans: True where a leaf trains. Errors as in `label`, and for "lora", which is not a boolean."""
     return trains(label(params, rules))
 
 

@@ -71,7 +71,7 @@ def training_of(path: str | os.PathLike) -> Training:
     """The training of a run directory, or of one checkpoint in it.
 
     Raises:
-        WeightsError: it is no run.
+        WeightsError: it is not a run.
     """
     root = root_of(Path(path))
     if root is None:

@@ -27,7 +27,7 @@ def connect() -> None:
     for all), JAX_NUM_PROCESSES and JAX_PROCESS_ID (from 0 on); the first is one of JAX, the others are read here.
 
     Raises:
-        InputError: nothing says which processes there are, or the variables are no such numbers.
+        InputError: nothing says which processes there are, or the variables are not numbers of that kind.
     """
     address, num, rank = (os.environ.get(name, "") for name in BY_HAND)
     given = {}

@@ -129,7 +129,7 @@ def init(
     Args:
         labels: from `af2jax.label`.
         optimizer: any optax transformation; it sees what trains, as a tree of paths.
-        heads: new ones, which start at zero; those that `params` hold under "task_heads" go on from what they are.
+        heads: new ones, which start at zero; those that `params` hold under "task_heads" start from what they are.
             Each that has a loss trains, whatever the labels say.
         adapters: from `af2jax.lora.init`, where labels say "lora".
         losses: weights by name, of `af2jax.losses.LOSSES` and of new heads; no others count, and a head without one

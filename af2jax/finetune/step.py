@@ -184,7 +184,7 @@ def _kept(good, after: Moving, before: Moving) -> Moving:
 def _loss(setup: Setup, params: dict, example, num_recycle, key, shares: dict | None = None):
     """(total, (metrics, what new heads say, CA atoms: predicted, known, observed)) of one example.
 
-    An example may bring the trunk's outputs. Copies of a known chain change places to suit the prediction. `shares`: by
+    An example may bring the trunk's outputs. Identical known chains are permuted to suit the prediction. `shares`: by
     what the loss of a new head is multiplied.
     """
     features, targets, *trunk = example
@@ -199,25 +199,25 @@ def _loss(setup: Setup, params: dict, example, num_recycle, key, shares: dict | 
     weights = dict(setup.losses or all_losses.default_weights(outputs) | dict.fromkeys(heads, 1.0))
     own = {name: weights.pop(name) for name in heads if name in weights}
     total, metrics = all_losses.total(outputs, targets, weights)
-    said = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
+    answers = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
     for name, weight in own.items():
-        loss = task_loss.loss(heads[name], params[SCOPE][name], said[name], targets.labels[name], targets)
+        loss = task_loss.loss(heads[name], params[SCOPE][name], answers[name], targets.labels[name], targets)
         metrics[name] = loss * (1.0 if shares is None else shares[name])
         total += weight * metrics[name]
     ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
-    return total, (metrics | {"loss": total}, said, ca)
+    return total, (metrics | {"loss": total}, answers, ca)
 
 
 @partial(Jitted, static_argnums=0)
 def _evaluate(setup: Setup, trained: dict, frozen: dict, batch, num_recycle):
     def one(example):
-        metrics, said, (ca, true, observed) = _loss(setup, assembled(trained, frozen), example, num_recycle, None)[1]
-        return metrics | {"lddt_ca": 100 * jnp.mean(lddt(ca, true, observed), where=observed)}, said
+        metrics, answers, (ca, true, observed) = _loss(setup, assembled(trained, frozen), example, num_recycle, None)[1]
+        return metrics | {"lddt_ca": 100 * jnp.mean(lddt(ca, true, observed), where=observed)}, answers
 
-    metrics, said = jax.lax.map(one, batch)
+    metrics, answers = jax.lax.map(one, batch)
     metrics |= {name: jnp.where(known, metrics[name], jnp.nan) for name, known in _knowing(setup, batch).items()}
     of_some = {*setup.scored, "lddt_ca"}  # NaN where an example knows nothing
-    return {name: (jnp.nanmean if name in of_some else jnp.mean)(x) for name, x in metrics.items()}, said
+    return {name: (jnp.nanmean if name in of_some else jnp.mean)(x) for name, x in metrics.items()}, answers
 
 
 def _knowing(setup: Setup, batch: tuple) -> dict[str, jax.Array]:

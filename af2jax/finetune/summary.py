@@ -84,7 +84,7 @@ class Changes:
 
 
 def changes(before: dict, after: dict) -> Changes:
-    """The table that a training ends with: which parameters moved, and by how much. "Changed" means in any bit.
+    """The table that a training ends with: which parameters moved, and by how much. "Changed" means not bit-identical.
 
     New heads that only `after` has count from zero.
 

@@ -29,7 +29,7 @@ def sweep(
     looked at before the first is run.
 
     Raises:
-        InputError: values that are no list or do not fit, two combinations of one folder, nothing to validate on, or as
+        InputError: values are not a list or do not fit, two combinations of one folder, nothing to validate on, or as
             in `fit`.
         KeyboardInterrupt: a training was stopped; no further one is begun.
     """

@@ -31,21 +31,21 @@ def known(head: Head, label: Label, seq_mask: Bool[AnyArray, "N_example N_res"])
     return there.reshape(len(mask), -1).any(1)
 
 
-def loss(head: Head, params: dict, said: Float[Array, "..."], label: Label, targets: Targets) -> Float[Array, ""]:
+def loss(head: Head, params: dict, predicted: Float[Array, "..."], label: Label, targets: Targets) -> Float[Array, ""]:
     """The mean over what is known: weighted cross-entropy of classes, squared error of numbers in units of `std`.
 
     Args:
-        said: logits of classes or numbers on the last axis, after the axes that the head's kind has.
+        predicted: logits of classes or numbers on the last axis, after the axes that the head's kind has.
     """
     mask = present(head, targets.seq_mask)
     if head.classes:
-        weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, said.dtype)
+        weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, predicted.dtype)
         weight = jnp.where(mask & (label >= 0), weights[jnp.maximum(label, 0)], 0)
-        return jnp.sum(weight * cross_entropy(said, label)) / (jnp.sum(weight) + 1e-8)
-    label = label.reshape(said.shape)
-    known = jnp.broadcast_to(mask[..., None], said.shape) & ~jnp.isnan(label)
-    error = (said - jnp.where(known, label, 0)) / jnp.broadcast_to(params["scale"], said.shape)
-    return masked_mean(error**2, known, tuple(range(said.ndim)), eps=1e-8)
+        return jnp.sum(weight * cross_entropy(predicted, label)) / (jnp.sum(weight) + 1e-8)
+    label = label.reshape(predicted.shape)
+    known = jnp.broadcast_to(mask[..., None], predicted.shape) & ~jnp.isnan(label)
+    error = (predicted - jnp.where(known, label, 0)) / jnp.broadcast_to(params["scale"], predicted.shape)
+    return masked_mean(error**2, known, tuple(range(predicted.ndim)), eps=1e-8)
 
 
 def check_labels(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:

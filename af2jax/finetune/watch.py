@@ -36,16 +36,16 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
     "<head>/spearman" of numbers.
     """
     metrics: dict[str, list[float]] = {}
-    said: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    seen: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for batch in batches:
         values, answers = eval_step(state, batch, num_recycle)
         for name, value in values.items():
             metrics.setdefault(name, []).append(float(value))
         for name, head in state.setup.scored.items():
-            said.setdefault(name, []).append(known(head, np.asarray(answers[name]), batch[1].labels[name], batch[1]))
+            seen.setdefault(name, []).append(known(head, np.asarray(answers[name]), batch[1].labels[name], batch[1]))
     scores = {name: float(np.nanmean(x)) for name, x in metrics.items() if not np.isnan(x).all()}
     calibration = {}
-    for name, pairs in said.items():
+    for name, pairs in seen.items():
         head = state.setup.scored[name]
         answers, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         own = _scores(head, answers, labels)

@@ -14,7 +14,7 @@ DISTOGRAM_EDGES = np.linspace(2.3125, 21.6875, 63)  # angstrom
 
 
 def cross_entropy(logits: Float[Array, "*axes classes"], labels: Int[Array, "*axes"]) -> Float[Array, "*axes"]:
-    """-log of the probability of each label; 0 for a label that is no class."""
+    """-log of the probability of each label; 0 for a label that is not a class."""
     classes = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
     return -jnp.sum(classes * jax.nn.log_softmax(logits, axis=-1), axis=-1)
 

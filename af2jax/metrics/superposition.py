@@ -5,7 +5,7 @@ angstrom, and only residues in `mask` count, whatever the others hold. Each scor
 precision on the host, and over nothing at all it is NaN.
 
 There is no formula for the superposition of highest GDT or TM-score. As TM-score does (Zhang and Skolnick, Proteins 57,
-702-710, 2004), a search starts from every run of residues of several lengths, and goes on with the residues that came
+702-710, 2004), a search starts from every run of residues of several lengths, and continues with the residues that came
 near until these no longer change.
 """
 
@@ -106,7 +106,7 @@ def _errors(moving: np.ndarray, fixed: np.ndarray, chosen: np.ndarray) -> np.nda
 def _search(moving: np.ndarray, fixed: np.ndarray, first: float, near: float) -> Iterator[np.ndarray]:
     """Yields the squared distances [S N] of all residues in the superpositions that the search visits.
 
-    From each run of residues it goes on with those that came closer than `first`, then `near`.
+    From each run of residues it continues with those that came closer than `first`, then `near`.
     """
     num = len(moving)
     lengths = {max(num >> i, min(SHORTEST, num)) for i in range(RUNS)} | {min(SHORTEST, num)}

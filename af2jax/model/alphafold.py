@@ -20,7 +20,7 @@ class AlphaFold(nn.Module):
     """Algorithm 2 "Inference", lines 4 to 21: one pass over the features of one cycle (see `Features.cycle`).
 
     `frames` are the structure module's starting frames in angstrom; None: all at the origin. `heads` describes the new
-    heads whose parameters lie beside the network's, pairs (name, `af2jax.Head`); they travel with it and are applied
+    heads whose parameters are kept next to the network's, pairs (name, `af2jax.Head`); they go with it and are applied
     to its outputs elsewhere (`af2jax.heads`).
     """
 

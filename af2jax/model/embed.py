@@ -20,7 +20,7 @@ def bins(low: float, high: float, num: int, dtype=jnp.float32) -> tuple[Array, A
 
 
 def distogram(x: Float[Array, "N_res 3"], low: float, high: float, num: int) -> Float[Array, "N_res N_res bins"]:
-    """Algorithm 5 "one_hot" of the distances between points; nearer than `low` is no bin."""
+    """Algorithm 5 "one_hot" of the distances between points; nearer than `low` is in none of the bins."""
     distance = jnp.sum((x[:, None] - x[None]) ** 2, axis=-1, keepdims=True)
     lower, upper = (edge[None, None] for edge in bins(low, high, num, x.dtype))
     return ((distance > lower) & (distance < upper)).astype(x.dtype)

@@ -1,4 +1,4 @@
-"""Output heads (Algorithm 29 and supplement, section 1.9); the structure module is no head but a room of its own."""
+"""Output heads (Algorithm 29 and supplement, section 1.9); the structure module has a file of its own."""
 
 from collections.abc import Callable, Iterable
 

@@ -16,7 +16,7 @@ GAMMA_INIT = math.log(math.e - 1)  # softplus(GAMMA_INIT) = 1
 class InvariantPointAttention(nn.Module):
     """Algorithm 22 "InvariantPointAttention": the update to s. Invariant to one rigid motion of all frames.
 
-    `frames` is in the module's own unit of length (see `Structure.position_scale`). Absent residues are no keys.
+    `frames` is in the module's own unit of length (see `Structure.position_scale`). Absent residues are never keys.
     """
 
     heads: int

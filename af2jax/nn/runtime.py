@@ -126,7 +126,7 @@ class Runtime:
         """`x` with its leading axis spread over the devices.
 
         Raises:
-            InputError: there are not so many devices.
+            InputError: there are fewer devices.
         """
         if self.shards == 1:
             return x

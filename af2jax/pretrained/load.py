@@ -42,7 +42,7 @@ def load_weights(
             A directory that `af2jax.export` wrote brings the new heads of its preset too, in `model.heads`;
             "mini" is the directory of the parameters that come with the package. None, for the preset "mini" without a
             `key`, loads these; else it initialises at random, as section 1.11.4 of the supplement has it.
-        split: the Evoformer as stacks of so many blocks, for example (44, 4).
+        split: the Evoformer as stacks of these numbers of blocks, for example (44, 4).
         key: of the random initialisation; default `jax.random.key(0)`.
         runtime: how the network is run.
 

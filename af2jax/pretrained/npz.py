@@ -61,7 +61,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _what_it_is(path: Path) -> str:
-    """Why a file is no .npz, from its first bytes."""
+    """Why a file is not an .npz, from its first bytes."""
     if os.path.isdir(path):
         return "is a folder, not an .npz file"
     with open(path, "rb") as file:

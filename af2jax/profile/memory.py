@@ -36,7 +36,7 @@ def explain(model, params, features) -> str:
 
 
 def remedies(dtype: str, chunk: int, fewer: str, rows: int, extra: int) -> list[str]:
-    """Flags that lessen the need; `fewer` is the form of the one for rows and extra rows."""
+    """Flags that reduce the need; `fewer` is the form of the one for rows and extra rows."""
     tries = [] if 0 < chunk <= 4 else ["--chunk 4"]
     tries += ["--bfloat16"] if dtype == "float32" else []
     return [*tries, fewer.format(max(rows // 2, 16), max(extra // 4, 32))]

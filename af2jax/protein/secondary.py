@@ -28,7 +28,7 @@ def secondary(
 ) -> str:
     """A letter for each residue: H helix, E strand, C all else, "-" where N, CA, C or O is missing.
 
-    As in DSSP, a chain goes on from one residue to the next in the arrays where C and N are no farther apart than 2.5
+    As in DSSP, A chain continues from one residue to the next in the arrays where C and N are no farther apart than 2.5
     angstrom, whatever their numbers; residues that lack an atom count as absent; N-H gives its two best bonds; strands
     pair between chains too; and alpha helices come before strands, strands before other helices.
     """

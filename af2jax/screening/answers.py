@@ -106,7 +106,7 @@ def answer(
             of such files; or sequences, by name or in a list (then called "1", "2" and so on). ":" joins chains.
         num_recycle: None: as the heads were trained, or the preset's.
         seed: the first of the draw of the MSA.
-        num_seeds: so many seeds for each query and source.
+        num_seeds: how many seeds for each query and source.
         progress: called with the queries that are done and their number.
 
     Raises:

@@ -27,7 +27,7 @@ def ids(rows) -> list[str]:
 def test_a_clean_set_raises_no_alarm(found, seed, targets):
     out = found(sets.clean(seed), targets)
     assert not {kind: f.title for kind, f in out.items() if f.threat >= CAUTION}
-    assert "no alignment" in out and "held out but seen" in out  # notes are no alarms
+    assert "no alignment" in out and "held out but seen" in out  # notes are not alarms
 
 
 def test_a_leaked_homologue(found):

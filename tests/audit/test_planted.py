@@ -23,7 +23,7 @@ def test_the_clean_sets_raise_no_alarm(found, name, seed):
     assert not {"contradicting labels", "mutants that do not fit", "sentinel", "two units"} & set(out)
 
 
-# Cells that are no numbers
+# Cells that are not numbers
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_an_alignment_string_of_another_protein(found, tmp_path):
 
 
 def test_the_same_peptide_in_two_splits(found, tmp_path):
-    """The MHC molecule, which all share, is no leak; the peptide is."""
+    """The MHC molecule, which all share, is not a leak; the peptide is."""
     rows = planted.complexes()
     mhc, peptide = rows[3]["sequence"].split("/")  # of valid
     rows[0]["sequence"] = f"{planted.MHC[1]}/{peptide}"
@@ -265,7 +265,10 @@ def test_the_same_peptide_in_two_splits(found, tmp_path):
     out = found(rows, "binder")
     same, near = out["the same protein in two splits"], out["leak"]
     planted.told(
-        same, "serious", "1 of 60 held-out peptides are in another split too, letter for letter", "prepared.csv moves"
+        same,
+        "serious",
+        "1 of 60 held-out peptides are in another split too, with the same sequence",
+        "prepared.csv moves",
     )
     planted.told(
         near, "serious", "1 of 60 held-out peptides have homologues in another split (peptides", "prepared.csv moves"

@@ -1,4 +1,4 @@
-"""The tables of alphafold_finetune: structures and templates laid over joined chains by pairs of positions."""
+"""The tables of alphafold_finetune: structures and templates aligned to joined chains by pairs of positions."""
 
 import dataclasses
 import json
@@ -69,8 +69,8 @@ def test_its_templates(item):
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("placed", "0-0;1-1", "'0-0;1-1' is no list of pairs such as 0:0;1:1"),
-        ("placed", "0:0;;1:1", "is no list of pairs"),
+        ("placed", "0-0;1-1", "'0-0;1-1' is not a list of pairs such as 0:0;1:1"),
+        ("placed", "0:0;;1:1", "is not a list of pairs"),
         ("placed", "99:0", "pairs reach to 99 and 0; the sequence has 14 residues, native.pdb.gz 12"),
         ("placed", "0:12", "pairs reach to 0 and 12"),
         ("templates.tsv", "a\tb\n1\t2\n", "needs a row and the columns template_pdbfile and target_to_template"),
@@ -79,7 +79,7 @@ def test_its_templates(item):
         (
             "templates.tsv",
             f"{'	'.join(COLUMNS)}\ntemplate.pdb\n",
-            "line 2: '' is no list of pairs",
+            "line 2: '' is not a list of pairs",
         ),
         (
             "templates.tsv",

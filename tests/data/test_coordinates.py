@@ -23,7 +23,7 @@ def test_no_file(tmp_path):
     path = tmp_path / "absent.pdb"
     fails(lambda: read_structure(path), f"{path}: no such file; check the path")
     fails(lambda: read_structure(tmp_path), f"{tmp_path} cannot be read (Is a directory); give one mmCIF or PDB file")
-    fails(lambda: read_structure("a\0b"), "a?b cannot be read (the name is no path); give one mmCIF or PDB file")
+    fails(lambda: read_structure("a\0b"), "a?b cannot be read (the name is not a path); give one mmCIF or PDB file")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_no_file(tmp_path):
 )
 def test_what_is_no_structure(tmp_path, text, reason):
     path = save(tmp_path, text, "x.pdb")
-    fails(lambda: read_structure(path), f"{path} is no mmCIF or PDB file that can be read: {reason}")
+    fails(lambda: read_structure(path), f"{path} is not an mmCIF or PDB file that can be read: {reason}")
 
 
 def test_archives_and_binary_formats(tmp_path):
@@ -55,7 +55,7 @@ def test_archives_and_binary_formats(tmp_path):
 
 def test_an_mmcif_file_cut_short_says_where(tmp_path):
     path = save(tmp_path, cif(peptide(SEQUENCE), {1: SEQUENCE})[:-60])
-    with pytest.raises(InputError, match=r"is no mmCIF or PDB file that can be read: .*\d+.*") as caught:
+    with pytest.raises(InputError, match=r"is not an mmCIF or PDB file that can be read: .*\d+.*") as caught:
         read_structure(path)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -141,12 +141,12 @@ def test_coordinates_that_are_no_numbers(tmp_path, column, text):
     spoilt = spoil(column, text)
     path = save(tmp_path, spoilt)
     shown = repr(spoilt.split("\n")[2][30:54])
-    fails(lambda: read_structure(path), f"{path}, line 3: the coordinates {shown} are no numbers; correct it")
+    fails(lambda: read_structure(path), f"{path}, line 3: the coordinates {shown} are not numbers; correct it")
 
 
 def test_occupancies(tmp_path, read):
     path = save(tmp_path, spoil(54, "  1.OO"))
-    fails(lambda: read_structure(path), f"{path}, line 3: the occupancy '  1.OO' is no number; correct it")
+    fails(lambda: read_structure(path), f"{path}, line 3: the occupancy '  1.OO' is not a number; correct it")
     whole = read(TEXT)
     for blank in (
         "\n".join(x[:54] for x in TEXT.split("\n")),
@@ -181,7 +181,7 @@ def test_two_molecules_under_one_identifier(tmp_path):
         end = lines.index("TER") + 1
         fails(
             lambda: read_structure(path),  # noqa: B023
-            f"{path}, line {end}: TER ends chain A, which goes on in line {end + 1}; if they are two molecules, give "
+            f"{path}, line {end}: TER ends chain A, which continues in line {end + 1}; if they are two molecules, give "
             "each its own chain identifier, else delete TER and OXT",
         )
 

@@ -104,12 +104,12 @@ class TestTables:
             ("id,sequence,file\nx,MKT,\ny,,\n", "line 3: neither a file nor a sequence"),
             ("mutant,score\nM1A,1\n", 'has mutants ."mutant". and no wild type; add a column "sequence"'),
             ("sequence\nMK1T\n", "line 2, position 3 of the sequence: '1' is not an amino-acid letter"),
-            ("sequence,weight\nMKT,-1\n", "line 2: the weight '-1' is no number of 0 or more"),
-            ("sequence,weight\nMKT,nan\n", "line 2: the weight 'nan' is no number"),
-            ("sequence,weight\nMKT,inf\n", "line 2: the weight 'inf' is no number"),
+            ("sequence,weight\nMKT,-1\n", "line 2: the weight '-1' is not a number of 0 or more"),
+            ("sequence,weight\nMKT,nan\n", "line 2: the weight 'nan' is not a number"),
+            ("sequence,weight\nMKT,inf\n", "line 2: the weight 'inf' is not a number"),
             ("sequence,split\nMKT,holdout\n", "line 2: the split 'holdout' is not known; give train, valid, test"),
             ("id,sequence\nx,MKT\nx,MKV\n", 'line 3: a second item is called "x" .the first: .*line 2.; rename it'),
-            ('sequence,a\nMKT,"' + "x" * 200_000 + '"\n', "line 2: this is no table .field larger than field limit"),
+            ('sequence,a\nMKT,"' + "x" * 200_000 + '"\n', "line 2: this is not a table .field larger than field limit"),
             ("sequence\nMK\0T\n", "it has NUL bytes"),
         ],
     )
@@ -126,7 +126,7 @@ class TestTables:
 
     def test_no_text(self, folder):
         (folder / "table.csv").write_bytes(b"sequence\n\xff\xfe\n")
-        with pytest.raises(InputError, match=r"line 2: this is no UTF-8 .*; save it as UTF-8"):
+        with pytest.raises(InputError, match=r"line 2: this is not UTF-8 .*; save it as UTF-8"):
             read_dataset(folder / "table.csv")
 
 

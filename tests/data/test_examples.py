@@ -333,9 +333,9 @@ def test_arguments_out_of_range(structure):
             "has 16 values, the full sequence of {}, chain A has 20 residues (16 observed); give one value for each "
             "of the 20",
         ),
-        (["H"] * 20, "is no number or array of numbers but <U1; encode it"),
-        (None, "is no number or array of numbers but object; encode it"),
-        ([[1], [1, 2]], "is no array, as its rows differ in length; pad them"),
+        (["H"] * 20, "is not a number or array of numbers but <U1; encode it"),
+        (None, "is not a number or array of numbers but object; encode it"),
+        ([[1], [1, 2]], "is not an array, as its rows differ in length; pad them"),
     ],
 )
 def test_labels_that_do_not_fit(structure, value, reason):

@@ -1,4 +1,4 @@
-"""What people hand in, by kind: packed files, blanks, tables, rows that are no sequences, formats that are not read."""
+"""What people hand in, by kind: packed files, blanks, tables, rows other than sequences, formats that are not read."""
 
 import bz2
 import gzip
@@ -148,7 +148,7 @@ def test_labels_with_a_decimal_comma_stay_whole():
     assert rows == [{"id": "a", "Tm": "48,84", "note": "x,y"}]
 
 
-# Rows that are no sequences
+# Rows that are not sequences
 
 BESIDE = ["ss_dssp", "sa_dssp", "aa_dssp", "ss_pred PSIPRED", "ss_conf", "Consensus", "q_consensus", "1ABC:A:secstr"]
 
@@ -162,7 +162,7 @@ def test_rows_of_hhsuite_are_left_out_wherever_they_stand(name, place, caplog):
     text = "".join(f">{n}\n{row}\n" for n, row in rows)
     found = parse_a3m(text, "x") if "9" not in text else parse_a3m(text.replace("9", "H"), "x")
     assert found.query == "MKTAYI" and found.names == plain.names and np.array_equal(found.codes, plain.codes)
-    assert caplog.messages == [f"x: left out 1 row that is no sequence: {name.split()[0]}"]
+    assert caplog.messages == [f"x: left out 1 row that is not a sequence: {name.split()[0]}"]
     sto = "# STOCKHOLM 1.0\n" + "".join(f"{n.split()[0]} {row.replace('9', 'H')}\n" for n, row in rows) + "//\n"
     assert parse_stockholm(sto, "x").names == plain.names
     assert _distinct_rows(text.replace("9", "H")) == ["MKTAYI", "MK-AYI"]
@@ -284,7 +284,7 @@ def test_comments(parse):
 def test_text_in_the_encoding_of_windows(write):
     path = write("q.fasta", ">a\n>b, 37 °C\nACD".encode("cp1252"))
     message = (
-        f"{path}, line 2: this is no UTF-8 (byte 0xb0 at offset 10, '°' in the encoding of Windows); save it as UTF-8"
+        f"{path}, line 2: this is not UTF-8 (byte 0xb0 at offset 10, '°' in the encoding of Windows); save it as UTF-8"
     )
     with pytest.raises(InputError, match=re.escape(message)):
         read_text(path)

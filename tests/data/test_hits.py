@@ -69,7 +69,7 @@ def test_hits_of_hhsearch():
 
 
 def test_hits_of_hmmsearch():
-    """Small letters are residues of the hit alone; what is no protein is left out; a name may be any."""
+    """Small letters are residues of the hit alone; what is not a protein is left out; a name may be any."""
     first, second = parse_hmmsearch(STO, QUERY, "x")
     aligned = [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12], [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 12]
     assert plain(first) == ("1abc_A", "1abc", "A", *aligned, "KTAYGGIAQRQISN", None, None)
@@ -119,9 +119,9 @@ def test_faults_of_an_hhr(old, new, message):
         ),
         (
             "1abc_A/1-3 MK?\n//",
-            'x, line 1: row "1abc_A/1-3" has characters that are no amino-acid letters; correct it',
+            'x, line 1: row "1abc_A/1-3" has characters that are not amino-acid letters; correct it',
         ),
-        ("1abc_A\n//", "x, line 1: a row of a Stockholm alignment is a name and its letters; correct it"),
+        ("1abc_A\n//", "x, line 1: a row of a Stockholm alignment is a name and its residues; correct it"),
     ],
 )
 def test_faults_of_hmmsearch(text, message):
@@ -234,7 +234,7 @@ def test_hits_are_alphafolds(shared, queries):
         text, query = read_text(path), queries[path.parent.name]
         if ".hhr" in path.name:
             if "Template_Neff" not in text or "\n>tr|" in text or "\n>UP20|" in text:
-                continue  # of hh-suite 2, or hits that are no chains
+                continue  # of hh-suite 2, or hits that are not chains
             theirs = parsers.parse_hhr(text)
         else:
             a3m = parsers.convert_stockholm_to_a3m(text, remove_first_row_gaps=False)

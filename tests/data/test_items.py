@@ -76,17 +76,17 @@ class TestLabels:
         "text, what, message",
         [
             ("HEC", LETTERS, r'column "x": 3 values for 20 residues \(16 observed\); give one for each'),
-            ("HECX" * 5, LETTERS, "'X' is no class; known classes: H, E, C"),
-            ("high", Label(False), "'high' is no number; give a number, or name the classes"),
-            ("1e39", Label(False), "'1e39' is no number"),
-            ("-inf", Label(False), "'-inf' is no number"),
+            ("HECX" * 5, LETTERS, "'X' is not a class; known classes: H, E, C"),
+            ("high", Label(False), "'high' is not a number; give a number, or name the classes"),
+            ("1e39", Label(False), "'1e39' is not a number"),
+            ("-inf", Label(False), "'-inf' is not a number"),
             ("2", Label(False, 2), r"'2' is none of the classes \(0 to 1\)"),
             ("0.5", Label(False, 2), "'0.5' is none of the classes"),
             ("-2", Label(False, 2), "'-2' is none of the classes"),
             ("1", CLASS, r"'1' is none of the classes \(soluble, membrane\)"),
             ("nothing.npy", NUMBERS, "nothing.npy cannot be read"),
             ("one.cif.npy", NUMBERS, "cannot be read"),
-            ("objects.npy", NUMBERS, "objects.npy is no array of numbers"),
+            ("objects.npy", NUMBERS, "objects.npy is not an array of numbers"),
         ],
     )
     def test_bad_cells(self, items, text, what, message):
@@ -136,11 +136,11 @@ class TestLabels:
             (np.zeros((20, 3)), Label(True, outputs=2), r"20 x 3 values for 20 residues .*; give 20 x 2"),
             (np.full((20, 20), 2), Label(False, 2, pair=True), r"'2' is none of the classes \(0 to 1\)"),
             (np.full((20, 20), 0.5), Label(False, 2, pair=True), r"'0.5' is none of the classes"),
-            (np.full((20, 20), np.inf), Label(False, pair=True), "'inf' is no number"),
+            (np.full((20, 20), np.inf), Label(False, pair=True), "'inf' is not a number"),
             ("1,2\n3\n", Label(False, pair=True), r"line 2: 1 cell, where the first line has 2; give a matrix"),
-            ("a,b\n" * 20, Label(True, outputs=2), "'a' is no number"),
+            ("a,b\n" * 20, Label(True, outputs=2), "'a' is not a number"),
             ("no\n1\n" * 10, Label(True, 2, ("no", "yes")), r"'1' is none of the classes \(no, yes\)"),
-            ("no\nx\n" * 10, Label(True, 2, ("no", "yes")), "'x' is no class; known classes: no, yes"),
+            ("no\nx\n" * 10, Label(True, 2, ("no", "yes")), "'x' is not a class; known classes: no, yes"),
         ],
     )
     def test_bad_matrices(self, items, content, what, message):

@@ -219,5 +219,5 @@ def test_an_atom_without_position_in_mmcif(tmp_path, value, name):
 def test_an_occupancy_that_is_no_number_in_mmcif(tmp_path, read):
     text = cif(peptide("GAG"))
     path = save(tmp_path, text.replace(" 1.0 20.0 2 A", " high 20.0 2 A", 1))
-    fails(lambda: read_chain(path), f"{path}, chain A: the occupancy of atom N of ALA 2 is no number; correct it")
+    fails(lambda: read_chain(path), f"{path}, chain A: the occupancy of atom N of ALA 2 is not a number; correct it")
     assert read(text.replace(" 1.0 20.0 ", " ? 20.0 ")).atom_mask.sum() == 13  # not stated: 1

@@ -123,10 +123,10 @@ def test_a_damaged_pack_is_named(table, tmp_path):
     path = pack(read_dataset(table), tmp_path / "pack.npz")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"pack.npz is no packed data set, or damaged"):
+    with pytest.raises(InputError, match=r"pack.npz is not a packed data set, or damaged"):
         read_dataset(path)
     np.savez(path, other=np.zeros(3))
-    with pytest.raises(InputError, match=r"pack.npz is no packed data set, or damaged"):
+    with pytest.raises(InputError, match=r"pack.npz is not a packed data set, or damaged"):
         read_dataset(path)
     with pytest.raises(InputError, match=r"none.npz cannot be read: No such file"):
         read_dataset(tmp_path / "none.npz")

@@ -286,7 +286,7 @@ def test_missing_files_and_folders(tmp_path):
     missing = tmp_path / "none.a3m"
     fails(lambda: read_text(missing), f"{missing}: no such file; check the path")
     fails(lambda: read_text(tmp_path), f"{tmp_path} is a folder; give one file in it")
-    fails(lambda: read_text("a\0b"), "'a\\x00b' cannot be read: the name is no path")
+    fails(lambda: read_text("a\0b"), "'a\\x00b' cannot be read: the name is not a path")
     fails(lambda: read_text("a" * 5000), f"{'a' * 5000!r} cannot be read: File name too long")
 
 
@@ -364,7 +364,7 @@ def test_damaged_files_give_a_value_or_one_line(parse, check):
 
 @pytest.mark.medium("reads many real alignments")
 def test_real_alignments(shared):
-    """72 files: refused are one empty file and six whose first row is no plain query or whose rows are ragged."""
+    """72 files: refused are one empty file and six whose first row is not a plain query or whose rows are ragged."""
     paths = sorted(p for folder in ("msa", "formats") for p in (shared / "data" / folder).rglob("*.a[23]m*"))
     refused, rows = Counter(), 0
     for path in paths:

@@ -45,14 +45,14 @@ def test_a_clean_set(look):
     "cells, reason",
     [
         ({"file": "none.cif"}, "none.cif: no such file"),
-        ({"file": "table.csv"}, "table.csv is no mmCIF or PDB file"),
+        ({"file": "table.csv"}, "table.csv is not an mmCIF or PDB file"),
         ({"file": "trace.cif"}, "it is a trace of CA atoms alone"),
         ({"chain": "B"}, 'has no chain "B"; its protein chains are: A'),
         ({"sequence": SEQUENCES["one"]}, r"line 3: the sequence .20 residues. is neither the full one"),
         ({"msa": "none.a3m"}, "none.a3m: no such file"),
         ({"msa": "other.a3m"}, "other.a3m: its first row .3 residues. is neither the full sequence"),
         ({"templates": "none.cif:A"}, "none.cif: no such file"),
-        ({"tm": "hot"}, """line 3, column "tm": 'hot' is no number"""),
+        ({"tm": "hot"}, """line 3, column "tm": 'hot' is not a number"""),
         ({"tm": "nan", "ss": "-" * 22, "kind": ""}, 'line 3: nothing is known in columns "ss", "tm", "kind"'),
         ({"ss": "HHH"}, "line 3, column .ss.: 3 values for 22 residues"),
         ({"split": ""}, "line 3: no split, where other items have one"),
@@ -101,7 +101,7 @@ def test_the_same_protein_stays_in_the_later_split(look):
     assert {item.id: reason.rpartition(": ")[2] for item, reason in report.problems} == {
         name: "the same protein as five, which is in test" for name in ("three", "four")
     }
-    assert report.notes == ("the split valid is empty: nothing tells how the training goes on other proteins",)
+    assert report.notes == ("the split valid is empty: nothing shows how good the training is on other proteins",)
 
 
 def test_homologues_in_other_splits_are_told_of(look):
@@ -162,10 +162,10 @@ def test_an_unknown_label(look):
     [
         ([row | {"split": "valid"} for row in changed()], "no item is left to train on: the split train is empty"),
         ([row | {"weight": "0"} for row in changed()], "the split train is empty, or all of weight 0$"),
-        ([row | {"tm": "x"} for row in changed()], r"none of 5 items can be used; the first: one: .*'x' is no number"),
+        ([row | {"tm": "x"} for row in changed()], "none of 5 items can be used; the first: one: .*'x' is not a num"),
         (
             changed(one={"tm": "x"}, two={"tm": "x"}, four={"tm": "x"}),
-            "weight 0; one was left out: .*'x' is no number",
+            "weight 0; one was left out: .*'x' is not a number",
         ),
     ],
 )

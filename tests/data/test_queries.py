@@ -144,7 +144,7 @@ def test_names_that_are_not_there_or_not_fit_for_a_terminal(tmp_path):
         ("id,sequence\na,MKß\n", "line 2, position 3 of the sequence: "),
         ("id,sequence\na,MK/T\n", "line 2, position 3 of the sequence: '/' is not an amino-acid letter; put \":\""),
         ("id,sequence\na,MKT,MKV\n", "line 2: 3 cells under 2 columns"),
-        (f"id,sequence\na,{'M' * 200_000}\n", "line 2: this is no table"),
+        (f"id,sequence\na,{'M' * 200_000}\n", "line 2: this is not a table"),
     ],
 )
 def test_faults_of_tables(text, message):

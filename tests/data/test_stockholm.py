@@ -79,7 +79,7 @@ def test_an_alignment_without_names():
             'x, line 3: row "h" has 2 columns, other rows 3; align it again or delete it, and give each row a name of '
             "its own",
         ),
-        ("q ACD\nACD\n//", "x, line 2: a row of a Stockholm alignment is a name and its letters; correct it"),
+        ("q ACD\nACD\n//", "x, line 2: a row of a Stockholm alignment is a name and its residues; correct it"),
         ("q ACD\nA1\tA1D\n//", "x, line 2, column 5: '1' is not an amino-acid letter; leave out numbers and names"),
         ("q AC\n\nq AéD\n//", "x, line 3, column 4: 'é' is not an amino-acid letter"),
         ("q ---\nh ACD\n//", "x, line 1: the query row has no residue; the first row is the query"),

@@ -64,7 +64,7 @@ def test_an_mmcif_file_may_begin_with_comments(read):
 
 def test_many_number_signs_are_no_trap(tmp_path):
     path, start = save(tmp_path, "# " * 28 + "x\n", "x.cif"), time.perf_counter()
-    fails(lambda: read_chain(path), f"{path} is no mmCIF or PDB file that can be read: it has no atoms")
+    fails(lambda: read_chain(path), f"{path} is not an mmCIF or PDB file that can be read: it has no atoms")
     assert time.perf_counter() - start < 2
 
 
@@ -102,7 +102,7 @@ def test_a_label_is_no_way_around_an_author_identifier(read, tmp_path):
     text = cif([*dna, *peptide("MKTAY", label_chain="C", entity=2)], {2: "MKTAY"}, {1: "polydeoxyribonucleotide"})
     assert read(text).sequence == read(text, "A").sequence == "MKTAY"
     path = save(tmp_path, text)
-    fails(lambda: read_chain(path, "C"), f"{path}: chain C is no protein but DNA; the protein chains are: A")
+    fails(lambda: read_chain(path, "C"), f"{path}: chain C is not a protein but DNA; the protein chains are: A")
 
 
 def test_the_chain_must_be_named_where_several_are(tmp_path):
@@ -146,7 +146,7 @@ def test_nucleic_acids_are_refused_by_name(tmp_path, form):
     dna, protein = nucleic("D", entity=2), peptide("MKTAY")
     write = (lambda x: cif(x, {}, {2: "polydeoxyribonucleotide"})) if form == "cif" else pdb
     path = save(tmp_path, write([*protein, *dna]))
-    fails(lambda: read_chain(path, "D"), f"{path}: chain D is no protein but DNA; the protein chains are: A")
+    fails(lambda: read_chain(path, "D"), f"{path}: chain D is not a protein but DNA; the protein chains are: A")
     path = save(tmp_path, write(dna))
     fails(lambda: read_chain(path), f"{path} has no protein chain: D is DNA; give a structure of a protein")
     rna = pdb(change(change(dna, residue="A"), lambda a: a.number > 2, residue="U"))
@@ -157,7 +157,7 @@ def test_nucleic_acids_are_refused_by_name(tmp_path, form):
 def test_chains_of_d_amino_acids_are_refused_by_name(tmp_path):
     mirrored = peptide(["DAL", "DVA", "DLE", "DPN"], chain="D", entity=2)
     path = save(tmp_path, cif([*peptide("MKTAY"), *mirrored], {}, {2: "polypeptide(D)"}))
-    expected = f"{path}: chain D is no protein but D-amino acids; the protein chains are: A"
+    expected = f"{path}: chain D is not a protein but D-amino acids; the protein chains are: A"
     fails(lambda: read_chain(path, "D"), expected)
 
 
@@ -200,7 +200,7 @@ def test_amino_acids_as_ligands_are_not_of_the_chain(read):
 def test_two_molecules_under_one_number(tmp_path):
     atoms = peptide("MKTAY")
     path = save(tmp_path, pdb(change(atoms, lambda a: a.residue == "THR", number=2)))
-    expected = f"{path}, chain A: LYS and THR are both numbered 2 and are no alternates; renumber them"
+    expected = f"{path}, chain A: LYS and THR are both numbered 2 and are not alternates; renumber them"
     fails(lambda: read_chain(path), expected)
 
 

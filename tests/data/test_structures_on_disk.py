@@ -15,7 +15,7 @@ from tests.data.molecules import NAMES
 
 TRACE = "it is a trace of CA atoms alone"
 NOTHING = "no residue has N, CA and C observed"
-NO_ATOMS = "is no mmCIF or PDB file that can be read: it has no atoms"
+NO_ATOMS = "is not an mmCIF or PDB file that can be read: it has no atoms"
 NO_PROTEIN = "has no protein chain; give a structure of a protein"
 ARCHIVE = "is a tar archive; unpack it"
 MODELS = r"line \d+: (duplicate MODEL number: 1|MODEL without ENDMDL\?)"
@@ -24,13 +24,13 @@ MODELS = r"line \d+: (duplicate MODEL number: 1|MODEL without ENDMDL\?)"
 REFUSED = {
     "biopython__1SSU_mod.cif": NOTHING,  # two atoms
     "biopython__1SSU_mod.pdb": NOTHING,
-    "biopython__a_structure.pdb.gz": "PCA and PCA are both numbered 1 and are no alternates",  # spoilt on purpose
+    "biopython__a_structure.pdb.gz": "PCA and PCA are both numbered 1 and are not alternates",  # spoilt on purpose
     "biopython__d256ba_.ent": NO_ATOMS,  # a header alone
     "biopython__header.pdb": NO_ATOMS,
     "biopython__ions.pdb": NO_PROTEIN,
     "biopython__occupancy.pdb": NOTHING,  # three atoms of one residue, C not observed
     "biotite__hetatm.pdb": NO_PROTEIN,
-    "formatspecimens__1AKE_err_b.pdb": "line 5: the coordinates '' are no numbers",
+    "formatspecimens__1AKE_err_b.pdb": "line 5: the coordinates '' are not numbers",
     "gemmi__1lzh.pdb.gz": TRACE,
     "gemmi__HEM.pdb": NO_PROTEIN,
     "gemmi__pdb1gdr.ent": TRACE,  # in the format before 1996
@@ -47,7 +47,7 @@ REFUSED = {
 
 # Chains that are refused although others of their file are not.
 REFUSED_CHAINS = {
-    ("ngl__5gob.pdb.gz", "B"): "chain B is no protein but D-amino acids; the protein chains are: A",
+    ("ngl__5gob.pdb.gz", "B"): "chain B is not a protein but D-amino acids; the protein chains are: A",
     ("alphapulldown__1j5b_overlap.pdb.gz", "B"): "CA of ALA 13 of chain B stands twice",
 }
 

@@ -160,10 +160,10 @@ def test_the_number_of_places_follows_from_the_arguments(tmp_path):
 def test_damage_is_told_by_file_and_line(tmp_path):
     """T15."""
     damaged = save(tmp_path, entry().replace("loop_", "loop", 1), "my own.cif")
-    with pytest.raises(InputError, match=r"^.*/my own.cif is no mmCIF or PDB file that can be read: line \d+: "):
+    with pytest.raises(InputError, match=r"^.*/my own.cif is not an mmCIF or PDB file that can be read: line \d+: "):
         load_templates([damaged], QUERY, CONFIG)
     bare = save(tmp_path, entry().split("\n", 1)[1], "bare.cif")
-    message = f"{bare} is no mmCIF or PDB file that can be read: it is mmCIF without a data block; put a line "
+    message = f"{bare} is not an mmCIF or PDB file that can be read: it is mmCIF without a data block; put a line "
     fails(lambda: load_templates([bare], QUERY, CONFIG), f'{message}"data_model" at its top')
 
 
@@ -243,7 +243,7 @@ def test_t12_missing_and_damaged_files_are_left_out_with_one_line(folder, caplog
     rows = [(f"{name}_A", 9 - i, 1, q, q) for i, name in enumerate(["5bad", "9zzz", "8zzz", "1abc"])]
     assert places(load(folder, hhr(*rows))) == [True, False, False, False]
     line = left_out(caplog)
-    assert line.startswith(f"{folder}/5bad.cif is no mmCIF or PDB file that can be read: ")
+    assert line.startswith(f"{folder}/5bad.cif is not an mmCIF or PDB file that can be read: ")
     assert line.endswith(" (5bad_A); no mmCIF file in template_dir (9zzz_A, 8zzz_A)")
 
 
@@ -266,7 +266,7 @@ def test_only_hits_are_left_out_for_their_date(folder, caplog):
     own = [folder / "3new.cif", folder / "4old.cif"]
     assert places(load_templates(own, QUERY, CONFIG, before="1990-01-01")) == [True, True, False, False]
     for date in ("2021-13-01", "yesterday"):
-        message = f'max_template_date: "{date}" is no date; write it as 2021-09-30'
+        message = f'max_template_date: "{date}" is not a date; write it as 2021-09-30'
         fails(lambda date=date: load_templates([], QUERY, CONFIG, before=date), message)
 
 

@@ -48,7 +48,7 @@ def seen(targets, positions=None) -> Observed:
 
 
 def _far(features) -> np.ndarray:
-    """Pairs that are no neighbours along a chain, which alone count for PAE."""
+    """Pairs that are not neighbours along a chain, which alone count for PAE."""
     rows = np.asarray(features.seq_mask)
     index, chain = (np.asarray(x)[rows] for x in (features.residue_index, features.asym_id))
     return (np.abs(index[:, None] - index) >= 6) | (chain[:, None] != chain)

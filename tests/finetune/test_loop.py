@@ -140,7 +140,7 @@ def test_a_signal_saves_and_the_rest_is_the_same(whole, tmp_path, number, step):
     assert said[-1] == f"stopped after step {step + 1} and saved"
     Given.stop = {}
     state = loop.fit(TRAINING, tmp_path / "a", resume=True, say=said.append)
-    assert f"goes on from step {step + 1}" in said
+    assert f"resumed at step {step + 1}" in said
     assert state_of(state) == state_of(whole[1]) and course(tmp_path / "a") == course(whole[0])
 
 
@@ -195,7 +195,7 @@ def test_bad_batches_in_a_row_end_the_run_with_usable_weights(tmp_path):
         loop.fit(training, tmp_path / "a", resume=True)
     Given.spoil = ()
     state = loop.fit(training, tmp_path / "a", resume=True, say=said.append)
-    assert said[0] == "goes on from step 6" and int(state.step) == 9 and int(state.skipped) == 4
+    assert said[0] == "resumed at step 6" and int(state.step) == 9 and int(state.skipped) == 4
 
 
 def test_patience(tmp_path):
@@ -219,8 +219,8 @@ def test_more_steps_wake_patience(tmp_path, monkeypatch):
             loop.fit(more, tmp_path / "a", resume=True)
     state = loop.fit(more, tmp_path / "a", resume=True, say=said.append)
     assert said[:2] == [
-        "goes on from step 4",
-        "it had stopped early; with more steps it goes on, and its patience (2) starts anew",
+        "resumed at step 4",
+        "it had stopped early; with more steps it continues; patience (2) starts again",
     ]
     assert int(state.step) == 8 and said[-1] == "stopped early: 2 validations without a better loss"
     assert int(loop.fit(more, tmp_path / "a", resume=True).step) == 8
@@ -312,13 +312,13 @@ class TestAnotherPlan:
         assert int(state.step) == 4 and [line["step"] for line in lines(out / TRAIN)] == [0, 1, 2, 3]
         plan = "learning_rate 0.01 to 0.001, steps 2 to 4, batch_size 2 to 1"
         assert (
-            said[0] == f"goes on from step 2, by another plan ({plan}): its bits are no longer those of the first plan"
+            said[0] == f"resumed at step 2, with another plan ({plan}): no longer bit-identical to a run by the first"
         )
         (change,) = json.loads((out / "run.json").read_text())["changes"]
         assert change == {"step": 2, "steps": [2, 4], "batch_size": [2, 1], "learning_rate": [0.01, 0.001]}
         assert json.loads((out / "config.json").read_text())["steps"] == 4
         loop.fit(longer, out, resume=True, say=said.append)
-        assert said[-1].startswith("validation") or said[-1] == "goes on from step 4"
+        assert said[-1].startswith("validation") or said[-1] == "resumed at step 4"
 
     def test_data_that_moved(self, tmp_path):
         loop.fit(self.SHORT, tmp_path / "a")

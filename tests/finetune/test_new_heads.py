@@ -1,4 +1,4 @@
-"""New heads in a step: labels that some examples know, and heads that go on from what they are."""
+"""New heads in a step: labels that some examples know, and heads that start from what they are."""
 
 import jax
 import numpy as np

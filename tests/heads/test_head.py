@@ -250,7 +250,7 @@ def test_padding_changes_nothing(heads, name):
         logits=logits,
     )
     label_axes = {"residue": (0,), "pair": (0, 1)}.get(head.kind, ())
-    padded = np.asarray(pad(jnp.asarray(label), label_axes))  # 7 is no class, and where nobody is nobody asks
+    padded = np.asarray(pad(jnp.asarray(label), label_axes))  # 7 is not a class, and where nobody is nobody asks
     gradient = jax.value_and_grad(loss, argnums=1)
     found = gradient(head, params, padded, wide, (features.replace(**longer), targets))
     expected = gradient(head, params, label)

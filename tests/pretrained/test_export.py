@@ -24,7 +24,7 @@ PARAMS = deepmind.from_deepmind(FLAT, "tiny")
 
 
 def family(folder: Path, suffix: str) -> Path:
-    """A folder with files under the names of a family of five; what is in them is no matter of an export."""
+    """A folder with files under the names of a family of five; what is in them does not matter to an export."""
     folder.mkdir(parents=True)
     for i in range(1, 6):
         (folder / f"params_model_{i}{suffix}.npz").write_bytes(b"file %d" % i)

@@ -101,7 +101,7 @@ def test_what_is_written_reads_back(good):
     assert again.subject == found.subject and again.classes == found.classes
     for a, b in zip(again.targets, found.targets, strict=True):
         assert a.numbers == pytest.approx(b.numbers, nan_ok=True) and a.id == b.id and a.passes == b.passes
-        np.testing.assert_array_equal(a.answers["ss"].said, b.answers["ss"].said)
+        np.testing.assert_array_equal(a.answers["ss"].predicted, b.answers["ss"].predicted)
         assert record.head_numbers(a.answers) == record.head_numbers(b.answers)
     assert (out / "residues.csv").read_text().count("\n") == 241
 
@@ -189,6 +189,6 @@ def test_a_head_that_always_says_the_same(tmp_path):
     found = made.evaluation()
     for target in found.targets:
         given = target.answers["rg"]
-        target.answers["rg"] = dataclasses.replace(given, said=np.full_like(given.said, 5.0))
+        target.answers["rg"] = dataclasses.replace(given, predicted=np.full_like(given.predicted, 5.0))
     html = written(found, tmp_path)[0]
     assert "the same answer for all" in html and "Spearman nan" not in html

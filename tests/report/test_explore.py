@@ -54,7 +54,7 @@ def test_hostile_names_do_nothing(tmp_path):
     for svg in (tmp_path / "out" / "plots").glob("*.svg"):
         assert "<img" not in svg.read_text() and "<script" not in svg.read_text()
     assert set(config.read(tmp_path / "out" / "config.toml").heads) == {"kind"}
-    assert "is no name of a head: rename the column" in (tmp_path / "out" / "config.toml").read_text()
+    assert "cannot be the name of a head: rename the column" in (tmp_path / "out" / "config.toml").read_text()
 
 
 def test_what_is_left_out_is_named(tmp_path, capsys):

@@ -22,7 +22,7 @@ _HEADER = re.compile(rb"^>[^\n]*", re.MULTILINE)
 _NAMELESS = re.compile(rb"^>\s*$", re.MULTILINE)
 _LEGAL = bytes(c for c in range(256) if chr(c).isascii() and (chr(c).isalpha() or chr(c).isspace())) + b"*"
 _LONGEST = 100_000  # residues that HMMER compares
-_OTHERS = "record that is no protein", "records that are no proteins"
+_OTHERS = "record that is not a protein", "records that are not proteins"
 _EMPTY = "is empty: a database is FASTA, with a header and a sequence for each record"
 
 
@@ -108,7 +108,7 @@ class _Stream(io.RawIOBase):
                 return found
 
     def _proteins(self, records: bytes) -> bytes:
-        """The records that HMMER can compare; what is no FASTA as it is."""
+        """The records that HMMER can compare; what is not FASTA as it is."""
         odd = _HEADER.sub(b"", records).translate(None, _LEGAL) or _NAMELESS.search(records)
         if not self.start.startswith(b">") or not (odd or max(map(len, records.split(b"\n>"))) > _LONGEST):
             return records
@@ -139,7 +139,7 @@ def _open(path: Path, source: str) -> _Stream:
     except IsADirectoryError:
         raise InputError(f"{source} is a folder; give one FASTA file in it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or "the name is no path"
+        reason = getattr(error, "strerror", None) or "the name is not a path"
         raise InputError(f"{source} cannot be read: {reason}") from None
 
 

@@ -47,7 +47,7 @@ def jackhmmer(
     takes (`MAX_ROWS`). Every row has a letter or "-" for each residue of the query, and lower-case letters between.
 
     Raises:
-        InputError: the sequence has characters that are no amino-acid letters; a database is missing, empty, damaged
+        InputError: the sequence has characters that are not amino-acid letters; a database is missing, empty, damaged
             or not FASTA.
     """
     from pyhmmer import easel, plan7
@@ -179,7 +179,7 @@ def _marked(rows: list[str]):
     aligned = np.full((len(rows), width + room.sum()), ord("-"), np.uint8)
     for line, row, new, site in zip(aligned, letters, inserted, sites, strict=True):
         index = np.arange(len(row))
-        before = np.maximum.accumulate(np.where(new, -1, index))  # the last letter that is no insertion
+        before = np.maximum.accumulate(np.where(new, -1, index))  # the last letter that is not an insertion
         line[begin[site] + np.where(new, index - before - 1, room[site])] = row
     mark = np.full(aligned.shape[1], ord("."), np.uint8)
     mark[(begin + room)[:-1]] = ord("x")

@@ -59,7 +59,7 @@ def hhblits(
     for prefix in databases:
         if not Path(f"{prefix}_cs219.ffdata").is_file():
             raise InputError(
-                f"{printable(str(prefix))} is no HH-suite database: there is no {printable(Path(prefix).name)}"
+                f"{printable(str(prefix))} is not an HH-suite database: there is no {printable(Path(prefix).name)}"
                 "_cs219.ffdata; give the path without _cs219.ffdata"
             )
     with tempfile.TemporaryDirectory(prefix="af2jax-") as folder:
@@ -97,7 +97,7 @@ def mmseqs(
     sequence = a3m.checked_query(name, sequence)
     for path in databases:
         if not Path(f"{path}.dbtype").is_file():
-            raise InputError(f"{printable(str(path))} is no MMseqs2 database; make one by: mmseqs createdb FASTA DB")
+            raise InputError(f"{printable(str(path))} is not an MMseqs2 database; make one: mmseqs createdb FASTA DB")
     hits = []
     with tempfile.TemporaryDirectory(prefix="af2jax-") as folder:
 
@@ -161,8 +161,8 @@ def _run(program: str, package: str, arguments: list, folder: str, timeout: floa
                     f"{program} was stopped after {timeout:g} seconds; give it more cores or time"
                 ) from None
             raise
-    said = output.read_text(errors="replace")
+    text = output.read_text(errors="replace")
     if code:
-        last = " | ".join(" ".join(line.split()) for line in said.splitlines()[-4:] if line.strip())
+        last = " | ".join(" ".join(line.split()) for line in text.splitlines()[-4:] if line.strip())
         raise InputError(f"{program} failed (exit code {code}): {printable(last)[-500:]}")
-    return said
+    return text

@@ -30,7 +30,7 @@ from af2jax.transfer import HANDLERS
 FILES = ("uniref.a3m", "bfd.mgnify30.metaeuk30.smag30.a3m")  # of the result; the second is of environmental sequences
 _ATTEMPTS = 4  # at one request, where the connection breaks or the server is at fault
 _LONGEST_PAUSE = 60.0  # seconds
-_LARGEST_ANSWER = 1 << 20  # bytes; more is no ticket
+_LARGEST_ANSWER = 1 << 20  # bytes; more is not a ticket
 _LARGEST_RESULT = 1 << 30  # bytes, packed and unpacked
 _NUMBER = 101  # that the query goes by, as ColabFold's first
 
@@ -73,7 +73,7 @@ def fetch(
     """
     sequence = a3m.checked_query(name, sequence)
     if not re.fullmatch(r"https?://[!-~]+", url):
-        raise InputError(f"{quote(url, 200)} is no address of a server; give one such as https://api.colabfold.com")
+        raise InputError(f"{quote(url, 200)} is not an address of a server; give one such as https://api.colabfold.com")
     server = _Server(url.rstrip("/"), user_agent, patience, time.monotonic() + patience.result)
     logging.warning("%s: the sequence is sent to %s", printable(name), server.url)
     ticket = _finished_ticket(server, sequence, progress or (lambda state: None))
@@ -121,7 +121,7 @@ def _state(server: _Server, answer: bytes) -> tuple[str, str]:
         return str(fields["status"]), percent(str(fields.get("id", "")), safe="")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         shown = quote(" ".join(answer[:200].decode(errors="replace").split()))
-        raise InputError(f"{server.url} is no MMseqs2 server: its ticket is {shown}; check the address") from None
+        raise InputError(f"{server.url} is not an MMseqs2 server: its ticket is {shown}; check the address") from None
 
 
 def _ask(server: _Server, path: str, data: bytes | None = None, largest: int = _LARGEST_ANSWER) -> bytes:
@@ -141,12 +141,13 @@ def _ask(server: _Server, path: str, data: bytes | None = None, largest: int = _
             reason, busy = f"HTTP status {error.code}", error.code == 429
             if error.code < 500 and not busy:
                 raise InputError(
-                    f"{server.url} is no MMseqs2 server ({reason} for {path}); check the address"
+                    f"{server.url} is not an MMseqs2 server ({reason} for {path}); check the address"
                 ) from None
         except (http.client.InvalidURL, ValueError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{quote(server.url, 200)} is no address of a server: {printable(str(error))}") from None
+            reason = printable(str(error))
+            raise InputError(f"{quote(server.url, 200)} is not an address of a server: {reason}") from None
         except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
             reason = printable(str(getattr(error, "reason", "") or error or type(error).__name__))
         failures, refusals = failures + (not busy), refusals + 1

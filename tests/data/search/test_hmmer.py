@@ -176,12 +176,13 @@ def test_one_bad_record_is_skipped_and_counted(query, path, odd, packed, caplog)
     path.write_bytes(packed(odd + good[:-6] + b"\n" + odd + good))
     names = [sequence.name for block in blocks(path) for sequence in block]
     assert names == ["hit", "other", "hit", "other"]
-    assert caplog.messages == [f'{path}: skipped 2 records that are no proteins, "{odd.split()[0][1:].decode()}" first']
+    name = odd.split()[0][1:].decode()
+    assert caplog.messages == [f'{path}: skipped 2 records that are not proteins, "{name}" first']
     path.write_bytes(packed(odd + good))
     assert hmmer.jackhmmer("q", query, [path]) == expected and ">hit" in expected
 
 
-@pytest.mark.parametrize("name, message", [("", "is a folder"), ("none.fa", "no such file"), ("a\0b", "is no path")])
+@pytest.mark.parametrize("name, message", [("", "is a folder"), ("none.fa", "no such file"), ("a\0b", "is not a path")])
 def test_what_is_no_file(query, tmp_path, name, message):
     with pytest.raises(InputError, match=message):
         hmmer.jackhmmer("q", query, [tmp_path / name])

@@ -155,9 +155,9 @@ def test_a_program_that_takes_too_long_is_stopped_with_its_children(stand_in, qu
 
 
 def test_what_is_missing_is_named(query, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="is no HH-suite database: there is no db_cs219"):
+    with pytest.raises(InputError, match="is not an HH-suite database: there is no db_cs219"):
         programs.hhblits("q", query, [tmp_path / "db"])
-    with pytest.raises(InputError, match="is no MMseqs2 database; make one by"):
+    with pytest.raises(InputError, match="is not an MMseqs2 database; make one"):
         programs.mmseqs("q", query, [tmp_path / "db"])
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="hhblits is not installed: install the package hhsuite"):

@@ -69,10 +69,10 @@ def test_what_breaks_is_asked_again(bad, at):
     [
         ([broken], "4 attempts"),
         ([fault(500)], "cannot be reached (HTTP status 500), 4 attempts"),
-        ([fault(404)], "no MMseqs2 server (HTTP status 404 for ticket/msa)"),
-        ([b"<html>\n<p>hello"], 'no MMseqs2 server: its ticket is "<html> <p>hello"'),
-        ([b"[1]"], "no MMseqs2 server"),
-        ([b"[" * 100_000], "no MMseqs2 server"),
+        ([fault(404)], "not an MMseqs2 server (HTTP status 404 for ticket/msa)"),
+        ([b"<html>\n<p>hello"], 'not an MMseqs2 server: its ticket is "<html> <p>hello"'),
+        ([b"[1]"], "not an MMseqs2 server"),
+        ([b"[" * 100_000], "not an MMseqs2 server"),
         ([b" " * (1 << 20) + b" "], "sends more than 1 MiB"),
         ([status("ERROR")], 'turns the query down ("ERROR")'),
         ([status("MAINTENANCE")], "under maintenance"),
@@ -110,7 +110,7 @@ def test_refusals_double_the_pause(monkeypatch):
     "url", ["", "ftp://a", "file:///etc/passwd", "http://", "http://a b", "http://[", "http://a:b"]
 )
 def test_an_address_must_be_one(url):
-    with pytest.raises(InputError, match="no address of a server"):
+    with pytest.raises(InputError, match="is not an address of a server"):
         server.fetch("q", QUERY, url, user_agent="x", patience=QUICK)
 
 
