@@ -9,7 +9,7 @@ SPREAD := -q -n auto --dist loadfile --no-loadscope-reorder --durations=10
 TEST := -m "not slow" $(SPREAD)
 TWO := -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
-.PHONY: demo check test test-rest test-all costs colabfold docs matrix check-weights bench clean
+.PHONY: demo check test test-rest test-all costs colabfold alphafold3 docs matrix check-weights bench clean
 
 $(STAMP): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,7 +29,7 @@ check: $(STAMP)  ## format, lint, and the tests of seconds: under three minutes 
 test: $(STAMP)  ## every room, the laws, one full-size pass and its gradient: about a quarter of an hour
 	$(QUICK) $(BIN)/python -m pytest $(TEST)
 
-test-rest: $(STAMP) colabfold  ## DeepMind's code live, ColabFold, browsers, notebooks, experiments; two processes, 24 GiB
+test-rest: $(STAMP) colabfold alphafold3  ## DeepMind's code live, other programs, browsers, notebooks, experiments; two processes, 24 GiB
 	$(QUICK) $(BIN)/python -m pytest -m "slow and not optimised" $(TWO)
 	$(BIN)/python -m pytest -m optimised $(TWO)
 
@@ -46,6 +46,12 @@ colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests 
 	$(PYTHON) -m venv .venv-colabfold
 	.venv-colabfold/bin/python -m pip install --quiet "colabfold[alphafold]==1.6.3"
 	touch $@
+
+alphafold3:  ## alphafold3-colabfold beside, for the same tests; it needs Python 3.12
+	@test -x .venv-alphafold3/bin/python || { p=$$(command -v python3.12 || ls $$HOME/.pyenv/versions/3.12.*/bin/python 2>/dev/null | tail -n 1); \
+	  [ -n "$$p" ] || { echo "Python 3.12: not found, skipped"; exit 0; }; \
+	  $$p -m venv .venv-alphafold3 && .venv-alphafold3/bin/python -m pip install --quiet \
+	    "alphafold3-colabfold==3.1.18" absl-py dm-haiku "jax==0.10.2" || { rm -rf .venv-alphafold3; exit 1; }; }
 
 docs: $(STAMP)  ## the documentation, as pages in build/docs
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

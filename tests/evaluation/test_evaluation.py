@@ -184,7 +184,7 @@ def test_what_is_judged_are_calibrated_probabilities():
         (Head("residue", classes=3, calibration=calibration), [0.25, 0.5, 0.25]),
     ):
         found = evaluating.answered(head, said, targets, "ss")
-        np.testing.assert_allclose(found.said, [expected, expected])
+        np.testing.assert_allclose(found.predicted, [expected, expected])
         assert found.label.tolist() == [1, 0] and found.place.tolist() == [0, 1]
 
 
