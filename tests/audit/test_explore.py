@@ -94,7 +94,7 @@ def test_an_imbalance(found):
     for i, row in enumerate(rows):
         row["kind"] = "rare" if i % 11 == 0 else "common"
     out = found(rows, ("kind",))["imbalance"]
-    assert out.rows == ("common: 43", "rare: 5") and "always says" in out.text in out.text
+    assert out.rows == ("common: 43", "rare: 5") and "always predicts" in out.text in out.text
 
 
 def test_a_target_that_is_mostly_missing(found):

@@ -230,7 +230,7 @@ def test_all_ids_that_stand_twice_and_all_missing_files(found, tmp_path):
         out["ids that stand twice"], "serious", "2 ids stand several times, in 6 of 90 rows", "an id of its own"
     )
     assert out["ids that stand twice"].rows[0].count("line") == 4
-    planted.told(out["items that cannot be used"], "caution", "5 of 90 items cannot be used", "Mend the files")
+    planted.told(out["items that cannot be used"], "caution", "5 of 90 items cannot be used", "Correct the files")
     lines = "\n".join(out["items that cannot be used"].rows)
     assert all(f"none{i}.cif" in lines for i in (60, 70, 80)) and "'7' is not" in lines and "'holdout'" in lines
     with pytest.raises(InputError, match=r"1 more id stands twice: p51$"):

@@ -346,7 +346,7 @@ def test_a_search_before_the_prediction(fold, sequence, tmp_path, monkeypatch, c
     monkeypatch.setattr(alignments, "_hits", lambda *rest: pytest.fail("searched again"))
     assert fold(sequence, "--db", tmp_path / "db.fa", "--random-seed", 1) == 0
     assert fold(sequence, "--db", tmp_path / "db.fa", "--random-seed", 1) == 0
-    assert "done before" in capsys.readouterr().out
+    assert "already done" in capsys.readouterr().out
     assert fold(sequence, "--seqres", tmp_path / "db.fa", "--custom-template-path", tmp_path) == 4
     assert "--seqres needs an alignment of the query" in capsys.readouterr().err
 
@@ -362,7 +362,7 @@ def test_t27_a_run_of_a_training_is_taken_for_parameters(fold, query, tmp_path, 
     config = af2jax.finetune.Training(str(tmp_path / "d.csv"), **training, validate_every=2, save_every=2)
     af2jax.finetune.fit(config, tmp_path / "run")
     assert fold(query, "--params", tmp_path / "run") == 0
-    assert fold(query, "--params", tmp_path / "run") == 0 and "done before" in capsys.readouterr().out
+    assert fold(query, "--params", tmp_path / "run") == 0 and "already done" in capsys.readouterr().out
     model, params = af2jax.load("tiny", tmp_path / "run")
     memory = af2jax.predict(model, params, af2jax.features(query, model.config, cycles=1), 0)
     np.testing.assert_allclose(scores(tmp_path / "out")["plddt"], memory.plddt, atol=0.02)

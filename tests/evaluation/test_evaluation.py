@@ -158,7 +158,7 @@ def test_nothing_to_judge(monkeypatch, tmp_path, capsys):
     assert not found.judged and found.unjudged.keys() == {"a", "b"} and found.data["without"] == ["rg", "ss"]
     assert main(["evaluate", "runs/a", str(table), "--out", str(tmp_path / "e")]) == 4
     file = tmp_path / "e" / "answers.csv"
-    assert f"has a known structure or a label; what the heads answer is in {file}" in capsys.readouterr().out
+    assert f"has a known structure or a label; what the heads answer is in {file}" in capsys.readouterr().err
     read = lambda name: list(csv.DictReader(file.with_name(name).read_text().splitlines()))
     rows, residues = read(summary.TABLE), read(summary.RESIDUES)
     assert len(rows) == 4 and not (tmp_path / "e" / "index.html").exists()
