@@ -27,7 +27,7 @@ from af2jax.config import Config, preset
 from af2jax.constants.atoms import CA
 from af2jax.geometry.lddt import lddt
 from af2jax.model.alphafold import AlphaFold
-from af2jax.plots.curves import curves
+from af2jax.plots.curves import Panel, curves
 from af2jax.pretrained.load import initialise
 
 STRUCTURE = flags.DEFINE_string("structure", None, "mmCIF or PDB file (.gz too) of the chain.", required=True)
@@ -112,7 +112,7 @@ def plot(history: list[dict], found: float, num: int, path: Path) -> Path:
         else f"short of {GOAL}, which the default settings pass where training works."
     )
     steps = [line["step"] for line in history]
-    series = lambda *names: (steps, {name: [line[name] for line in history] for name in names})
+    series = lambda *names: Panel(steps, {name: [line[name] for line in history] for name in names})
     panels = {"loss": series("fape", "sidechain_fape", "chi", "distogram"), "lDDT-CA": series("lddt_ca")}
     return curves(path, panels, caption)
 

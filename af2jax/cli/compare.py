@@ -57,6 +57,8 @@ class Compare:
         failed = {problem for entry in (*found.entries, *found.general) for problem in entry.evaluation.problems}
         for name, reason in sorted(failed):
             print(f"failed: {name}: {reason}", file=sys.stderr)
+        for verdict in found.beats_baseline:
+            print(verdict.sentence)
         for verdict in found.verdicts:
             print(verdict.text)
         print(page)

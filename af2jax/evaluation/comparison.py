@@ -19,12 +19,13 @@ from af2jax.evaluation.history import Course, course
 from af2jax.evaluation.record import ScoredTarget, metric
 from af2jax.evaluation.scores import METRICS
 from af2jax.evaluation.subject import open_subject
-from af2jax.evaluation.verdict import NO, YES, Verdict, compared
+from af2jax.evaluation.verdict import NO, OPEN, YES, Verdict, any_beats, compared
 from af2jax.html.page import plain
-from af2jax.metrics.judgement import Judgement, judge
+from af2jax.metrics.judgement import BETTER, Judgement, judge
 from af2jax.metrics.statistics import Interval, Paired, bootstrap, paired
 
 LEARNED, HELD_OUT, GENERAL = "learned from", "held out", "general"
+NO_BASELINE = "No network was compared with a simple baseline: none could be computed."
 
 
 @dataclass(frozen=True)
@@ -104,18 +105,37 @@ class Comparison:
     def json(self) -> str:
         """Means, pairs and verdicts; null where a number is not known."""
         means = [dataclasses.asdict(mean) | {"interval": mean.interval._asdict()} for mean in self.means]
-        verdicts = [{"answer": verdict.answer, "text": verdict.text} for verdict in self.verdicts]
-        known = {"verdicts": verdicts, "means": means, "pairs": self.rows, "lost": self.lost, "notes": self.notes}
+        told = lambda verdicts: [{"answer": verdict.answer, "text": verdict.text} for verdict in verdicts]
+        known = {"beats_baseline": told(self.beats_baseline), "verdicts": told(self.verdicts)}
+        known |= {"means": means, "pairs": self.rows, "lost": self.lost, "notes": self.notes}
         return json.dumps(plain(known), allow_nan=False)
 
     @property
     def verdicts(self) -> list[Verdict]:
         """Of the pairs, then what was forgotten."""
-        return [*(pair.verdict for pair in self.pairs), *map(_forgot, self._kept)]
+        return [*(pair.verdict for pair in self.pairs), *self.kept]
 
     @property
-    def _kept(self) -> list[Pair]:
-        return [pair for pair in self.forgotten if pair.name == "lddt_ca"]
+    def beats_baseline(self) -> list[Verdict]:
+        """Whether any network is better than the best simple baseline, in each primary metric and group of targets."""
+        simple, asked = {one.name for one in self.baselines}, {}
+        for pair in self.pairs:
+            if pair.before in simple:
+                asked.setdefault((pair.name, pair.group), []).append(pair)
+        if not asked:
+            return [Verdict(OPEN, NO_BASELINE, NO_BASELINE)]
+        return [_beats(pairs) for pairs in asked.values()]
+
+    @property
+    def tuned(self) -> list[Verdict]:
+        """Of networks against each other: each against the first that has the metric."""
+        simple = {one.name for one in self.baselines}
+        return [pair.verdict for pair in self.pairs if pair.before not in simple]
+
+    @property
+    def kept(self) -> list[Verdict]:
+        """What was forgotten, on the general data set."""
+        return [_forgot(pair) for pair in self.forgotten if pair.name == "lddt_ca"]
 
 
 def compare(
@@ -308,7 +328,20 @@ def _means(entries: Sequence[Entry], baselines: Sequence[Entry], groups: dict[st
     ]
 
 
+def _beats(pairs: Sequence[Pair]) -> Verdict:
+    """Of all networks on one metric against one baseline: the one that gains most decides."""
+    name = pairs[0].name
+    better = [pair for pair in pairs if pair.judged.answer == BETTER]
+    sign = 1 if metric(name).higher else -1
+    best = max(better or pairs, key=lambda pair: np.nan_to_num(sign * pair.found.difference.value, nan=-np.inf))
+    judgements = [pair.judged.answer for pair in pairs]
+    more = "\n\n".join(pair.verdict.text for pair in pairs)
+    names = (metric(name).label, best.after, best.before, best.group)
+    return any_beats(judgements, best.found.difference, *names, more)
+
+
 def _forgot(pair: Pair) -> Verdict:
     told = pair.verdict
     word = {YES: "Nothing was forgotten", NO: "It forgot"}.get(told.answer, "Forgetting")
-    return Verdict(told.answer, f"{word}, on the general set: {told.text}")
+    lead = f"{word}, on the general set: "
+    return dataclasses.replace(told, text=lead + told.text, sentence=lead + told.sentence)

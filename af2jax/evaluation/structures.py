@@ -17,6 +17,7 @@ from af2jax.metrics.depth import Depth, depth
 from af2jax.metrics.dockq import CLASSES
 from af2jax.metrics.statistics import Interval, bootstrap
 from af2jax.protein.files import Protein
+from af2jax.protein.secondary import secondary
 
 CONTACT = 8.0  # angstrom between CB atoms
 LIKELY = 0.5  # the probability from which a contact is called
@@ -79,6 +80,7 @@ class WorstCase:
         formed: float [N_pass N_layer N_res 3], CA atoms of each layer superposed on `moved`.
         known, observed: float [N_res 3] and bool [N_res], CA atoms of the known structure.
         plddt, error: float [N_res]; the distance of CA atoms.
+        shape, known_shape: a letter for each residue, as `protein.secondary` has it.
         bounds: rows where chains begin, but the first.
         alignment: int [N_seq N_res], or None; `depth` is its depth.
     """
@@ -92,6 +94,8 @@ class WorstCase:
     observed: np.ndarray
     plddt: np.ndarray
     error: np.ndarray
+    shape: str
+    known_shape: str
     bounds: list[int]
     contacts: Contacts | None
     aligned: AlignedErrors | None
@@ -175,6 +179,7 @@ def worst_case(shown: Shown) -> WorstCase:
     kept = (np.asarray(x)[rows] for x in (shown.features.aatype, final, shown.seen.atom_mask))
     index, plddt = np.asarray(shown.features.residue_index)[rows], shown.seen.plddt[-1][rows]
     protein = Protein(*kept, index, chains, plddt, shown.target.id, chain_names=tuple(shown.target.chains))
+    true = (shown.targets.positions, shown.targets.atom_mask)
     onto = superpose(points, final[rows, CA].astype(np.float64), np.ones(points.shape[:3], bool))
     on_known = superpose(points, shown.scores.moved.astype(np.float64), np.ones(points.shape[:3], bool))
     return WorstCase(
@@ -187,6 +192,8 @@ def worst_case(shown: Shown) -> WorstCase:
         observed=np.asarray(shown.targets.atom_mask)[rows, CA],
         plddt=residues["plddt"],
         error=residues["error"],
+        shape=secondary(protein.aatype, protein.positions, protein.atom_mask > 0, chains),
+        known_shape=secondary(protein.aatype, *(np.asarray(x)[rows] for x in true), chains),
         bounds=(np.flatnonzero(np.diff(chains)) + 1).tolist(),
         contacts=_contacts(shown, rows, chains),
         aligned=_aligned(shown, rows),

@@ -3,6 +3,7 @@
 Each sentence is looked up: a table has conditions in their order, the answer, and the words.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,30 @@ from af2jax.words import counted
 GOOD = 70.0  # lDDT-CA, from which AlphaFold calls a backbone mostly right
 NO_FOLD = 30.0  # lDDT-CA, a mark of our own: below it no two structures are seen to be alike
 YES, NO, OPEN = "yes", "no", "open"
+DIFFERENCE = "difference in "  # begins the label of a number that is one
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An answer of `YES`, `NO` or `OPEN`, and the sentences that say why."""
+    """An answer of `YES`, `NO` or `OPEN`, and the sentences that say why.
+
+    Attributes:
+        text: all sentences.
+        sentence: the first of them, which answers.
+        decides: the number that the answer rests on, with its interval; None where nothing was measured.
+        label: what that number is: "lDDT-CA", or "difference in lDDT-CA".
+    """
 
     answer: str
     text: str
+    sentence: str = ""
+    decides: Interval | None = None
+    label: str = ""
+
+    @property
+    def details(self) -> str:
+        """What stands after the first sentence."""
+        return self.text[len(self.sentence) :].lstrip()
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,21 @@ BEATS = (
 )
 
 
+ANY_BEATS = (  # of the judgements of all networks against the best simple baseline: answer, sentence
+    (lambda found: BETTER in found, YES, "{after} beats the best simple baseline, {before}, in {label}{where}."),
+    (
+        lambda found: set(found) <= {WORSE, EQUAL},
+        NO,
+        "No network beats the best simple baseline, {before}, in {label}{where}.",
+    ),
+    (
+        lambda found: True,
+        OPEN,
+        "The data cannot tell whether a network beats the best simple baseline, {before}, in {label}{where}.",
+    ),
+)
+
+
 def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
     """Whether a network folds these proteins as it is: the mean lDDT-CA [n] of targets against 70."""
     found = paired(values, np.full(len(values), GOOD), families)
@@ -117,7 +149,7 @@ def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
     }
     transfer = Transfer(interval, judged)
     answer, text = next((answer, text) for holds, answer, text in TRANSFERS if holds(transfer))
-    return Verdict(answer, text.format(**words))
+    return _worded(answer, text, words, interval if interval.count else None, "mean lDDT-CA")
 
 
 def beats(found: Paired, judged: Judgement, label: str, baseline: str) -> Verdict:
@@ -138,6 +170,23 @@ def compared(
     return _looked_up(COMPARED, found, judged, higher, label=label, after=after, before=before, where=where)
 
 
+def any_beats(
+    judgements: Sequence[str], decides: Interval, label: str, after: str, before: str, where: str, more: str
+) -> Verdict:
+    """Whether any of several networks is better than a baseline.
+
+    Args:
+        judgements: of each network.
+        decides: the difference of the network `after` from the baseline `before`.
+        where: the group of targets that it holds for; "": all.
+        more: what is told of each network.
+    """
+    answer, text = next((answer, text) for holds, answer, text in ANY_BEATS if holds(judgements))
+    where = f" on the targets {where}" if where else ""
+    sentence = text.format(label=label, after=after, before=before, where=where)
+    return Verdict(answer, f"{sentence}\n\n{more}", sentence, decides, f"{DIFFERENCE}{label}")
+
+
 def _looked_up(table: tuple, found: Paired, judged: Judgement, higher: bool, **words: object) -> Verdict:
     difference = found.difference
     better, worse = (found.wins, found.losses) if higher else (found.losses, found.wins)
@@ -152,7 +201,14 @@ def _looked_up(table: tuple, found: Paired, judged: Judgement, higher: bool, **w
         "more": _more(found, judged),
     }
     answer, text = next((answer, text) for kind, answer, text in table if kind == judged.answer)
-    return Verdict(answer, text.format(**words))
+    known = difference if difference.count else None
+    return _worded(answer, text, words, known, f"{DIFFERENCE}{words['label']}")
+
+
+def _worded(answer: str, text: str, words: dict, decides: Interval | None, label: str) -> Verdict:
+    """A verdict of a template, whose first sentence ends before any name in it could end one."""
+    first, dot, _ = text.partition(". ")
+    return Verdict(answer, text.format(**words), (first + dot.strip()).format(**words), decides, label)
 
 
 def _why(found: Paired, judged: Judgement) -> str:

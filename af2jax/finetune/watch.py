@@ -1,6 +1,6 @@
 """How good a training is on examples that it does not learn from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from af2jax.heads.calibration import Calibration, calibrate
 from af2jax.typing import Float, Int
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
+BASELINES = {"accuracy": ("accuracy_of_majority", "majority class"), "rmse": ("rmse_of_mean", "predicting the mean")}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
 
     A new head has what people read besides, of all its known labels together: "<head>/accuracy" of classes, with
     "<head>/calibration_error" as trained and "<head>/calibrated_error" after a temperature; "<head>/rmse" and
-    "<head>/spearman" of numbers.
+    "<head>/spearman" of numbers. Beside them is what needs no network: "<head>/accuracy_of_majority" of always
+    predicting the class with most of these labels, "<head>/rmse_of_mean" of always predicting their mean.
     """
     metrics: dict[str, list[float]] = {}
     seen: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -71,6 +73,14 @@ def known(
     return answers[mask], labels[mask]
 
 
+def baseline(monitor: str, scores: Mapping[str, float]) -> tuple[str, float] | None:
+    """What the simplest prediction reaches in what is called `monitor`: (its name, value); None: not known."""
+    head, _, kind = monitor.rpartition("/")
+    name, words = BASELINES.get(kind, ("", ""))
+    value = scores.get(f"{head}/{name}")
+    return None if value is None else (words, value)
+
+
 def better(monitor: str, new: float, old: float | None) -> bool:
     """Whether `new` is the best so far of what is called `monitor`."""
     return old is None or (new > old if monitor.endswith(HIGHER) else new < old)
@@ -80,8 +90,10 @@ def _scores(head: Head, answers: np.ndarray, labels: np.ndarray) -> dict[str, fl
     if not len(labels):
         return {}
     if head.classes:
-        return {"accuracy": float(np.mean(answers.argmax(-1) == labels))}
+        right, most = np.mean(answers.argmax(-1) == labels), np.bincount(labels).max() / len(labels)
+        return {"accuracy": float(right), "accuracy_of_majority": float(most)}
     scores = {"rmse": float(np.sqrt(np.mean((answers - labels) ** 2)))}
+    scores["rmse_of_mean"] = float(np.sqrt(np.mean((labels - labels.mean(0)) ** 2)))
     if len(labels) > 2 and head.outputs == 1 and min(np.ptp(answers), np.ptp(labels)) > 0:
         from scipy.stats import spearmanr
 

@@ -1,4 +1,4 @@
-"""A report as one HTML file that asks nothing of any network, with its plots, tables and numbers beside it.
+"""A report as one self-contained HTML file, which works offline, with its plots, tables and numbers beside it.
 
 All text is escaped, and a content security policy refuses every script and style but those whose hashes it lists, so
 that a name in the data is text wherever it is shown.
@@ -10,11 +10,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from af2jax.files import file_name, plain, whole
 from af2jax.html import markup
+from af2jax.html.markup import Decision
 from af2jax.words import counted
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 MOST = 1_500_000  # bytes of index.html
 SHOWN = 100  # rows of a table on the page; its CSV has all
 LEVELS = ("serious", "caution", "note")  # of warnings, the worst first
+NUMBERS = "report.json"
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,31 @@ class Caption:
     def __str__(self) -> str:
         return f"{self.shows} {self.made} {self.follows}"
 
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """All three."""
+        return self.shows, self.made, self.follows
+
+
+class _Plot(NamedTuple):
+    """A figure among the parts of a page."""
+
+    name: str
+
 
 class Page:
     """Collects the parts of a report in their order, and saves them.
 
     Args:
         title: of the page.
-        notes: remarks that stand below it, such as what was left out.
+        notes: remarks that stand below its verdicts, such as what was left out.
     """
 
     def __init__(self, title: str, notes: Sequence[str] = ()):
         self.title, self.notes = title, tuple(notes)
         self.numbers: dict = {}
-        self._parts: list = []  # HTML, or the name of a figure
+        self._verdicts: list[tuple[str, list[Decision]]] = []
+        self._parts: list[Callable | _Plot] = []  # what makes the HTML of the files that it may link to, or a plot
         self._contents: list[str] = []  # titles of sections
         self._tables: dict[str, dict] = {}
         self._figures: dict[str, dict] = {}
@@ -60,49 +75,74 @@ class Page:
         self._scripts: list[str] = []
         self._files: dict[str, str | Callable] = {}  # by their paths below the page's folder
 
+    def verdict(self, question: str, decisions: Sequence[Decision]) -> None:
+        """A box above all else: a question, and its answers with the numbers that decide them."""
+        if not decisions or any(one.answer not in markup.BADGES for one in decisions):
+            raise ValueError(f"an answer to {question!r} is one of {', '.join(markup.BADGES)}")
+        self._verdicts.append((question, list(decisions)))
+
     def section(self, title: str) -> None:
         """A heading, listed at the top of the page."""
         self._contents.append(title)
-        self._parts.append(markup.heading(title, len(self._contents)))
+        self._add(markup.heading(title, len(self._contents)))
 
     def text(self, text: str) -> None:
-        """A paragraph for each that an empty line ends."""
-        self._parts.append(markup.paragraphs(text))
+        """A paragraph for each that an empty line ends; files of this page that it names become links."""
+        self._parts.append(partial(markup.paragraphs, text))
 
     def number(self, name: str, value) -> None:
         """A number, or a dictionary or array of them, for `report.json`; the page does not show it."""
         self.numbers[name] = value
 
-    def table(self, name: str, headings: Sequence[str], rows: Iterable[Sequence], title: str = "") -> None:
-        """A table of numbers and words; the page shows the first hundred rows, `tables/NAME.csv` has all."""
+    def table(
+        self, name: str, headings: Sequence[str], rows: Iterable[Sequence], title: str = "", folded: bool = False
+    ) -> None:
+        """A table of numbers and words; the page shows the first hundred rows, `tables/NAME.csv` has all.
+
+        Numbers have the form of what they are by their headings (`html.numbers.KINDS`); the file has every digit.
+        `folded`: only its title is seen until it is opened.
+        """
         name, rows = self._new(name, self._tables), [list(row) for row in rows]
         self._tables[name] = {"headings": list(headings), "rows": rows}
-        note = f"{counted(len(rows) - SHOWN, 'more row')} in tables/{name}.csv" if len(rows) > SHOWN else ""
-        self._parts.append(markup.table(headings, rows[:SHOWN], title, note))
+        path = f"tables/{name}.csv"
+        note = f"The first {SHOWN} rows; {counted(len(rows) - SHOWN, 'more row')} in" if len(rows) > SHOWN else ""
+
+        def made(files: Iterable[str]) -> str:
+            link = [(path, path if note else "CSV")] if path in files else []
+            block = markup.table(headings, rows[:SHOWN], "" if folded else title, note, link)
+            return markup.folded(title or name, block) if folded else block
+
+        self._parts.append(made)
+        self._script(markup.SORT)
 
     def figure(self, name: str, plot: Union["Figure", str, os.PathLike], caption: Caption) -> None:
         """A plot: a figure of matplotlib's, or the path of a PNG, with its SVG beside it where there is one.
+
+        A caption that stands in the PNG itself stays in the file, and the page shows the plot without it.
 
         Raises:
             OSError: the file cannot be read.
         """
         name = self._new(name, self._figures)
         if isinstance(plot, str | os.PathLike):
+            from af2jax.plots.figure import bare
+
             png, vector = Path(plot).read_bytes(), Path(plot).with_suffix(".svg")
-            svg = vector.read_bytes() if vector.exists() else b""
+            svg, shown = vector.read_bytes() if vector.exists() else b"", bare(png)
         else:
             from af2jax.plots.render import png_and_svg
 
             png, svg = png_and_svg(plot, str(caption))
-        self._figures[name] = {"caption": caption, "png": png, "svg": svg}
-        self._parts.append((name,))
+            shown = png
+        self._figures[name] = {"caption": caption, "png": png, "svg": svg, "shown": shown}
+        self._parts.append(_Plot(name))
 
     def warning(self, level: str, title: str, text: str, rows: Sequence[str] = ()) -> None:
         """A box that says what threatens the result; `rows` names what is behind it. `level` is of `LEVELS`."""
         if level not in LEVELS:
             raise ValueError(f"{level} is none of {LEVELS}")
         self._warnings.append({"level": level, "title": title, "text": text, "rows": list(rows)})
-        self._parts.append(markup.warning(level, title, text, list(rows)))
+        self._parts.append(partial(markup.warning, level, title, text, list(rows)))
 
     def raw(self, block: str, script: str = "") -> None:
         """HTML of our own, and a script that the policy allows; what they say of the data must be escaped already.
@@ -111,9 +151,9 @@ class Page:
         """
         if "</script" in script.lower() or "<!--" in script:
             raise ValueError("the script would end before its end")
-        self._parts.append(block)
-        if script and script not in self._scripts:
-            self._scripts.append(script)
+        self._add(block)
+        if script:
+            self._script(script)
 
     def file(self, path: str, text: str | Callable[[Path], str]) -> None:
         """A file that is written beside the page: its text, or what makes it of the folder that it is written to."""
@@ -133,8 +173,8 @@ class Page:
             out = io.StringIO()
             csv.writer(out, lineterminator="\n").writerows([table["headings"], *table["rows"]])
             _write(folder / "tables" / f"{name}.csv", out.getvalue().encode("utf-8", "replace"))
-        _write(folder / "report.json", self.json().encode())
-        _write(folder / "index.html", self.html().encode("utf-8", "replace"))
+        _write(folder / NUMBERS, self.json().encode())
+        _write(folder / "index.html", self.html(beside=True).encode("utf-8", "replace"))
         return folder / "index.html"
 
     def json(self) -> str:
@@ -144,7 +184,7 @@ class Page:
                 "shows": figure["caption"].shows,
                 "made": figure["caption"].made,
                 "follows": figure["caption"].follows,
-                "files": [f"plots/{name}.{kind}" for kind in ("png", "svg") if figure[kind]],
+                "files": self._plots(name),
             }
             for name, figure in self._figures.items()
         }
@@ -158,22 +198,54 @@ class Page:
         }
         return json.dumps(plain(known), indent=1, allow_nan=False)
 
-    def html(self) -> str:
-        """The page; where it would exceed 1.5 MB, its largest plots are linked to and not shown."""
+    def html(self, beside: bool = False) -> str:
+        """The page; where it would exceed 1.5 MB, its largest plots are linked to and not shown.
+
+        Args:
+            beside: its files lie beside it, as `save` writes them, so that it can link to them.
+        """
         images = {name: _smaller(figure) for name, figure in self._figures.items()}
+        files = [NUMBERS, *self._files] if beside else []
+        every = {*files, *(f"tables/{name}.csv" for name in self._tables)} if beside else set()
+        boxes = [markup.verdict(*entry, every) for entry in self._verdicts]
         linked: set[str] = set()
         while True:
-            parts = [part if isinstance(part, str) else self._shown(*part, images, linked) for part in self._parts]
-            page = markup.document(self.title, self.notes, self._contents, parts, self._scripts)
+            parts = self._shown({name: images[name] for name in images.keys() - linked}, every)
+            page = markup.document(self.title, self.notes, self._contents, parts, self._scripts, boxes, files)
             left = [name for name in images if name not in linked]
             if len(page.encode("utf-8", "replace")) <= MOST or not left:
                 return page
             linked.add(max(left, key=lambda name: len(images[name][0])))
 
-    def _shown(self, name: str, images: dict, linked: set[str]) -> str:
-        caption = self._figures[name]["caption"]
-        words = (caption.shows, caption.made, caption.follows)
-        return markup.figure(name, None if name in linked else images[name], words)
+    def _shown(self, images: Mapping[str, tuple[bytes, str]], files: set[str]) -> list[str]:
+        """The HTML of all parts; plots that follow each other stand side by side."""
+        parts, row = [], []
+        for part in (*self._parts, None):
+            if isinstance(part, _Plot):
+                row.append(part.name)
+                continue
+            if row:
+                alone = row[-1] if len(row) % 2 else ""
+                parts.append(markup.figures([self._plot(n, images.get(n), bool(files), n == alone) for n in row]))
+                row = []
+            if part:
+                parts.append(part(files))
+        return parts
+
+    def _plot(self, name: str, image: tuple[bytes, str] | None, beside: bool, wide: bool) -> str:
+        links = [(path, path.rpartition(".")[2].upper()) for path in self._plots(name)] if beside else []
+        return markup.figure(name, image, self._figures[name]["caption"].parts, links, wide)
+
+    def _plots(self, name: str) -> list[str]:
+        """The files of a plot."""
+        return [f"plots/{name}.{kind}" for kind in ("png", "svg") if self._figures[name][kind]]
+
+    def _add(self, block: str) -> None:
+        self._parts.append(lambda files: block)
+
+    def _script(self, script: str) -> None:
+        if script not in self._scripts:
+            self._scripts.append(script)
 
     def _new(self, name: str, taken: Mapping) -> str:
         """`name` as a file name that is not taken."""
@@ -185,11 +257,11 @@ class Page:
 
 
 def _smaller(figure: dict) -> tuple[bytes, str]:
-    """The smaller file of a plot, and its type."""
-    options = [(figure["png"], "image/png"), (figure["svg"], "image/svg+xml")]
+    """The smaller picture of a plot, and its type."""
+    options = [(figure["shown"], "image/png"), (figure["svg"], "image/svg+xml")]
     return min((option for option in options if option[0]), key=lambda option: len(option[0]))
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole(path) as partial:
-        partial.write_bytes(content)
+    with whole(path) as part:
+        part.write_bytes(content)

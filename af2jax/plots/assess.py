@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from af2jax.plots.figure import COLOURS
-from af2jax.plots.panels import LABELS, MARKS, SMALL
-from af2jax.plots.render import HEIGHT, WIDTH, blank, plain
+from af2jax.plots.panels import MARKS, SMALL
+from af2jax.plots.render import HEIGHT, WIDTH, blank, lines, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,9 +48,14 @@ def curves(
 
 
 def maps(
-    tables: Mapping[str, np.ndarray], label: str, limits: tuple[int, int], colours: str, bounds: Sequence[int] = ()
+    tables: Mapping[str, np.ndarray],
+    label: str,
+    limits: tuple[int, int],
+    colours: str,
+    bounds: Sequence[int] = (),
+    axes: tuple[str, str] = ("residue", "residue"),
 ) -> "Figure":
-    """Tables [N_res N_res] under each other with one scale; `bounds`: where chains begin."""
+    """Tables [N_res N_res] under each other with one scale; `bounds`: where chains begin; `axes`: what x and y are."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -58,18 +63,45 @@ def maps(
 
     with matplotlib.rc_context(STYLE):
         figure = Figure((WIDTH, 3.6 * len(tables)), layout="constrained")
-        axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
-    for axis, (title, table) in zip(axes, tables.items(), strict=True):
-        size = len(table)
-        box = (0.5, size + 0.5, size + 0.5, 0.5)
-        image = axis.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], extent=box, interpolation="nearest")
+        panels = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    for axis, (title, table) in zip(panels, tables.items(), strict=True):
+        image = _square(axis, table, limits, colours, bounds)
         axis.set_title(plain(title, 60), fontsize=9)
-        axis.set(xlabel="residue", ylabel="residue")
-        for edge in bounds:
-            axis.axvline(edge + 0.5, color="black", linewidth=0.7)
-            axis.axhline(edge + 0.5, color="black", linewidth=0.7)
-    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+        axis.set(xlabel=axes[0], ylabel=axes[1])
+    figure.colorbar(image, ax=panels, label=label, shrink=0.8)
     return figure
+
+
+def halves(
+    above: np.ndarray,
+    below: np.ndarray,
+    names: tuple[str, str],
+    label: str,
+    limits: tuple[int, int],
+    colours: str,
+    bounds: Sequence[int] = (),
+) -> "Figure":
+    """Two symmetric tables [N_res N_res] in one square, the first above its diagonal and the second below."""
+    figure, axis = blank(height=4.0)
+    table = np.where(np.tri(len(above), k=-1, dtype=bool), below, above)
+    image = _square(axis, table, limits, colours, bounds)
+    axis.axline((1, 1), slope=1, color="black", linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(True)
+    axis.set(xlabel="residue", ylabel="residue")
+    axis.set_title(f"above: {plain(names[0], 40)}; below: {plain(names[1], 40)}", fontsize=9)
+    figure.colorbar(image, label=label, shrink=0.8)
+    return figure
+
+
+def _square(axis, table: np.ndarray, limits: tuple[int, int], colours: str, bounds: Sequence[int]):
+    """A table of pairs of residues on an axis, from 1; the image."""
+    size = len(table)
+    box = (0.5, size + 0.5, size + 0.5, 0.5)
+    image = axis.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], extent=box, interpolation="nearest")
+    for edge in bounds:
+        axis.axvline(edge + 0.5, color="black", linewidth=0.7)
+        axis.axhline(edge + 0.5, color="black", linewidth=0.7)
+    return image
 
 
 def confusion(table: np.ndarray, names: Sequence[str]) -> "Figure":
@@ -89,13 +121,13 @@ def confusion(table: np.ndarray, names: Sequence[str]) -> "Figure":
 
 def intervals(values: Mapping[str, tuple[float, float, float]], label: str, zero: bool = False) -> "Figure":
     """Points with intervals, the first at the top: {name: (value, low, high)}; `zero`: a line at 0."""
-    figure, axis = blank(height=max(1.6, 1.0 + 0.3 * len(values)))
+    figure, axis = blank(height=max(1.8, 1.0 + 0.34 * len(values)))
     for place, (value, low, high) in enumerate(values.values()):
         style = {"color": COLOURS[place % len(COLOURS)], "marker": MARKS[place % len(MARKS)], "capsize": 3}
         axis.errorbar(value, place, xerr=[[max(value - low, 0)], [max(high - value, 0)]], **style)
     if zero:
         axis.axvline(0, color="black", linewidth=0.8, linestyle="--")
-    axis.set(xlabel=plain(label, 60), yticks=range(len(values)), yticklabels=[plain(name, LABELS) for name in values])
+    axis.set(xlabel=plain(label, 60), yticks=range(len(values)), yticklabels=[lines(name) for name in values])
     axis.set_ylim(len(values) - 0.5, -0.5)
     axis.grid(axis="x", alpha=0.3)
     return figure

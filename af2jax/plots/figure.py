@@ -1,5 +1,6 @@
 """What all plots share: no window, and a caption of what is shown, how it was made and what follows from it."""
 
+import io
 import os
 import textwrap
 from pathlib import Path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 LINE = 0.17  # inches of one line of a caption
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: for every kind of eye
+PART = "Plot"  # key in a PNG: the upper part of it that is the plot, without the caption
 
 
 def new(width: float, height: float, caption: str, panels: int = 1) -> tuple["Figure", list]:
@@ -37,7 +39,25 @@ def new(width: float, height: float, caption: str, panels: int = 1) -> tuple["Fi
 
 
 def save(figure: "Figure", path: str | os.PathLike) -> Path:
-    """Writes a PNG that also holds the caption as its description."""
+    """Writes a PNG that also holds the caption as its description, and which part of it is the plot."""
+    *_, part = figure.get_layout_engine().get()["rect"]
     with whole(path) as partial:
-        figure.savefig(partial, dpi=150, format="png", metadata={"Description": figure.get_label()})
+        figure.savefig(
+            partial, dpi=150, format="png", metadata={"Description": figure.get_label(), PART: f"{part:.6f}"}
+        )
     return Path(path)
+
+
+def bare(png: bytes) -> bytes:
+    """The plot of a PNG that `save` wrote, without the caption below it; any other picture as it is."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(png)) as image:
+            if (part := getattr(image, "text", {}).get(PART)) is None:
+                return png
+            plot = io.BytesIO()
+            image.crop((0, 0, image.width, round(float(part) * image.height))).save(plot, "PNG")
+    except OSError:  # not a picture that can be read
+        return png
+    return plot.getvalue()

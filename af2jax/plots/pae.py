@@ -21,18 +21,20 @@ def pae(path: str | os.PathLike, protein: Protein, tables: Sequence[np.ndarray])
     shown = tables[:PANELS]
     which = f" The first {len(shown)} of {len(tables)} ranks are shown." if len(tables) > len(shown) else ""
     caption = (
-        f"Predicted aligned error of {protein.name}: the error in angstrom that the network expects at residue x when "
-        "its structure is superposed on the true one at residue y. Dark blocks move as one body; between blocks a "
-        f"light colour means that their relative placement is not known.{which} {_follows(protein, tables[0])}"
-        f"{remarks(protein)}"
+        f"Predicted aligned error of {protein.name}: the error in angstrom that the network expects of the scored "
+        "residue when its structure is superposed on the true one at the aligned residue. Dark blocks move as one "
+        f"body; between blocks a light colour means that their relative placement is not known.{which} "
+        f"{_follows(protein, tables[0])}{remarks(protein)}"
     )
     out, axes = figure.new(max(5.5, 2.9 * len(shown) + 0.8), 4.2 if len(shown) == 1 else 3.2, caption, len(shown))
     size = len(tables[0])
     for rank, (axis, table) in enumerate(zip(axes, shown, strict=True), 1):
         image = axis.imshow(table, cmap="Greens_r", vmin=0, vmax=30, extent=(0.5, size + 0.5, size + 0.5, 0.5))
         mark(axis, protein, square=True)
-        axis.set(xlabel=f"rank {rank}: residue x", ylabel="residue y" if rank == 1 else None)
-    out.colorbar(image, ax=axes, label="expected error (angstrom)", extend="max")
+        axis.set(xlabel="Scored residue", ylabel="Aligned residue" if rank == 1 else None)
+        if len(shown) > 1:
+            axis.set_title(f"rank {rank}", fontsize=9, pad=18 if len(protein.names) > 1 else None)
+    out.colorbar(image, ax=axes, label="Expected position error (angstrom)", extend="max")
     return figure.save(out, path)
 
 

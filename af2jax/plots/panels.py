@@ -6,32 +6,53 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from af2jax.plots.figure import COLOURS
-from af2jax.plots.render import blank, plain
+from af2jax.plots.render import blank, lines, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SMALL = 7  # points, of letters that there are many of
-LABELS = 28  # letters of a name on an axis
+SMALL = 7  # points, of text that there is much of
 MARKS = ("o", "s", "^", "D", "v", "P")  # beside colours, for eyes that see none
+REACH, FAR = 4, 1.5  # interquartile ranges that an axis shows; how much wider all must be before it shows no more
 
 
 def histogram(
     series: Mapping[str, np.ndarray], label: str, counted: str, lines: Mapping[str, float | int] | None = None
 ) -> "Figure":
-    """How often values occur, for each of a few series in outline; `lines`: values to mark, by name."""
+    """How often values occur, for each of a few series in outline; `lines`: values to mark, by name.
+
+    Where a few values lie far from all others the axis ends before them, and its edge says how many there are.
+    """
     figure, axis = blank()
-    edges = np.histogram_bin_edges(np.concatenate(list(series.values())), bins=24)
+    every = np.concatenate(list(series.values()))
+    low, high = shown_range(every)
+    edges = np.histogram_bin_edges(every[(every >= low) & (every <= high)], bins=24)
     for i, (name, values) in enumerate(series.items()):
         colour = COLOURS[i % len(COLOURS)]
         axis.hist(values, edges, histtype="stepfilled", alpha=0.35, color=colour)
         axis.hist(values, edges, histtype="step", color=colour, label=plain(name), linestyle=("-", "--", ":")[i % 3])
     for i, (name, value) in enumerate((lines or {}).items()):
-        axis.axvline(value, color="black", linestyle=("--", ":")[i % 2], linewidth=1, label=plain(name))
+        if low <= value <= high or (low, high) == (every.min(), every.max()):
+            axis.axvline(value, color="black", linestyle=("--", ":")[i % 2], linewidth=1, label=plain(name))
+    for out, place, side in ((every[every < low], 0.01, "left"), (every[every > high], 0.99, "right")):
+        if len(out):
+            far = out.min() if side == "left" else out.max()
+            words = f"{len(out)} {'below' if side == 'left' else 'above'},\nto {far:.4g}"
+            axis.annotate(words, (place, 0.72), xycoords="axes fraction", ha=side, fontsize=SMALL)
     axis.set(xlabel=plain(label, 60), ylabel=counted)
+    axis.yaxis.get_major_locator().set_params(integer=True)
     if len(series) + len(lines or {}) > 1:
         axis.legend(fontsize=SMALL)
     return figure
+
+
+def shown_range(values: np.ndarray) -> tuple[float, float]:
+    """The ends of an axis for `values` [n]: the least and the most, or where these are far from the others, four
+    interquartile ranges from the quartiles."""
+    low, first, third, high = np.quantile(values, [0, 0.25, 0.75, 1])
+    reach = REACH * (third - first)
+    near = max(low, first - reach), min(high, third + reach)
+    return near if reach and high - low > FAR * (near[1] - near[0]) else (low, high)
 
 
 def bars(values: Mapping[str, Mapping[str, float | int]], label: str, height: float = 0.0) -> "Figure":
@@ -45,7 +66,7 @@ def bars(values: Mapping[str, Mapping[str, float | int]], label: str, height: fl
         hatch = ("", "//", "..", "xx")[i % 4]
         colour = COLOURS[i % len(COLOURS)]
         axis.barh(places, widths, thick, color=colour, hatch=hatch, edgecolor="white", label=plain(name))
-    axis.set(xlabel=plain(label, 60), yticks=range(len(values)), yticklabels=[plain(v, LABELS) for v in values])
+    axis.set(xlabel=plain(label, 60), yticks=range(len(values)), yticklabels=[lines(v) for v in values])
     axis.tick_params(axis="y", labelsize=SMALL if len(values) > 12 else 8)
     axis.invert_yaxis()
     if len(names) > 1:

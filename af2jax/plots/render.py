@@ -1,6 +1,7 @@
 """Figures for pages: narrow enough for a phone, and as PNG and SVG with their caption inside."""
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ def plain(text: str, most: int = 40) -> str:
     """`text` as a label: in Latin letters, for which every font has a form, cut to `most`, and never read as math."""
     text = "".join(c if c.isprintable() and c < "\u0250" else "?" for c in text)
     return (text if len(text) <= most else text[: most - 3] + "...").replace("$", r"\$")
+
+
+def lines(text: str, wide: int = 24, most: int = 2) -> str:
+    """`plain` in at most so many lines of so many characters, for names beside an axis."""
+    return "\n".join(textwrap.wrap(plain(text, wide * most), wide, max_lines=most, placeholder="..."))
 
 
 def png_and_svg(figure: "Figure", description: str) -> tuple[bytes, bytes]:

@@ -28,9 +28,10 @@ def write(page: Page, audit: Audit) -> None:
         [one.item.id, one.rows.depth, one.rows.neff, one.rows.coverage, one.rows.shallow, len(one.item.templates)]
         for one in rows
     ]
-    page.table("alignments", heads, table, f"Alignments of {counted(len(rows), 'item')}")
     _depth(page, audit.alignments)
     _gaps(page, audit.alignments)
+    page.table("alignments", heads, table, f"Alignments of {counted(len(rows), 'item')}")
+    _gap_table(page, audit.alignments)
 
 
 def _depth(page: Page, known: Alignments) -> None:
@@ -50,14 +51,22 @@ def _depth(page: Page, known: Alignments) -> None:
     page.figure("depth", plot, caption)
 
 
-def _gaps(page: Page, known: Alignments) -> None:
-    place = (np.arange(BINS) + 0.5) / BINS
+def _place() -> np.ndarray:
+    """The middles of the parts of a chain."""
+    return (np.arange(BINS) + 0.5) / BINS
+
+
+def _gap_table(page: Page, known: Alignments) -> None:
     page.table(
         "gaps",
         ["place in the chain", "median", "lower quartile", "upper quartile"],
-        [list(map(float, row)) for row in zip(place, *known.gaps, strict=True)],
+        [list(map(float, row)) for row in zip(_place(), *known.gaps, strict=True)],
         "Gaps by place",
+        folded=True,
     )
+
+
+def _gaps(page: Page, known: Alignments) -> None:
     caption = Caption(
         "The share of gaps along the chain.",
         f"Each alignment in twentieths of its chain; the median of {len(known.length)} and the middle half.",
@@ -69,4 +78,4 @@ def _gaps(page: Page, known: Alignments) -> None:
         ),
     )
     bands = {"median and middle half": tuple(known.gaps)}
-    page.figure("gaps", panels.line(place, bands, ("place in the chain", "share of gaps")), caption)
+    page.figure("gaps", panels.line(_place(), bands, ("place in the chain", "share of gaps")), caption)

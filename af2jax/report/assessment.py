@@ -7,6 +7,7 @@ from af2jax.evaluation.strata import Strata
 from af2jax.html.page import Caption, Page
 from af2jax.plots import assess
 from af2jax.report import answers, structures
+from af2jax.report.decisions import decision
 from af2jax.words import counted
 
 
@@ -16,9 +17,9 @@ def render(found: Assessment) -> Page:
     page = Page(f"Evaluation of {evaluation.subject['name']}", _notes(evaluation))
     page.number("subject", evaluation.subject)
     page.number("data", evaluation.data)
-    page.section("Verdict")
-    for name, verdict in verdicts.items():
-        page.text(f"{name}: {verdict.text}" if len(verdicts) > 1 else verdict.text)
+    several = len(verdicts) > 1
+    boxes = [decision(verdict, f"{name}: " if several else "") for name, verdict in verdicts.items()]
+    page.verdict("Is the network good enough?", boxes)
     page.number("verdicts", {name: {"answer": v.answer, "text": v.text} for name, v in verdicts.items()})
     _warnings(page, found)
     if found.structures:

@@ -20,9 +20,8 @@ USUAL = 0.15  # difference of a share of secondary structure from the PDB's
 
 
 def write(page: Page, audit: Audit) -> None:
-    """Tables and plots of chains."""
+    """Plots and tables of chains."""
     page.section("Chains")
-    _table(page, audit.seen)
     _lengths(page, audit.lengths)
     _composition(page, audit.composition)
     if audit.structures:
@@ -31,11 +30,13 @@ def write(page: Page, audit: Audit) -> None:
         _gyration(page, audit.structures)
     if audit.dates:
         _calendar(page, audit.dates)
+    _table(page, audit.seen)
+    _tables(page, audit)
 
 
 def _table(page: Page, seen: Sequence[Seen]) -> None:
     heads = ["id", "split", "length", "date", "method", "resolution (angstrom)", "observed (share)", "inner gaps"]
-    heads += ["atoms (share)", "helix", "strand", "coil", "radius of gyration (angstrom)"]
+    heads += ["atoms (share)", "helix (share)", "strand (share)", "coil (share)", "radius of gyration (angstrom)"]
     rows = []
     for one in seen:
         s = one.structure
@@ -47,6 +48,26 @@ def _table(page: Page, seen: Sequence[Seen]) -> None:
     page.table(
         "chains", [heads[i] for i in known], [[row[i] for i in known] for row in rows], counted(len(seen), "chain")
     )
+
+
+def _tables(page: Page, audit: Audit) -> None:
+    """What the plots show, as numbers, folded away."""
+    known = audit.composition
+    here, at_large = 100 * known.shares, 100 * reference.COMPOSITION
+    order = sorted(range(len(RESTYPES)), key=lambda i: -at_large[i])
+    page.table(
+        "composition",
+        ["residue", "here (%)", "Swiss-Prot (%)"],
+        [[RESTYPES[i], here[i], at_large[i]] for i in order],
+        f"Composition; {100 * known.unknown:.2f} % of the residues are unknown",
+        folded=True,
+    )
+    if audit.structures:
+        methods = audit.structures.methods.most_common()
+        page.table("methods", ["method", "structures"], methods, "Methods", folded=True)
+    if audit.dates:
+        years = [[printable(year), n] for year, n in audit.dates.counts.items()]
+        page.table("dates", ["year", "chains"], years, "Years", folded=True)
 
 
 def _lengths(page: Page, lengths: Lengths) -> None:
@@ -67,12 +88,6 @@ def _lengths(page: Page, lengths: Lengths) -> None:
 def _composition(page: Page, known: Composition) -> None:
     here, at_large = 100 * known.shares, 100 * reference.COMPOSITION
     order = sorted(range(len(RESTYPES)), key=lambda i: -at_large[i])
-    page.table(
-        "composition",
-        ["residue", "here (%)", "Swiss-Prot (%)"],
-        [[RESTYPES[i], here[i], at_large[i]] for i in order],
-        f"Composition; {100 * known.unknown:.2f} % of the residues are unknown",
-    )
     usual = f"as among proteins at large, as {known.chance:.1%} are expected by chance and up to {FAR:.0%} are usual"
     verdict = "another domain: evaluate before you trust any score" if known.foreign else usual
     most = known.order[0]
@@ -88,7 +103,6 @@ def _composition(page: Page, known: Composition) -> None:
 
 
 def _experiments(page: Page, known: Structures) -> None:
-    page.table("methods", ["method", "structures"], known.methods.most_common(), "Methods")
     number = len(known.rg)
     if len(known.resolution.values) > 1:
         caption = Caption(
@@ -164,4 +178,3 @@ def _calendar(page: Page, known: dates.Dates) -> None:
     lines = {"AlphaFold 2": reference.MONOMERS, "AlphaFold-Multimer": reference.COMPLEXES}
     lines = {name: dates.year(date) for name, date in lines.items()}
     page.figure("dates", panels.histogram({"chains": known.years}, "year of deposition", "chains", lines), caption)
-    page.table("dates", ["year", "chains"], [[printable(year), n] for year, n in known.counts.items()], "Years")

@@ -11,19 +11,21 @@ from af2jax.html.page import Caption, Page
 from af2jax.metrics.statistics import ALPHA
 from af2jax.plots import assess, panels
 from af2jax.report import history
+from af2jax.report.decisions import decisions
 from af2jax.words import counted
 
 HEADINGS = (
-    "metric", "targets of", "entry", "against", "its mean", "mean against", "difference", "95 % from", "to",
-    "better on", "equal", "worse on", "p (Wilcoxon)", "p (mean)", "p (Holm)",
+    "entry", "against", "difference", "95 % from", "to", "p (Holm)", "metric", "targets of", "its mean", "mean against",
+    "better on", "equal", "worse on", "p (Wilcoxon)", "p (mean)",
     "Cohen's d", "rank-biserial", "targets", "families",
     "families needed for power 0.8",
 )  # fmt: skip
+MEANS = ("entry", "mean", "95 % from", "to", "targets of", "kind", "targets", "families", "parameters")
 HOW = (
     "Intervals: 10,000 bootstraps in which families are drawn together, as wide as Student's t would be; over fewer "
     "than five families they are too narrow all the same. p, two-sided, over the means of families: Wilcoxon's "
     "signed-rank test, exact, and Hall's t of the mean, corrected for skewness; the larger, corrected by Holm over the "
-    f"rows of this table, counts. Better or worse is said where it is below {ALPHA:g} and the interval excludes 0. "
+    f"rows of this table, counts. Better or worse is claimed where it is below {ALPHA:g} and the interval excludes 0. "
     "That assumes differences of families that are not more skewed than an exponential: where few large losses and "
     "many small gains make a mean of 0, more than 5 % of comparisons are else called better. Needed: independent "
     "families at which an effect of this size is found with a power of 80 % at this correction. Of the baselines the "
@@ -35,18 +37,20 @@ def render(found: Comparison) -> Page:
     """The page of a comparison."""
     first, verdicts = found.entries[0], found.verdicts
     page = Page(f"Comparison with {first.name}", _remarks(found))
-    page.section("Verdict")
-    for verdict in verdicts:
-        page.text(verdict.text)
+    page.verdict("Does any network beat the best simple baseline?", decisions(found.beats_baseline))
+    if found.tuned:
+        page.verdict("Did tuning help?", decisions(found.tuned))
+    if found.kept:
+        page.verdict("Was anything forgotten?", decisions(found.kept))
     page.number("verdicts", [{"answer": v.answer, "text": v.text} for v in verdicts])
     _warnings(page, found)
     page.section("All entries")
     _means(page, found)
     if found.pairs:
         page.section("Differences on the same targets")
+        _differences(page, found)
         page.table("pairs", HEADINGS, map(row, found.pairs))
         page.text(HOW)
-        _differences(page, found)
     if found.others:
         page.section("Other metrics of structures")
         page.table("others", HEADINGS, map(row, found.others))
@@ -64,9 +68,10 @@ def row(pair: Pair) -> tuple:
     m, f, judged = metric(pair.name), pair.found, pair.judged
     better, worse = (f.wins, f.losses) if m.higher else (f.losses, f.wins)
     needed = judged.needed if np.isfinite(judged.needed) else "no effect"
-    names = (m.label, pair.group or "all", pair.after, pair.before)
-    tests = (better, f.ties, worse, f.p, f.p_mean, judged.p, f.cohen, f.rank_biserial)
-    return (*names, f.after, f.before, *_ends(f.difference), *tests, f.difference.count, f.difference.families, needed)
+    names, decides = (pair.after, pair.before), (*_ends(f.difference), judged.p)
+    what = (m.label, pair.group or "all", f.after, f.before)
+    tests = (better, f.ties, worse, f.p, f.p_mean, f.cohen, f.rank_biserial)
+    return (*names, *decides, *what, *tests, f.difference.count, f.difference.families, needed)
 
 
 def _ends(interval) -> tuple:
@@ -128,11 +133,10 @@ def _in(group: str) -> str:
 
 def _means(page: Page, found: Comparison) -> None:
     """Each entry with the mean of each primary metric."""
-    headings = ("entry", "kind", "targets of", "mean", "95 % from", "to", "targets", "families", "parameters")
-    for name in dict.fromkeys(mean.name for mean in found.means):
+    names = dict.fromkeys(mean.name for mean in found.means)
+    for name in names:
         chosen = [mean for mean in found.means if mean.name == name]
         label, file = metric(name).label, name.replace("/", "_")
-        page.table(f"means_{file}", headings, map(_mean_row, chosen), label)
         group = chosen[0].group
         same = [mean for mean in chosen if mean.group == group]
         sign = 1 if metric(name).higher else -1
@@ -149,14 +153,15 @@ def _means(page: Page, found: Comparison) -> None:
                 + ("no network here is worth its cost for this." if best.baseline else "see the differences below."),
             ),
         )
+    for name in names:
+        rows = [_mean_row(mean) for mean in found.means if mean.name == name]
+        page.table(f"means_{name.replace('/', '_')}", MEANS, rows, metric(name).label)
 
 
 def _mean_row(mean: Mean) -> tuple:
     kind, interval = "baseline" if mean.baseline else "network", mean.interval
-    return (
-        *(mean.entry, kind, mean.group or "all", *_ends(interval)),
-        *(interval.count, interval.families, mean.parameters),
-    )
+    sizes = (interval.count, interval.families, mean.parameters)
+    return (mean.entry, *_ends(interval), mean.group or "all", kind, *sizes)
 
 
 def _differences(page: Page, found: Comparison) -> None:
@@ -188,9 +193,10 @@ def _scatter(page: Page, name: str, having: Sequence[Entry]) -> None:
     ends = np.array([np.nanmin(values), np.nanmax(values)])
     better = {n: int(((y > x) if metric(name).higher else (y < x)).sum()) for n, (x, y) in series.items()}
     most = max(better, key=better.get)
+    others = having[1].name if len(having) == 2 else "the others"
     page.figure(
         f"targets_{name.replace('/', '_')}",
-        panels.scatter(series, (f"{label}, {having[0].name}", label), {"equal": (ends, ends)}),
+        panels.scatter(series, (f"{label}, {having[0].name}", f"{label}, {others}"), {"equal": (ends, ends)}),
         Caption(
             f"{label} of each target, against that of {having[0].name}.",
             "Each point is a target; on the line nothing changed.",

@@ -1,21 +1,45 @@
-"""What is wrong with a data set, as a table and a box for each finding."""
+"""What is wrong with a data set: a verdict, and a box for each finding."""
 
-from af2jax.audit.findings import CAUTION, Finding
+from collections.abc import Sequence
+
+from af2jax.audit.findings import CAUTION, SERIOUS, Finding
+from af2jax.html.markup import Decision
 from af2jax.html.page import Page
 from af2jax.words import counted
 
+READY = (  # are the data ready to train on? By the worst finding: condition, answer, sentence
+    (
+        lambda worst: worst >= SERIOUS,
+        "no",
+        "What is measured on these data would be wrong until this is mended: {title}.",
+    ),
+    (
+        lambda worst: worst >= CAUTION,
+        "open",
+        "A result may mislead; read these findings before training, first: {title}.",
+    ),
+    (lambda worst: True, "yes", "Nothing was found that threatens a result."),
+)
+
+
+def decision(findings: Sequence[Finding]) -> Decision:
+    """Whether the data are ready to train on; `findings`: the worst first."""
+    worst = findings[0].threat if findings else 0
+    answer, sentence = next((answer, text) for holds, answer, text in READY if holds(worst))
+    alarms = sum(finding.threat >= (SERIOUS if answer == "no" else CAUTION) for finding in findings)
+    number = counted(alarms, {"no": "serious finding", "open": "caution", "yes": "threat"}[answer])
+    return Decision(answer, number, sentence.format(title=findings[0].title if findings else ""))
+
 
 def write(page: Page, findings: list[Finding]) -> None:
-    """A table of all findings, and a box for each."""
-    page.section("Warnings, the worst first")
+    """A verdict above the page, and a box for each finding."""
+    page.verdict("Are these data ready to train on?", [decision(findings)])
+    page.section("Findings, the worst first")
     alarms = sum(finding.threat >= CAUTION for finding in findings)
     page.text(
         f"{counted(len(findings), 'finding')}, {alarms} of them a threat to what will be measured."
         if findings
         else "Nothing was found that threatens a result."
     )
-    rows = [[f.threat, f.level, f.kind, f.title, f.advice, len(f.rows)] for f in findings]
-    if rows:
-        page.table("warnings", ["threat (0 to 100)", "level", "kind", "what", "advice", "rows"], rows)
     for f in findings:
         page.warning(f.level, f.title, f"{f.text}\n\nWhat to do: {f.advice}", f.rows)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from af2jax.evaluation.structures import Interfaces
+from af2jax.html.markup import Decision
 from af2jax.html.page import SHOWN, Caption, Page
 from af2jax.metrics.dockq import CLASSES
 from af2jax.plots import panels
@@ -12,8 +13,30 @@ from af2jax.words import counted
 
 FAILED, SURE = 0.6, 0.8  # ipTM: below, an arrangement has probably failed; from here on, it is confident (EMBL-EBI)
 ACCEPTABLE = dict(CLASSES)["acceptable"]  # DockQ
+TRUSTED = (  # may the arrangement of chains be trusted? By ipTM and whether it is DeepMind's: answer, sentence
+    (lambda iptm, own: iptm is None, "open", "This network predicts no aligned error, hence no ipTM."),
+    (
+        lambda iptm, own: not own,
+        "open",
+        "It was not measured what the ipTM of these weights is worth.",
+    ),
+    (lambda iptm, own: iptm >= SURE, "yes", "From {sure:g} on it is confident (EMBL-EBI's guidance on AlphaFold)."),
+    (lambda iptm, own: iptm < FAILED, "no", "Below about {failed:g} it has probably failed (EMBL-EBI's guidance)."),
+    (
+        lambda iptm, own: True,
+        "open",
+        "Between {failed:g} and {sure:g} it may be right or wrong: look whether other predictions agree.",
+    ),
+)
 PREDICTED = ("chains", "ipTM", "PAE of the interface (angstrom)", "contacts", "pDockQ", "pLDDT of the interface")
 EVALUATED = ("target", "chains", "DockQ", "class", "fnat", "iRMSD (angstrom)", "LRMSD (angstrom)", "contacts", "ipTM")
+
+
+def decision(best: Prediction, calibrated: bool) -> Decision:
+    """Whether the arrangement of the chains of a prediction may be trusted; `calibrated`: as of DeepMind's weights."""
+    answer, text = next((answer, text) for holds, answer, text in TRUSTED if holds(best.iptm, calibrated))
+    number = "" if best.iptm is None else f"ipTM {best.iptm:.2f}"
+    return Decision(answer, number, text.format(sure=SURE, failed=FAILED))
 
 
 def predicted(page: Page, found: Reading) -> None:

@@ -16,18 +16,21 @@ LARGE, SKEWED = 0.6, 2  # share of a class; skewness
 
 
 def write(page: Page, audit: Audit) -> None:
-    """A table and a plot of each label."""
+    """A plot and a table of each label."""
     page.section("Targets")
     if not audit.targets:
         page.text(
             "No column looks like a label; name those to be learnt with --target. Structures can be learnt as is."
         )
     for label in audit.targets:
-        _numbers(page, label, audit.seen)
         if label.classes:
             _balance(page, label, audit.classes[label.name])
         elif label.distribution:
             _distribution(page, label, label.distribution, audit.seen)
+    for label in audit.targets:
+        _numbers(page, label, audit.seen)
+        if label.classes:
+            _counts(page, label, audit.classes[label.name])
 
 
 def _numbers(page: Page, label: LabelColumn, seen: Sequence[Seen]) -> None:
@@ -66,10 +69,13 @@ def _numbers(page: Page, label: LabelColumn, seen: Sequence[Seen]) -> None:
         page.table(f"odds_{label.name}", heads, odds, f"Labels of {label.name} most at odds with those of the others")
 
 
-def _balance(page: Page, label: LabelColumn, known: Classes) -> None:
+def _counts(page: Page, label: LabelColumn, known: Classes) -> None:
     splits = list(known.counts[known.most])
     rows = [[kind, label.column.counts[kind], *known.counts[kind].values()] for kind in label.classes]
     page.table(f"classes_{label.name}", ["class", "all", *splits], rows, f"Classes of {label.name}")
+
+
+def _balance(page: Page, label: LabelColumn, known: Classes) -> None:
     caption = Caption(
         f"Classes of {label.name} in each split.",
         f"Shares of the {'residues' if label.residue else 'items'} whose class is known.",

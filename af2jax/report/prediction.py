@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import numpy as np
 from af2jax.constants.atoms import CA
 from af2jax.data.parse import printable
 from af2jax.files import file_name, whole
-from af2jax.html import markup
+from af2jax.html import markup, numbers
+from af2jax.html.markup import Decision
 from af2jax.html.page import MOST, SHOWN, Page
-from af2jax.html.viewer import trace, viewer
+from af2jax.html.viewer import picture, scene, trace, viewer
 from af2jax.metrics.depth import ENOUGH, Depth
+from af2jax.plots.figure import bare
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
@@ -23,16 +27,42 @@ from af2jax.results.reading import LOW, SHORTEST, SURE, TRACES, Ranked, Reading,
 from af2jax.words import counted
 
 RESERVE = 150_000  # bytes of a page for all but plots and structures
+ERRORS = 350_000  # bytes of a page for the maps of aligned errors
 COLOURS = 128  # of plots that are too large
 LINE, GROUP = 60, 10  # residues
+WHOLE = 0.9  # of the residues; where so many reach a pLDDT of 70, a structure may be read as a whole
 LIMITS = (
     "AlphaFold gives one structure, such as the PDB might hold: it says nothing of other conformations, of motion or "
     "of folding, hardly anything of the effect of a mutation, and none of its scores is a stability, an affinity or "
     "another quantity of thermodynamics. Ligands, ions, nucleic acids, membranes and modifications are not modelled, "
     "and a high score says that the network expects to be right, which an experiment alone can confirm."
 )
-
-
+BUTTONS = (  # of the files beside the page: a pattern, and what is written on its link
+    (r"(?<!un)relaxed_rank_001_.*\.cif$", "Relaxed structure (mmCIF)"),
+    (r"(?<!un)relaxed_rank_001_.*\.pdb$", "Relaxed structure (PDB)"),
+    (r"unrelaxed_rank_001_.*\.cif$|(^|/)ranked_0\.cif$", "Structure (mmCIF)"),
+    (r"unrelaxed_rank_001_.*\.pdb$|(^|/)ranked_0\.pdb$", "Structure (PDB)"),
+    (r"scores_rank_001_.*\.json$|(^|/)ranking_debug\.json$", "Scores (JSON)"),
+    (r"predicted_aligned_error_v1\.json$", "PAE (JSON)"),
+)
+READ = (  # may the structure be read as a whole? Conditions in their order, the answer and its sentence
+    (
+        lambda reading, calibrated: not calibrated,
+        "open",
+        "It was not measured what the pLDDT of these weights is worth: take the structure for a hypothesis.",
+    ),
+    (lambda reading, calibrated: not reading.sure, "no", "No residue reaches {sure}: do not interpret it."),
+    (
+        lambda reading, calibrated: reading.sure >= WHOLE * len(reading.best.plddt),
+        "yes",
+        "{reach} of {all} residues reach {sure}, where the backbone is mostly right.",
+    ),
+    (
+        lambda reading, calibrated: True,
+        "no",
+        "Only {reach} of {all} residues reach {sure}, where the backbone is mostly right: read these alone.",
+    ),
+)
 DISORDER = (  # what a low pLDDT can be taken for
     (
         lambda reading, calibrated: not calibrated,
@@ -65,51 +95,64 @@ def save_page(
 
     Args:
         predictions: with their seeds, the best first (`results.ranked`).
-        files: those of the job (`results.save_job`); the plots among them are put on the page.
+        files: those of the job (`results.save_job`), which the page links to; the plots among them are put on it.
         out: folder of the results.
         naming: "colabfold": `<job>_report.html`; "alphafold": `<job>/report.html`.
         alignment: int [N_seq N_res], codes of the rows (21: gap), the query first.
         calibrated: whether the pLDDT of these networks is the one that DeepMind published.
     """
     stem = file_name(predictions[0][0].protein.name) + ("_" if naming == "colabfold" else "/")
-    kinds = ("plddt", "coverage", "pae", *map(heads.plot_of, predictions[0][0].heads))
+    kinds = ("plddt", "coverage", *map(heads.plot_of, predictions[0][0].heads))
     plots = {kind: out / f"{stem}{kind}.png" for kind in kinds}
     plots = {kind: path for kind, path in plots.items() if path in files}
-    with whole(out / f"{stem}report.html") as partial:
-        partial.write_bytes(render(read(predictions, alignment), plots, calibrated).html().encode("utf-8", "replace"))
-    return out / f"{stem}report.html"
+    path = out / f"{stem}report.html"
+    beside = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
+    with whole(path) as part:
+        page = render(read(predictions, alignment), plots, calibrated, beside)
+        part.write_bytes(page.html().encode("utf-8", "replace"))
+    return path
 
 
-def render(found: Reading, plots: dict[str, Path], calibrated: bool = False) -> Page:
-    """The page of a job; `plots` has the PNGs "plddt", "coverage" and "pae", or those of them that were drawn."""
+def render(found: Reading, plots: dict[str, Path], calibrated: bool = False, files: Sequence[str] = ()) -> Page:
+    """The page of a job.
+
+    Args:
+        plots: the PNGs "plddt" and "coverage", and those of heads, or those of them that were drawn.
+        files: paths from the page's folder, to link to.
+    """
     best, predictions = found.best, found.predictions
     notes = dict.fromkeys(note for prediction, _ in predictions for note in prediction.protein.notes)
     out = Page(f"Prediction of {printable(best.protein.name)}", list(map(printable, notes)))
-    block, script = viewer("structures", _scenes(found))
+    out.verdict("May this structure be read as a whole?", [decision(found, calibrated)])
+    if len(best.protein.names) > 1:
+        out.verdict("May the arrangement of the chains be trusted?", [interfaces.decision(best, calibrated)])
+    block, script = viewer("structures", _scenes(found), None if best.pae is None else _errors(found))
     pictures = _pictures(plots, MOST - RESERVE - len(block))
 
     def figure(kind: str, shows: str, made: str, follows: str) -> None:
         if kind in pictures:
-            out.raw(markup.figure(kind, (pictures[kind], "image/png"), (shows, made, follows)))
+            image = (pictures[kind], "image/png")
+            out.raw(markup.figures([markup.figure(kind, image, (shows, made, follows), wide=True)]))
 
     out.section("Structure")
+    if files:
+        out.raw(_downloads(files))
     out.raw(block, script)
     _ranks(out, found)
     if answered := answers([prediction for prediction, _ in predictions]):
         heads.part(out, best.protein, answered, figure, plots)
     out.section("Confidence at each residue")
-    whole = "the whole chain" if len(best.protein.names) == 1 else "every chain"
-    advice = f"{whole} may be read" if found.sure == len(best.plddt) else "read the structure there alone"
     figure(
         "plddt",
         f"pLDDT, 0 to 100, at each residue of {_several(predictions)}.",
         "It is the lDDT-CA that the network expects of its own structure; it was calibrated on the PDB, not on this "
         "protein.",
         f"{found.sure} of {len(best.plddt)} residues reach {SURE}, where the backbone is mostly right: "
-        f"{advice if found.sure else 'do not interpret this structure'}.",
+        f"{'read the structure there alone' if found.sure else 'do not interpret this structure'}.",
     )
-    rows = [(one.name, f"{one.low} to {one.top}", one.residues, f"{one.share:.0%}") for one in found.levels]
-    out.table("levels", ("confidence", "pLDDT", "residues", "part"), rows, "Residues of rank 1 by confidence")
+    rows = [(one.name, f"{one.low} to {one.top}", one.residues, float(one.share)) for one in found.levels]
+    headings = ("confidence", "pLDDT", "residues", "share")
+    out.table("levels", headings, rows, "Residues of rank 1 in AlphaFold DB's four bands")
     _disorder(out, found, calibrated)
     out.raw(f"<details><summary>pLDDT by residue</summary>{markup.preformatted(letters(best))}</details>")
     if (depth := found.depth) is not None:
@@ -129,18 +172,44 @@ def render(found: Reading, plots: dict[str, Path], calibrated: bool = False) -> 
         out.text(f"{best.preset} predicts no aligned error: how domains or chains lie to each other is not known.")
     else:
         out.text(
-            f"The expected error is below {NEAR} angstrom for {found.near:.0%} of the pairs of residues, and above "
-            f"{FAR} for {found.far:.0%}, whose places relative to each other are not known."
-        )
-        figure(
-            "pae",
-            "Predicted aligned error: that expected at residue x when the structure is laid over the true one at y.",
-            "Dark blocks move as one body; a light colour between two blocks says that their placement is not known.",
-            f"{found.near:.0%} of the pairs are below {NEAR} angstrom: interpret distances within these alone.",
+            f"The expected error, mapped beside the structure, is below {NEAR} angstrom for {found.near:.0%} of the "
+            f"pairs of residues, and above {FAR} for {found.far:.0%}, whose places relative to each other are not "
+            "known."
         )
     out.section("What this cannot tell")
     out.text(LIMITS)
     return out
+
+
+def decision(found: Reading, calibrated: bool) -> Decision:
+    """Whether the structure of rank 1 may be read as a whole."""
+    words = {"reach": found.sure, "all": len(found.best.plddt), "sure": f"pLDDT {SURE}"}
+    answer, sentence = next((answer, text) for holds, answer, text in READ if holds(found, calibrated))
+    below = found.best.plddt < SURE
+    details = f"Residues below {SURE}: {ranges(found.best.protein, below)}." if found.sure and below.any() else ""
+    number = f"mean pLDDT {numbers.text(found.means[0], numbers.TENTH)}"
+    return Decision(answer, number, sentence.format(**words), details)
+
+
+def _downloads(files: Sequence[str]) -> str:
+    """Links to the files beside the page, what is asked for most as buttons."""
+    chosen = [(path, words) for pattern, words in BUTTONS for path in files if re.search(pattern, path)]
+    every = markup.links([(path, path) for path in files])
+    return (
+        f'<div class="files">{markup.links(chosen)}<details><summary>All {len(files)} files</summary>{every}</details>'
+        "</div>"
+    )
+
+
+def _errors(found: Reading) -> tuple[str, str, str]:
+    """The caption of the map of aligned errors."""
+    return (
+        "Predicted aligned error (PAE): the error that is expected of the scored residue where the structure is "
+        "superposed on the true one at the aligned residue.",
+        "Dark blocks move as one body; a light colour between two blocks says that their placement is not known. Point "
+        "at the map, the sequence or the structure to find a residue in all three.",
+        f"{found.near:.0%} of the pairs are below {NEAR} angstrom: interpret distances within these alone.",
+    )
 
 
 def letters(prediction: Prediction) -> str:
@@ -159,18 +228,27 @@ def letters(prediction: Prediction) -> str:
 
 
 def _scenes(found: Reading) -> list[dict]:
-    """The best structures for the viewer, all superposed on the first."""
-    scenes = []
-    for rank, ((prediction, seed), points) in enumerate(zip(found.predictions, found.traces, strict=False), 1):
+    """The best structures for the viewer, all superposed on the first; maps of errors while there is room."""
+    scenes, room = [], ERRORS
+    shown = zip(found.predictions, found.traces, found.shapes, strict=False)
+    for rank, ((prediction, seed), points, shape) in enumerate(shown, 1):
         protein, label = prediction.protein, f"rank {rank}: {prediction.preset}, seed {seed}"
+        every, chain = np.unique(protein.chain_index, return_inverse=True)
         known = protein.atom_mask[:, CA] > 0
-        scenes.append({"name": label, "traces": [trace(label, points, known, protein.chain_index, prediction.plddt)]})
+        pae = "" if prediction.pae is None else picture(prediction.pae)
+        if rank > 1 and len(pae) > room:
+            pae = ""
+        room -= len(pae)
+        own = trace(label, points, known, chain, prediction.plddt, shape=shape)
+        names = [protein.names[int(one)] for one in every]
+        scenes.append(scene(label, [own], protein.sequence, protein.residue_index + 1, names, pae))
     return scenes
 
 
 def _pictures(plots: dict[str, Path], room: int) -> dict[str, bytes]:
-    """The PNGs; in fewer colours where they, a third longer on a page, exceed so many bytes of it."""
-    found = {kind: path.read_bytes() for kind, path in plots.items()}
+    """The plots without the captions in them; in fewer colours where they, a third longer on a page, exceed so many
+    bytes of it."""
+    found = {kind: bare(path.read_bytes()) for kind, path in plots.items()}
     if sum(map(len, found.values())) * 4 / 3 <= room:
         return found
     from PIL import Image  # matplotlib writes PNGs by it
@@ -192,24 +270,25 @@ def _ranks(out: Page, found: Reading) -> None:
     rows = [
         (
             rank,
-            one.preset,
-            seed,
             found.means[rank - 1],
             one.ptm,
             one.iptm,
+            one.preset,
+            seed,
             len(one.changes),
             one.changes[-1] if one.changes else None,
         )
         for rank, (one, seed) in enumerate(predictions[:SHOWN], 1)
     ]
-    headings = ("rank", "network", "seed", "mean pLDDT", "pTM", "ipTM", "passes", "last change (angstrom)")
+    headings = ("rank", "mean pLDDT", "pTM", "ipTM", "network", "seed", "passes", "last change (angstrom)")
     kept = [i for i in range(len(headings)) if any(row[i] is not None for row in rows)]
     title = f"The first {SHOWN} of {len(predictions)} predictions" if len(predictions) > SHOWN else ""
     out.table("predictions", [headings[i] for i in kept], [[row[i] for i in kept] for row in rows], title)
     shown = f" The viewer has the first {TRACES}." if len(predictions) > TRACES else ""
     out.text(
-        "The atoms, and every score, are in the files beside this page; the tube goes through the CA atoms as the "
-        f"network places them.{shown} Predictions that differ show how sure the network is, not how the protein moves."
+        "Bands and arrows are helices and strands by the hydrogen bonds of the predicted backbone (DSSP); the line "
+        f"goes through the CA atoms as the network places them.{shown} Predictions that differ show how sure the "
+        "network is, not how the protein moves."
     )
 
 

@@ -2,7 +2,7 @@
 
 from af2jax.audit.explore import Audit
 from af2jax.audit.findings import phrase
-from af2jax.audit.relations import FEW
+from af2jax.audit.relations import FEW, Relations
 from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
 
@@ -13,7 +13,7 @@ STRONGEST = (  # of two numbers and their correlation
     (lambda of: not (of[0].startswith("(") or of[1].startswith("(")), ": keep one of the two"),
 )
 NEAREST = (
-    (lambda of: abs(of[2]) > WEAK, "a rival that a network must beat"),
+    (lambda of: abs(of[2]) > WEAK, "a baseline that a network must beat"),
     (lambda of: True, "no column alone predicts it"),
 )
 
@@ -25,12 +25,16 @@ def write(page: Page, audit: Audit) -> None:
     if len(known.names) < 2:
         page.text("There are not two numbers to compare.")
         return
+    _figure(page, known)
     for name, title, table in (
         ("correlation", "Spearman's rank correlation", known.correlation),
         ("covariance", "Covariance (sample)", known.covariance),
     ):
         rows = [[own, *map(float, row)] for own, row in zip(known.names, table, strict=True)]
-        page.table(name, ["", *known.names], rows, title)
+        page.table(name, ["", *known.names], rows, title, folded=True)
+
+
+def _figure(page: Page, known: Relations) -> None:
     if not known.strongest:
         return
     one, other, r = known.strongest

@@ -11,7 +11,7 @@ from af2jax.evaluation.scores import APART, METRICS, PAE_WIDTH
 from af2jax.evaluation.structures import CONTACT, LIKELY, StructureScores, WorstCase
 from af2jax.files import file_name
 from af2jax.html.page import Caption, Page
-from af2jax.html.viewer import steps, trace, viewer
+from af2jax.html.viewer import picture, scene, steps, trace, viewer
 from af2jax.metrics.depth import ENOUGH
 from af2jax.metrics.statistics import NARROW
 from af2jax.plots import assess, panels
@@ -34,6 +34,9 @@ def part(page: Page, found: StructureScores) -> None:
     page.section("Does the network know how good it is?")
     _calibration(page, found.plddt)
     _aligned(page, found.pae)
+    if found.plddt.found.error > MISMATCH:
+        text = "The plot of predicted and observed lDDT-CA above shows by how much its values are off, and which way."
+        page.warning("caution", "pLDDT is not to be trusted on these proteins", text)
     page.section("How the structure forms")
     _forms(page, found.recycling)
     if found.worst:
@@ -42,6 +45,17 @@ def part(page: Page, found: StructureScores) -> None:
 
 
 def _summary(page: Page, found: StructureScores) -> None:
+    worst = found.targets[0]
+    page.figure(
+        "lddt_ca",
+        panels.histogram({"targets": found.lddt}, "lDDT-CA", "targets", {"70: backbone mostly right": 70.0}),
+        Caption(
+            f"lDDT-CA of {counted(len(found.lddt), 'target')}, by how many reach what.",
+            "The whole chain against all observed residues, after the last recycle; 100 is perfect.",
+            f"{found.low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
+            f"{phrase(LOW, found)}",
+        ),
+    )
     rows = []
     for mean in found.metrics:
         metric, interval = METRICS[mean.name], mean.interval
@@ -65,20 +79,10 @@ def _summary(page: Page, found: StructureScores) -> None:
         *(name for name in COMPLEX if any(np.isfinite(t.numbers.get(name, np.nan)) for t in found.targets)),
     ]
     labels = [METRICS[name].label if name in METRICS else PREDICTED[name] for name in shown]
-    rows = [(t.id, t.numbers["length"], *(t.numbers[n] for n in shown), t.homologue) for t in found.targets]
-    headings = ("target", "residues", *labels, "homologue learned from")
+    of = lambda t: (t.numbers[shown[0]], int(t.numbers["length"]), *(t.numbers[name] for name in shown[1:]))
+    rows = [(t.id, *of(t), t.homologue) for t in found.targets]
+    headings = ("target", labels[0], "residues", *labels[1:], "homologue learned from")
     page.table("targets", headings, rows, "Each target, worst first")
-    worst = found.targets[0]
-    page.figure(
-        "lddt_ca",
-        panels.histogram({"targets": found.lddt}, "lDDT-CA", "targets", {"70: backbone mostly right": 70.0}),
-        Caption(
-            f"lDDT-CA of {counted(len(found.lddt), 'target')}, by how many reach what.",
-            "The whole chain against all observed residues, after the last recycle; 100 is perfect.",
-            f"{found.low:.0%} of the targets lie below 70, the worst, {worst.id}, at {worst.numbers['lddt_ca']:.1f}: "
-            f"{phrase(LOW, found)}",
-        ),
-    )
 
 
 def _calibration(page: Page, of: Plddt) -> None:
@@ -87,7 +91,6 @@ def _calibration(page: Page, of: Plddt) -> None:
     page.number("plddt_rank", of.rank._asdict())
     if not there.any():
         return
-    follows = sentences.plddt_sentence(of)
     page.figure(
         "plddt_calibration",
         assess.curves(
@@ -99,11 +102,9 @@ def _calibration(page: Page, of: Plddt) -> None:
             "The lDDT-CA that the network predicts of each residue (pLDDT) against the observed one; a perfect network "
             "is the dotted diagonal.",
             "Means in ten bins of pLDDT, over all observed residues that have neighbours.",
-            follows,
+            sentences.plddt_sentence(of),
         ),
     )
-    if found.error > MISMATCH:
-        page.warning("caution", "pLDDT is not to be trusted on these proteins", follows)
 
 
 def _aligned(page: Page, of: Pae | None) -> None:
@@ -155,22 +156,40 @@ def _worst(page: Page, worst: tuple[WorstCase, ...]) -> None:
             page.file(path, text)
         files += models
         tubes = [
-            trace("prediction", case.moved, np.ones(len(chain), bool), chain, case.plddt, case.error),
-            trace("known", case.known, case.observed, chain),
+            trace("prediction", case.moved, np.ones(len(chain), bool), chain, case.plddt, case.error, case.shape),
+            trace("known", case.known, case.observed, chain, shape=case.known_shape),
         ]
-        scene = {"name": f"{case.target.id} (lDDT-CA {case.target.numbers['lddt_ca']:.1f})", "traces": tubes}
-        scenes.append(scene | {"steps": _formed(case, ROOM // len(worst))})
+        label = f"{case.target.id} (lDDT-CA {case.target.numbers['lddt_ca']:.1f})"
+        numbers, chains = case.protein.residue_index + 1, list(case.protein.names.values())
+        pae = picture(case.aligned.predicted) if case.aligned else ""
+        formed = _formed(case, ROOM // len(worst))
+        scenes.append(scene(label, tubes, case.protein.sequence, numbers, chains, pae, formed))
     page.text(
-        "The prediction (thick) is superposed on the known structure (thin, grey). Drag to rotate, wheel or pinch to "
+        "The prediction (broad) is superposed on the known structure (thin, grey). Drag to rotate, wheel or pinch to "
         "zoom; the slider goes back through the layers of the structure module and the passes that made it. "
         f"The files beside this page: {', '.join(files)}. A trajectory has a model for each layer of the structure "
         "module in each pass."
     )
-    page.raw(*viewer("worst_structures", scenes))
+    page.raw(*viewer("worst_structures", scenes, _pae_caption(worst)))
     _distances(page, worst[0])
     _errors(page, worst[0])
     if aligned := [case for case in worst if case.alignment is not None]:
         _coverage(page, aligned[0])
+
+
+def _pae_caption(worst: tuple[WorstCase, ...]) -> tuple[str, str, str] | None:
+    """Of the map of predicted errors beside the structures; None where no network predicts them."""
+    known = [case for case in worst if case.aligned]
+    if not known:
+        return None
+    hidden = known[0].aligned.hidden
+    return (
+        "Predicted aligned error of the structure that is shown.",
+        "The error that is expected of the scored residue where the structure is superposed at the aligned one. Point "
+        "at the map, the sequence or the structure to find a residue in all three.",
+        f"In {known[0].target.id} {hidden:.1%} of the pairs are predicted to be within {FAR:g} angstrom and are off by "
+        f"more than {2 * FAR:g}; what is true stands beside it below.",
+    )
 
 
 def _formed(case: WorstCase, room: int) -> list[dict]:
@@ -188,8 +207,10 @@ def _distances(page: Page, case: WorstCase) -> None:
     name, apart = case.target.id, f"{APART} or more residues apart{' or of two chains' if of.several else ''}"
     page.figure(
         "worst_contacts",
-        assess.maps(
-            {"predicted by the distogram": of.probability, "known": of.known_contacts},
+        assess.halves(
+            of.probability,
+            of.known_contacts,
+            ("by the distogram", "known"),
             "contact (probability)",
             (0, 1),
             "Blues",
@@ -197,14 +218,16 @@ def _distances(page: Page, case: WorstCase) -> None:
         ),
         Caption(
             f"Contacts of {name}, the worst target: pairs of CB atoms nearer than {CONTACT:g} angstrom.",
-            "Above: the probability by the distogram; below: 1 where it is so.",
+            "Above the diagonal: the probability by the distogram; below: 1 where it is so, white where not observed.",
             f"{of.called} pairs {apart} are called a contact, {of.right} of them are: {phrase(CALLED, of)}",
         ),
     )
     page.figure(
         "worst_distances",
-        assess.maps(
-            {"expected by the distogram": of.distances, "known": of.known},
+        assess.halves(
+            of.distances,
+            of.known,
+            ("by the distogram", "known"),
             "distance (angstrom)",
             (2, 22),
             "viridis_r",
@@ -212,7 +235,8 @@ def _distances(page: Page, case: WorstCase) -> None:
         ),
         Caption(
             f"Distances between CB atoms of {name}, the worst target: expected and known.",
-            "The distogram does not tell distances above 22 angstrom apart; white: not observed.",
+            "Above the diagonal as expected, below as known, white where not observed; the distogram does not tell "
+            "distances above 22 angstrom apart.",
             f"Of {of.real} contacts {apart} (below {CONTACT:g} angstrom) it finds {of.right} with a probability above "
             f"{LIKELY:g}: {phrase(FOLD, of)}",
         ),
@@ -245,11 +269,12 @@ def _errors(page: Page, case: WorstCase) -> None:
             (0, 30),
             "Greens_r",
             case.bounds,
+            ("Scored residue", "Aligned residue"),
         ),
         Caption(
             f"The aligned error of {case.target.id}, the worst target: expected and true.",
-            "The error of residue x where the structures are superposed at the backbone of residue y; white: not "
-            "observed.",
+            "The error of the scored residue where the structures are superposed at the backbone of the aligned one; "
+            "white: not observed.",
             f"{of.hidden:.1%} of the pairs are predicted to be within {FAR:g} angstrom and are off by more "
             f"than {2 * FAR:g}: {phrase(HIDDEN, of)}",
         ),

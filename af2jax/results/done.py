@@ -8,8 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from af2jax.constants.atoms import CA
+from af2jax.data.protein import read_protein
+from af2jax.errors import InputError
+
 MARKER = ".done.txt"  # ends the name of the file that says that a query is done
 PAE = re.compile(r'"pae": \[[^"]*(?=")')  # nearly all of a file of scores, and slow to parse
+STRUCTURE = re.compile(r"relaxed_rank_001_.*\.(cif|pdb)$|(^|/)ranked_0\.(cif|pdb)$")
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class Done:
 
     name: str
     page: str  # its file below the folder; "": none
+    structure: str  # that of rank 1; "": none
     residues: int
     plddt: float  # mean
     ptm: float | None
@@ -46,6 +52,7 @@ def _read(out: Path, marker: Path) -> Done | None:
         return Done(
             str(found.get("query", marker.name.removesuffix(MARKER))),
             pages[0] if pages else "",
+            _structure(out, files),
             len(plddt),
             float(plddt.mean()),
             *(None if numbers.get(name) is None else float(numbers[name]) for name in ("ptm", "iptm")),
@@ -53,6 +60,23 @@ def _read(out: Path, marker: Path) -> Done | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return None  # ColabFold's marker, or a file that someone changed
+
+
+def trace(out: Path, row: Done) -> tuple[np.ndarray, np.ndarray] | None:
+    """CA atoms float [N_res 3], angstrom, NaN where there is none, and pLDDT [N_res] of rank 1; None: unreadable."""
+    try:
+        protein = read_protein(out / row.structure) if row.structure else None
+    except (InputError, OSError):
+        return None
+    if protein is None:
+        return None
+    return np.where(protein.atom_mask[:, CA, None] > 0, protein.positions[:, CA], np.nan), protein.plddt
+
+
+def _structure(out: Path, files: list[str]) -> str:
+    """The structure of rank 1 among the files of a query, relaxed where it was."""
+    found = [file for file in files if STRUCTURE.search(file) and (out / file).is_file()]
+    return min(found, key=lambda file: ("unrelaxed" in file, not file.endswith(".cif")), default="")
 
 
 def _scores(out: Path, files: list[str]) -> dict:

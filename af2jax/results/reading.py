@@ -11,6 +11,7 @@ from af2jax.metrics.depth import ENOUGH, Depth, depth
 from af2jax.plots.confidence import LEVELS
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.protein.files import Protein
+from af2jax.protein.secondary import secondary
 from af2jax.results.prediction import Prediction
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
@@ -69,6 +70,7 @@ class Reading:
         predictions: with their seeds, the best first.
         means: mean pLDDT of each.
         traces: float [N_res 3], CA atoms of the first five superposed on the first, angstrom.
+        shapes: a letter for each residue of these, as `protein.secondary` has it.
         sure: residues of rank 1 with a pLDDT of 70 and more.
         levels: from high to low.
         stretches: in their order.
@@ -80,6 +82,7 @@ class Reading:
     predictions: Ranked
     means: tuple[float, ...]
     traces: tuple[np.ndarray, ...]
+    shapes: tuple[str, ...]
     sure: int
     levels: tuple[Level, ...]
     stretches: tuple[Stretch, ...]
@@ -110,6 +113,7 @@ def read(predictions: Ranked, alignment: np.ndarray | None = None) -> Reading:
         predictions=predictions,
         means=tuple(float(one.plddt.mean()) for one, _ in predictions),
         traces=tuple(_trace(one.protein, best.protein) for one, _ in predictions[:TRACES]),
+        shapes=tuple(_shape(one.protein) for one, _ in predictions[:TRACES]),
         sure=int((best.plddt >= SURE).sum()),
         levels=_levels(best.plddt),
         stretches=tuple(
@@ -135,6 +139,10 @@ def _trace(protein: Protein, first: Protein) -> np.ndarray:
     points, known = protein.positions[:, CA].astype(np.float64), protein.atom_mask[:, CA] > 0
     motion = superpose(points, first.positions[:, CA].astype(np.float64), known)
     return points @ motion.rot.T + motion.trans
+
+
+def _shape(protein: Protein) -> str:
+    return secondary(protein.aatype, protein.positions, protein.atom_mask > 0, protein.chain_index)
 
 
 def _levels(plddt: np.ndarray) -> tuple[Level, ...]:

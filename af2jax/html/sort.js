@@ -1,0 +1,28 @@
+'use strict';
+// A click on the heading of a column sorts its table by it, the other way round the next time.
+(function () {
+  const number = (text) => (/^<?[-+]?[\d,.]+(e[-+]?\d+)?%?$/.test(text) ? parseFloat(text.replace(/[,<]/g, '')) : NaN);
+  function order(a, b) {
+    const x = number(a), y = number(b);
+    if (!a || !b) return a ? -1 : b ? 1 : 0;
+    return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, 'en', { numeric: true }) : x - y;
+  }
+  document.querySelectorAll('.box table').forEach((table) => {
+    const rows = table.tBodies[0], headings = [...table.querySelectorAll('thead th')];
+    if (!rows || rows.rows.length < 2) return;
+    headings.forEach((heading, column) => {
+      const sort = () => {
+        const down = heading.getAttribute('aria-sort') === 'ascending', sign = down ? -1 : 1;
+        headings.forEach((other) => other.removeAttribute('aria-sort'));
+        heading.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+        const text = (row) => row.cells[column].textContent;
+        [...rows.rows].sort((a, b) => (text(a) && text(b) ? sign : 1) * order(text(a), text(b)))
+          .forEach((row) => rows.appendChild(row));
+      };
+      heading.tabIndex = 0;
+      heading.title = 'sort by this column';
+      heading.addEventListener('click', sort);
+      heading.addEventListener('keydown', (e) => { if (e.key === 'Enter') sort(); });
+    });
+  });
+})();
