@@ -73,7 +73,7 @@ def known(
     return answers[mask], labels[mask]
 
 
-def baseline(monitor: str, scores: Mapping[str, float]) -> tuple[str, float] | None:
+def baseline(monitor: str, scores: Mapping[str, float | int | None]) -> tuple[str, float] | None:
     """What the simplest prediction reaches in what is called `monitor`: (its name, value); None: not known."""
     head, _, kind = monitor.rpartition("/")
     name, words = BASELINES.get(kind, ("", ""))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from af2jax.html import numbers
 
 ROWS = 50  # named in a warning
-NAMED = ("metric", "what")  # headings of columns that name what the numbers of a row are
+NAMED = ("metric", "what", "head")  # headings of columns that name what the numbers of a row are
 BADGES = {"yes": "Yes", "no": "No", "open": "Cannot tell"}  # what stands on one, by answer
 
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -83,14 +83,14 @@ def cell(value, kind: str = numbers.ANY, places: int | None = None) -> str:
     return f'<td class="n">{value:,}</td>' if isinstance(value, int) else f'<td class="n">{escape(str(value))}</td>'
 
 
-def cells(headings: Sequence[str], rows: Sequence[Sequence], title: str = "") -> list[str]:
-    """The cells of each row. What a number is, its heading tells, or the cell of its row in a column of `NAMED`, or the
-    title; else a column has one number of digits after the point."""
+def cells(headings: Sequence[str], rows: Sequence[Sequence], of: str = "") -> list[str]:
+    """The cells of each row. What a number is, its heading tells, or the cell of its row in a column of `NAMED`, or
+    `of`; else a column has one number of digits after the point."""
     floats = lambda i: [float(row[i]) for row in rows if isinstance(row[i], float) or hasattr(row[i], "dtype")]
     by_row = next((i for i, name in enumerate(headings) if name in NAMED), None)
     kinds = [numbers.kind(name) for name in headings]
     places = [None if kinds[i] or by_row is not None else numbers.decimals(floats(i)) for i in range(len(headings))]
-    names = lambda row: (title,) if by_row is None else (str(row[by_row]), title)
+    names = lambda row: (of,) if by_row is None else (str(row[by_row]), of)
     return [
         "".join(cell(value, kinds[i] or numbers.kind(*names(row)), places[i]) for i, value in enumerate(row))
         for row in rows
@@ -98,11 +98,19 @@ def cells(headings: Sequence[str], rows: Sequence[Sequence], title: str = "") ->
 
 
 def table(
-    headings: Sequence[str], rows: Sequence[Sequence], title: str, note: str, files: Sequence[tuple[str, str]] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence],
+    title: str,
+    note: str,
+    files: Sequence[tuple[str, str]] = (),
+    of: str = "",
 ) -> str:
-    """A table in a box that scrolls by itself where it is wider or longer than its place; links to its files below."""
+    """A table in a box that scrolls by itself where it is wider or longer than its place; links to its files below.
+
+    `of`: what its numbers are, as of `cells`.
+    """
     head = "".join(f"<th scope=col>{escape(str(name))}</th>" for name in headings)
-    lines = "".join(f"<tr>{line}</tr>" for line in cells(headings, rows, title))
+    lines = "".join(f"<tr>{line}</tr>" for line in cells(headings, rows, of))
     above = f"<caption>{escape(title)}</caption>" if title else ""
     below = " ".join(filter(None, (escape(note), links(files))))
     below = f'<p class="notes">{below}</p>' if below else ""

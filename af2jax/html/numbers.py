@@ -9,7 +9,7 @@ KINDS = (  # of a name: the first pattern that is found in it
     (r"^p$|^p \(", P),
     (r"\(%|^% |% of ", TENTH),
     (r"\(share\)|^share\b|accuracy|within \d+ degrees", SHARE),
-    (r"lDDT|GDT|PAE|true error", TENTH),
+    (r"[lL]DDT|GDT|PAE|true error", TENTH),
     (r"TM\b|TM-score|DockQ|\bROC\b|precision|recall|\bF1\b|Cohen|rank-biserial|correlation|fnat", HUNDREDTH),
     (r"angstrom|RMSD|\bmean pTM\b", HUNDREDTH),
 )

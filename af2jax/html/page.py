@@ -95,12 +95,21 @@ class Page:
         self.numbers[name] = value
 
     def table(
-        self, name: str, headings: Sequence[str], rows: Iterable[Sequence], title: str = "", folded: bool = False
+        self,
+        name: str,
+        headings: Sequence[str],
+        rows: Iterable[Sequence],
+        title: str = "",
+        folded: bool = False,
+        of: str = "",
     ) -> None:
         """A table of numbers and words; the page shows the first hundred rows, `tables/NAME.csv` has all.
 
         Numbers have the form of what they are by their headings (`html.numbers.KINDS`); the file has every digit.
-        `folded`: only its title is seen until it is opened.
+
+        Args:
+            folded: only its title is seen until it is opened.
+            of: what its numbers are where no heading tells, such as the name of a metric.
         """
         name, rows = self._new(name, self._tables), [list(row) for row in rows]
         self._tables[name] = {"headings": list(headings), "rows": rows}
@@ -109,7 +118,7 @@ class Page:
 
         def made(files: Iterable[str]) -> str:
             link = [(path, path if note else "CSV")] if path in files else []
-            block = markup.table(headings, rows[:SHOWN], "" if folded else title, note, link)
+            block = markup.table(headings, rows[:SHOWN], "" if folded else title, note, link, of)
             return markup.folded(title or name, block) if folded else block
 
         self._parts.append(made)

@@ -9,7 +9,7 @@ from af2jax.html.viewer import facing
 
 WIDTH, HEIGHT, FINE = 96, 64, 3  # pixels; how many times larger it is drawn
 COLOURS = ((90, (0x00, 0x53, 0xD6)), (70, (0x65, 0xCB, 0xF3)), (50, (0xFF, 0xDB, 0x13)), (0, (0xFF, 0x7D, 0x45)))
-PALETTE = 16  # colours of the file
+PALETTE = 40  # colours of the file
 JOINED = 5.0  # angstrom between CA atoms, above which the line is broken
 
 

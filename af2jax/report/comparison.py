@@ -155,7 +155,7 @@ def _means(page: Page, found: Comparison) -> None:
         )
     for name in names:
         rows = [_mean_row(mean) for mean in found.means if mean.name == name]
-        page.table(f"means_{name.replace('/', '_')}", MEANS, rows, metric(name).label)
+        page.table(f"means_{name.replace('/', '_')}", MEANS, rows, metric(name).label, of=metric(name).label)
 
 
 def _mean_row(mean: Mean) -> tuple:
@@ -219,4 +219,5 @@ def _targets(page: Page, found: Comparison) -> None:
         order = np.argsort(columns[-1 if len(found.entries) < 2 else 1] - columns[0], kind="stable")
         rows = [(ids[i], group[ids[i]], *(column[i] for column in columns)) for i in order]
         headings = ("target", "group", *(entry.name for entry in known))
-        page.table(f"targets_{name.replace('/', '_')}", headings, rows, f"{metric(name).label}, largest losses first")
+        label, file = metric(name).label, name.replace("/", "_")
+        page.table(f"targets_{file}", headings, rows, f"{label}, largest losses first", of=label)

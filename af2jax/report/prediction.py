@@ -241,7 +241,7 @@ def _scenes(found: Reading) -> list[dict]:
         room -= len(pae)
         own = trace(label, points, known, chain, prediction.plddt, shape=shape)
         names = [protein.names[int(one)] for one in every]
-        scenes.append(scene(label, [own], protein.sequence, protein.residue_index + 1, names, pae))
+        scenes.append(scene(label, [own], protein.sequence, (protein.residue_index + 1).tolist(), names, pae))
     return scenes
 
 

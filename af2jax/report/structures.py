@@ -160,7 +160,7 @@ def _worst(page: Page, worst: tuple[WorstCase, ...]) -> None:
             trace("known", case.known, case.observed, chain, shape=case.known_shape),
         ]
         label = f"{case.target.id} (lDDT-CA {case.target.numbers['lddt_ca']:.1f})"
-        numbers, chains = case.protein.residue_index + 1, list(case.protein.names.values())
+        numbers, chains = (case.protein.residue_index + 1).tolist(), list(case.protein.names.values())
         pae = picture(case.aligned.predicted) if case.aligned else ""
         formed = _formed(case, ROOM // len(worst))
         scenes.append(scene(label, tubes, case.protein.sequence, numbers, chains, pae, formed))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,45 @@ def test_forgetting(tmp_path):
     general = [entry("a", num=30), entry("b", num=30, lddt=70, seed=1)]
     _, known, verdicts = written([entry("a"), entry("b", seed=1)], tmp_path, general=general)
     assert verdicts[-1].text.startswith("It forgot, on the general set: b is worse than a. lDDT-CA")
-    assert known["tables"]["forgotten"]["rows"][0][0] == "lDDT-CA"
+    assert dict(zip(comparison.HEADINGS, known["tables"]["forgotten"]["rows"][0], strict=True))["metric"] == "lDDT-CA"
+
+
+ANSWERS = {  # of networks against the best baseline, by how good they are: badge and first sentence
+    (1.0,): ("yes", "n0 beats the best simple baseline"),
+    (0.3, 1.0): ("yes", "n1 beats the best simple baseline"),
+    (0.3,): ("no", "No network beats the best simple baseline"),
+    (0.8,): ("no", "No network beats the best simple baseline"),  # not one target differs
+    (0.3, 0.79): ("open", "The data cannot tell whether a network beats the best simple baseline"),
+    (0.79,): ("open", "The data cannot tell whether a network beats the best simple baseline"),
+}
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("skills", ANSWERS, ids=str)
+def test_the_first_line_is_whether_any_network_beats_the_best_baseline(skills, tmp_path):
+    answer, words = ANSWERS[skills]
+    sentence = f"{words}, base, in ss: accuracy."
+    networks = [entry(f"n{i}", num=30, skill=skill) for i, skill in enumerate(skills)]
+    poor, base = (
+        dataclasses.replace(entry(n, num=30, skill=s, seed=5), path="") for n, s in (("poor", 0.1), ("base", 0.8))
+    )
+    compared = comparing.study(networks, [poor, base])
+    first = compared.beats_baseline[0]
+    assert (first.answer, first.sentence) == (answer, sentence) and first.label == "difference in ss: accuracy"
+    html = comparison.render(compared).save(tmp_path).read_text()
+    box = re.search(r'<section class="verdict (\w+)"><h2>(.*?)</h2>(.*?)</section>', html)
+    assert box[1] == answer and box[2] == "Does any network beat the best simple baseline?" and sentence in box[3]
+    assert html.index(box[0]) < html.index("<nav>") and re.search(r"ss: accuracy [+-]\d+\.\d points \(95 %: ", box[3])
+    assert (
+        f"n{len(skills) - 1} " in first.details and json.loads(compared.json())["beats_baseline"][0]["answer"] == answer
+    )
+    assert len(compared.tuned) == 3 * (len(skills) - 1) and html.count("<h2>Did tuning help?</h2>") == (len(skills) > 1)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_without_a_baseline_nothing_is_claimed(tmp_path):
+    html, *_ = written([entry("a")], tmp_path)
+    assert re.search(r'class="badge (\w+)"', html)[1] == "open" and "none could be computed" in html
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -180,7 +219,8 @@ def test_every_plot_has_its_parts(tmp_path):
     html, known, _ = written([entry("a"), entry("b", seed=1, skill=0.9)], tmp_path)
     assert {"means_lddt_ca", "differences_lddt_ca", "targets_lddt_ca", "means_ss_accuracy"} <= known["figures"].keys()
     assert all(any(c.isdigit() for c in f["follows"]) for f in known["figures"].values()) and len(html) < 1_500_000
-    assert np.isfinite([row[6] for row in known["tables"]["pairs"]["rows"]]).all()
+    place = comparison.HEADINGS.index("difference")
+    assert np.isfinite([row[place] for row in known["tables"]["pairs"]["rows"]]).all()
 
 
 def grouped(name: str, changes: dict[str, float], num: int = 12, **fields) -> Entry:

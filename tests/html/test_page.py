@@ -3,22 +3,25 @@
 import base64
 import csv
 import hashlib
+import io
 import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from af2jax.html import markup, page
+from af2jax.html.markup import Decision
 from af2jax.html.page import Caption, Page
 from af2jax.plots.render import blank, plain
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&$a$"
 TAGS = set(
     "html head meta title style body h1 p nav ul li a h2 div table caption thead tr th tbody td figure img "  # noqa: SIM905
-    "figcaption section span h3 details summary canvas script".split()
+    "figcaption section span strong h3 details summary canvas footer script".split()
 )
 SAID = Caption("What it shows.", "How it was made.", "3 of 4: keep them.")
 
@@ -56,6 +59,7 @@ def drawn(label: str = "x"):
 def full(name: str = HOSTILE) -> Page:
     """A page with a part of every kind, called by a name."""
     out = Page(name, [name])
+    out.verdict(name, [Decision("yes", name, name, name)])
     out.section(name)
     out.text(name)
     out.table(name, [name, "number"], [[name, 1.5], [None, np.float32(2)], ["", np.nan]], name)
@@ -73,8 +77,9 @@ def test_a_name_does_nothing(tmp_path):
     assert len(images) == 1 and images[0]["src"].startswith("data:image/") and images[0]["alt"] == HOSTILE
     assert not any(name.startswith("on") or name == "style" for _, attributes in found.tags for name in attributes)
     scripts = [(attributes, text) for tag, attributes, text in found.code if tag == "script"]
-    assert [attributes.get("type") for attributes, _ in scripts] == ["application/json", None]
-    assert json.loads(scripts[0][1]) == {HOSTILE: HOSTILE} and scripts[1][1] == "document.title += '!';"
+    assert [attributes.get("type") for attributes, _ in scripts] == ["application/json", None, None]
+    assert json.loads(scripts[0][1]) == {HOSTILE: HOSTILE}
+    assert [text for _, text in scripts[1:]] == [markup.SORT, "document.title += '!';"]
     (svg,) = (tmp_path / "plots").glob("*.svg")
     assert "<img" not in svg.read_text() and "</script" not in svg.read_text() and "$a$" in svg.read_text()
     assert all(re.fullmatch(r"[\w.-]+", path.name) for path in tmp_path.rglob("*"))
@@ -88,8 +93,9 @@ def test_the_policy_lists_the_styles_and_scripts_of_the_page(tmp_path):
     of = lambda text: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
     assert rules["img-src"] == ["data:"] and "connect-src" not in rules
-    code = {tag: text for tag, attributes, text in found.code if "type" not in attributes}
-    assert rules["style-src"] == [of(code["style"])] and rules["script-src"] == [of(code["script"])]
+    code = [(tag, text) for tag, attributes, text in found.code if "type" not in attributes]
+    (style,), scripts = ([of(text) for tag, text in code if tag == kind] for kind in ("style", "script"))
+    assert rules["style-src"] == [style] and rules["script-src"] == scripts and len(scripts) == 2
     order = [tag for tag, _ in found.tags]
     assert order.index("meta") < order.index("style")  # a policy holds for what follows it
     assert "script-src 'none'" in Page("no script").html()
@@ -101,14 +107,14 @@ def test_nothing_is_asked_of_a_network(tmp_path):
     for tag, attributes in Tags(text).tags:
         assert tag not in ("link", "iframe", "object", "embed", "base")
         for name in {"src", "href"} & set(attributes):
-            assert attributes[name].startswith(("data:image/", "#s"))
+            assert attributes[name].startswith(("data:image/", "#s")) or (tmp_path / attributes[name]).is_file()
 
 
 def test_all_that_it_says_lies_beside_it(tmp_path):
     out = full("a name")
     out.table("a name", ["second"], [[i] for i in range(page.SHOWN + 3)])
     text = out.save(tmp_path).read_text()
-    assert "3 more rows in tables/a_name_2.csv" in text
+    assert f'The first {page.SHOWN} rows; 3 more rows in <a href="tables/a_name_2.csv">tables/a_name_2.csv</a>' in text
     with open(tmp_path / "tables" / "a_name.csv", newline="") as file:
         assert list(csv.reader(file)) == [["a name", "number"], ["a name", "1.5"], ["", "2.0"], ["", "nan"]]
     assert len((tmp_path / "tables" / "a_name_2.csv").read_text().splitlines()) == page.SHOWN + 4
@@ -166,3 +172,99 @@ def test_a_script_that_would_end_the_page_is_a_fault():
         Page("x").raw("", "let a = '</script>'")
     with pytest.raises(ValueError, match="none of"):
         Page("x").warning("odd", "a", "b")
+
+
+@pytest.mark.parametrize(("answer", "badge"), [("yes", "Yes"), ("no", "No"), ("open", "Cannot tell")])
+def test_a_verdict_stands_first_with_its_badge(answer, badge):
+    out = Page("x", ["a remark"])
+    out.section("Later")
+    out.verdict("Is it so?", [Decision(answer, "+1.5", "It is so.", "Because."), Decision("open", "", "Who knows.")])
+    text = out.html()
+    box = re.search(r'<section class="verdict (\w+)">(.*?)</section>', text)
+    assert box[1] == answer and box.start() < text.index("a remark") < text.index("<nav>") < text.index("Later</h2>")
+    assert (
+        f'<span class="badge {answer}">{badge}</span>' in box[2] and '<strong class="decides">+1.5</strong>' in box[2]
+    )
+    assert box[2].count("badge") == 2 and box[2].count("<details>") == 1 and "<p>Because.</p>" in box[2]
+    assert f".badge.{answer}{{" in markup.STYLE or answer == "open"  # whose colour is that of any badge
+
+
+def test_a_verdict_has_an_answer():
+    for decisions in ([], [Decision("perhaps", "", "x")]):
+        with pytest.raises(ValueError, match="is one of yes, no, open"):
+            Page("x").verdict("Is it so?", decisions)
+
+
+def test_files_that_a_page_names_are_links_to_them(tmp_path):
+    out = Page("x", ["see config.toml"])
+    out.verdict("Is it so?", [Decision("no", "", "config.toml says so.", "And deep/a b.csv.")])
+    out.section("s")
+    out.text("config.toml, my_config.toml and config.toml_old; deep/a b.csv (not gone.csv)")
+    out.warning("note", "a", "look at report.json", [str(i) for i in range(markup.ROWS + 1)])
+    out.table("t", ["a"], [[1]])
+    out.figure("f", drawn(), SAID)
+    out.file("config.toml", "")
+    out.file("deep/a b.csv", "")
+    found = Tags(text := out.save(tmp_path).read_text())
+    links = [
+        attributes["href"] for tag, attributes in found.tags if tag == "a" and not attributes["href"].startswith("#")
+    ]
+    assert all((tmp_path / unquote(link)).is_file() for link in links)
+    assert links.count("config.toml") == 4 and links.count("deep/a%20b.csv") == 3  # the last of each in the list below
+    assert {"tables/t.csv", "plots/f.png", "plots/f.svg", "report.json"} <= set(links) and links.count(
+        "report.json"
+    ) == 3
+    assert "my_config.toml and config.toml_old" in text and "(not gone.csv)" in text
+    alone = Tags(out.html()).tags  # a page that is not saved has no files beside it
+    assert [attributes["href"] for tag, attributes in alone if tag == "a"] == ["#s1"]
+
+
+def test_a_caption_stands_once(tmp_path):
+    out = Page("x")
+    out.figure("one", drawn(), Caption("It shows one.", "Made so.", "1 follows."))
+    text = out.save(tmp_path).read_text()
+    for kind, words in (("", "It shows one."), (' class="made"', "Made so."), (' class="follows"', "1 follows.")):
+        assert text.count(f"<p{kind}>{words}</p>") == 1
+    assert re.sub(r'alt="[^"]*"|src="[^"]*"', "", text).count("It shows one.") == 1
+
+
+def test_a_caption_in_a_picture_stays_in_its_file(tmp_path):
+    from af2jax.plots import figure
+
+    plot, (axis,) = figure.new(5.0, 3.0, "What it shows. " * 20)
+    axis.plot([1, 2, 3])
+    path = figure.save(plot, tmp_path / "plot.png")
+    out = Page("x")
+    out.figure("plot", path, SAID)
+    out.save(tmp_path / "out")
+    assert (tmp_path / "out" / "plots" / "plot.png").read_bytes() == path.read_bytes()
+    with Image.open(io.BytesIO(figure.bare(path.read_bytes()))) as shown, Image.open(path) as whole:
+        assert shown.size == (whole.width, 3 * 150)
+    svg_free = (tmp_path / "out" / "index.html").read_text()
+    assert base64.b64encode(figure.bare(path.read_bytes())).decode() in svg_free
+    assert figure.bare(b"no picture") == b"no picture"
+
+
+@pytest.mark.parametrize(("number", "wide"), [(1, 1), (2, 0), (3, 1), (4, 0)])
+def test_plots_that_follow_each_other_stand_side_by_side(number, wide):
+    out = Page("x")
+    for _ in range(number):
+        out.figure("f", drawn(), SAID)
+    out.text("between")
+    out.figure("f", drawn(), SAID)
+    first, second = re.findall(r'<div class="figures">(.*?)</div>(?=\n|$)', out.html())
+    assert first.count("<figure") == number and first.count('<figure class="wide">') == wide
+    assert second.count("<figure") == second.count('class="wide"') == 1
+
+
+def test_a_table_says_that_there_is_more_and_sorts():
+    out = Page("x")
+    out.table("t", ["a"], [[i] for i in range(3)])
+    text = out.html()
+    assert '<div class="box" tabindex="0"><table>' in text and f"<script>{markup.SORT}</script>" in text
+    assert re.search(
+        r"\.box\{overflow:auto;[^}]*linear-gradient[^}]*local", markup.STYLE, re.DOTALL
+    )  # shadows at its ends
+    folded = Page("x")
+    folded.table("t", ["a"], [[1]], "All of it", folded=True)
+    assert "<details><summary>All of it</summary>" in folded.html() and "<caption>" not in folded.html()

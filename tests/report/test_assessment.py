@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from html import escape
 
 import numpy as np
 import pytest
@@ -34,7 +35,10 @@ def test_the_verdicts(good):
     assert verdicts[0].text.startswith("The model transfers as it is. Its mean lDDT-CA is 79.7 (95 %: 7")
     assert verdicts[1].text.startswith("It is better than always predicting ")
     assert verdicts[2].text.startswith("It is better than always predicting the median, 5.5. rg: absolute error 0.")
-    assert all(v.text.split(" (")[0] in html for v in verdicts)
+    assert all(f"{v.sentence}</p>" in html and html.count(escape(v.details)) == 1 for v in verdicts)
+    assert re.findall(r'class="badge (\w+)"', html) == ["yes"] * 3
+    assert '<strong class="decides">mean lDDT-CA 79.7 (95 %: 78.8 to 80.6)</strong>' in html
+    assert re.search(r'<strong class="decides">ss: accuracy \+\d\d\.\d points \(95 %: \+\d', html)
     assert not known["warnings"]
 
 
@@ -43,8 +47,9 @@ def test_the_verdicts(good):
     "num, lddt, says", [(12, 40.0, "no"), (12, 70.0, "open"), (5, 90.0, "open")], ids=["bad", "between", "too few"]
 )
 def test_other_verdicts(num, lddt, says, tmp_path):
-    _, known, verdicts = written(made.evaluation(num, lddt), tmp_path)
-    assert verdicts[0].answer == says
+    html, known, verdicts = written(made.evaluation(num, lddt), tmp_path)
+    assert verdicts[0].answer == says == re.search(r'<section class="verdict (\w+)">', html)[1]
+    assert re.search(r'class="badge (\w+)">([\w ]+)<', html)[2] == {"no": "No", "open": "Cannot tell"}[says]
     assert (says == "open") == ("The data cannot tell" in verdicts[0].text)
     assert any("families" in warning["title"] for warning in known["warnings"]) is (num < 6)
 
@@ -91,7 +96,7 @@ def test_every_plot_has_its_parts(good):
 
 def test_worst_first(good):
     rows = good[1]["tables"]["targets"]["rows"]
-    values = [row[2] for row in rows]
+    values = [row[1] for row in rows]
     assert values == sorted(values) and len(rows) == 12
 
 

@@ -43,7 +43,7 @@ def test_every_kind_is_shown(tmp_path):
     drawn = {f.name for f in files if f.name.startswith("job_head_")}
     assert drawn == {"job_head_ss.png", "job_head_contact.png", "job_head_b.png"}
     images = [attributes for tag, attributes in Tags(text).tags if tag == "img"]
-    assert len(images) == 2 + 3  # pLDDT, PAE, and the heads
+    assert len(images) == 1 + 3  # pLDDT, and the heads
     assert text.index("What the tuned heads answer") < text.index("Confidence at each residue")
     for words in (
         "Probability of each class of the head &quot;ss&quot; at each residue.",

@@ -1,16 +1,23 @@
 """The page of a folder of predictions: what is done, under either naming, and what failed."""
 
+import base64
+import dataclasses
+import io
 import json
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from af2jax.cli import batch
+from af2jax.html import markup
+from af2jax.report import index as report
 from af2jax.report.index import save_index
 from af2jax.report.prediction import save_page
 from af2jax.results import save_job
 from tests.html.test_page import Tags
+from tests.protein.test_files import protein
 from tests.report.made import HOSTILE
 from tests.results.examples import prediction
 
@@ -37,10 +44,13 @@ def test_queries_of_both_namings_and_failures(tmp_path, index):
     text = index()
     rows = re.findall(r"<tr><td>(.*?)</tr>", text)
     assert len(rows) == 3 and "<h1>Predictions: 2 done, 1 failed</h1>" in text
-    assert rows[0].startswith('<a href="first/report.html">first</a></td><td class="n">9</td><td class="n">')
-    assert rows[0].endswith("</td><td></td><td></td>")  # neither pTM nor remarks
+    rows = [
+        re.sub(r'<img alt="" width="96" height="64" src="data:image/png;base64,[\w+/=]+">', "IMG", row) for row in rows
+    ]
+    assert rows[0].startswith('<a href="first/report.html">IMGfirst</a></td><td class="n">')
+    assert rows[0].endswith('</td><td class="n">9</td><td></td><td></td>')  # neither pTM nor remarks
     assert rows[1] == (
-        f'<a href="second_b_report.html">second/b</a></td><td class="n">7</td><td class="n">{mean:.4g}</td>'
+        f'<a href="second_b_report.html">IMGsecond/b</a></td><td class="n">{mean:.1f}</td><td class="n">7</td>'
         f'<td class="n">0.61</td><td>{note}</td>'
     )
     assert rows[2] == "third</td><td>no such residue: *</td>"
@@ -59,7 +69,39 @@ def test_complexes_have_an_iptm(naming, tmp_path, index):
     text = index()
     assert re.findall(r"<th scope=col>(.*?)</th>", text)[3:5] == ["pTM", "ipTM"]
     first, second = re.findall(r"<tr><td>(.*?)</tr>", text)
-    assert '<td class="n">0.51' in second and "<td></td><td></td>" in first  # neither ipTM nor remarks
+    assert second.endswith('<td class="n">0.61</td><td class="n">0.51</td>') and first.endswith("<td></td>")  # no ipTM
+
+
+def test_a_remark_of_all_stands_once(tmp_path, index):
+    for name in ("a", "b"):
+        done(tmp_path, name, notes=("random weights: this is not a prediction",))
+    text = index()
+    assert text.count("random weights") == 1 and text.index("random weights") < text.index("<nav>")
+    done(tmp_path, "c")
+    assert index().count("random weights") == 2 and ">remarks<" in index()
+
+
+def test_thumbnails_are_of_the_best_structure_in_the_colours_of_its_plddt(tmp_path, index, monkeypatch):
+    for name, plddt in (("high", 95), ("low", 20)):
+        one = dataclasses.replace(protein((40,), name=name, notes=()), plddt=np.full(40, plddt, np.float32))
+        done(tmp_path, name, lengths=(40,), protein=one)
+    sources = re.findall(r'src="data:image/png;base64,([^"]*)"', index())
+    colours = []
+    for source in sources:
+        with Image.open(io.BytesIO(base64.b64decode(source))) as image:
+            pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+        inked = pixels[np.ptp(pixels, axis=-1) > 100]
+        assert image.size == (96, 64) and len(inked) > 60
+        colours.append(np.median(inked, axis=0))
+    assert colours[0][2] > colours[0][0] + 100 and colours[1][0] > colours[1][2] + 100  # blue, orange
+    monkeypatch.setattr(report, "PICTURES", 10)
+    assert index().count("<img") == 1  # no room for the second
+
+
+def test_the_index_sorts(tmp_path, index):
+    done(tmp_path, "a")
+    done(tmp_path, "b")
+    assert f"<script>{markup.SORT}</script>" in index()
 
 
 def test_nothing_is_written_where_nothing_is_done(tmp_path):
@@ -86,7 +128,8 @@ def test_names_do_nothing(tmp_path, index):
     (tmp_path / "bad.done.txt").write_text(json.dumps({"files": files}))
     batch.note(tmp_path, {HOSTILE: HOSTILE})
     found = Tags(text := index())
-    assert not {"img", "script"} & {tag for tag, _ in found.tags} and "script-src 'none'" in text
+    assert [text for tag, _, text in found.code if tag == "script"] == [markup.SORT]
+    assert all(a["src"].startswith("data:image/png;") and not a["alt"] for tag, a in found.tags if tag == "img")
     links = [attributes["href"] for tag, attributes in found.tags if tag == "a"]
     assert all(re.fullmatch(r"#s\d|[\w.-]+_report\.html", link) for link in links) and "javascript" not in text
     assert "http:" not in text and "https:" not in text

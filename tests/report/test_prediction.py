@@ -1,14 +1,19 @@
 """The page of a query: its structures and scores, what may be disordered, and the laws of every page."""
 
+import base64
 import dataclasses
+import io
 import json
 import re
 from html import escape
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from af2jax.html import page as pages
+from af2jax.plots.figure import PART
 from af2jax.report import prediction as report
 from af2jax.results import ranked, save_job
 from af2jax.results.reading import read, stretches
@@ -44,19 +49,63 @@ def test_a_page_lies_beside_the_files_of_its_query(tmp_path, naming, name):
     path = written(pair, tmp_path, naming, alignment=shallow(40, 30))
     assert path == tmp_path / name
     found = Tags(text := path.read_text())
-    assert text.index(notes[0]) < text.index("<nav>") and text.count(notes[0]) == 1
+    assert text.index("</section>") < text.index(notes[0]) < text.index("<nav>") and text.count(notes[0]) == 1
     images = [attributes["src"] for tag, attributes in found.tags if tag == "img"]
-    assert len(images) == 3 and all(src.startswith("data:image/png") for src in images)
+    assert len(images) == 2 and all(src.startswith("data:image/png") for src in images)  # pLDDT and coverage
     for heading in ("Structure", "Confidence at each residue", "Alignment", "How the parts", "What this cannot tell"):
         assert f">{heading}" in text
     assert "one structure" in text and "thermodynamics" in text and "effect of a mutation" in text
     scenes = json.loads(re.search(r'id="structures">(.*?)</script>', text)[1])
     assert [scene["name"] for scene in scenes] == ["rank 1: model_1_ptm, seed 5", "rank 2: model_1_ptm, seed 3"]
     assert set(scenes[0]["traces"][0]["plddt"]) == {92} and scenes[1]["traces"][0]["plddt"][:10] == [31] * 9 + [92]
-    assert '<td class="n">5</td><td class="n">92</td><td class="n">0.6123</td>' in text  # seed, pLDDT, pTM
+    assert '<td class="n">1</td><td class="n">92.0</td><td class="n">0.61</td>' in text  # rank, pLDDT, pTM
+    links = [attributes["href"] for tag, attributes in found.tags if tag == "a" and attributes["href"][0] != "#"]
+    beside = {file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*") if file.is_file()}
+    assert set(links) == beside - {path.name} and ">Structure (mmCIF)</a>" in text
 
 
-def test_structures_are_laid_over_the_first():
+def test_plots_have_their_caption_once(tmp_path):
+    """The files have it inside; the page has it as text, and the plot without."""
+    text = written([(confident(), 0)], tmp_path).read_text()
+    (source,) = re.findall(r'src="data:image/png;base64,(.*?)"', text)
+    with Image.open(io.BytesIO(base64.b64decode(source))) as shown, Image.open(tmp_path / "job_plddt.png") as file:
+        assert shown.width == file.width and 0.5 < shown.height / file.height < 0.9
+        assert shown.height == round(float(file.text[PART]) * file.height)
+        assert "Confidence of job at each residue" in file.text["Description"] and "Confidence of job" not in text
+    assert [text.count(f"<p>{words}") for words in ("pLDDT, 0 to 100, at each", "Predicted aligned error (PAE)")] == [
+        1,
+        1,
+    ]
+
+
+def test_the_map_of_errors_is_that_of_the_structure(tmp_path):
+    errors = np.arange(1600.0).reshape(40, 40) / 60
+    text = written([(confident(pae=errors.astype(np.float32)), 0)], tmp_path, plots=False).read_text()
+    (scene,) = json.loads(re.search(r'id="structures">(.*?)</script>', text)[1])
+    with Image.open(io.BytesIO(base64.b64decode(scene["pae"].removeprefix("data:image/png;base64,")))) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.round(2 * errors))  # aligned residues down
+    assert len(scene["sequence"]) == len(scene["numbers"]) == 40
+    assert len(scene["traces"][0]["ss"]) == 40 and "Scored residue" in text and "Aligned residue" in text
+
+
+@pytest.mark.parametrize(
+    ("low", "calibrated", "answer", "says"),
+    [
+        (range(4), True, "yes", "36 of 40 residues reach pLDDT 70"),
+        (range(5), True, "no", "Only 35 of 40 residues reach pLDDT 70"),
+        (range(40), True, "no", "No residue reaches pLDDT 70"),
+        ((), False, "open", "It was not measured what the pLDDT of these weights is worth"),
+    ],
+)
+def test_the_verdict(low, calibrated, answer, says, tmp_path):
+    text = written([(confident(low=low), 0)], tmp_path, plots=False, calibrated=calibrated).read_text()
+    (box,) = re.findall(r'<section class="verdict (\w+)">(.*?)</section>', text)
+    assert box[0] == answer and f'class="badge {answer}"' in box[1] and says in box[1]
+    assert f"mean pLDDT {92 - 61 * len(low) / 40:.1f}" in box[1] and text.index("<section") < text.index("<nav>")
+    assert ("Residues below 70: 1-4." in box[1]) == (len(low) == 4)
+
+
+def test_structures_are_superposed_on_the_first():
     one = confident()
     turn = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]])
     moved = dataclasses.replace(one.protein, positions=(one.protein.positions @ turn.T + 30).astype(np.float32))
@@ -70,7 +119,7 @@ def test_stretches_below_50_are_flagged_with_the_sequences_behind_them(tmp_path)
     text = written([(confident(low=low), 0)], tmp_path, plots=False, alignment=shallow(40, 30)).read_text()
     assert "Possibly disordered: 16 of 40 residues, in 2 stretches" in text and "Residues 4-9, 31-40." in text
     assert "1 of the 2 stretches are covered by fewer than 30 sequences" in text
-    row = '<tr><td>31-40</td><td class="n">10</td><td class="n">31</td><td class="n">2</td></tr>'
+    row = '<tr><td>31-40</td><td class="n">10</td><td class="n">31.0</td><td class="n">2</td></tr>'
     assert row in text and "<td>16</td>" not in text
     assert "Fewer than 30 cover 10 of 40 positions (31-40)" in text
 
@@ -141,12 +190,11 @@ def test_how_chains_lie_to_each_other(tmp_path):
     text = written([(one, 0)], tmp_path, plots=False).read_text()
     rows = {row[0]: row[1:] for row in table(text, "Pairs of chains of rank 1")}
     found = one.interfaces
-    assert next(iter(rows)) == "H-L" and rows["H-L"][0] == "0.5123" and int(rows["H-L"][2]) == found.contacts[0, 1] > 0
-    assert rows["H-L"][1:] == [f"{found.pae[0, 1]:.4g}", rows["H-L"][2], f"{found.pdockq[0, 1]:.4g}", "92"]
-    assert rows["H-ag"] == ["0.5123", "", "0", "0", ""]  # what no contact tells is not known
+    assert next(iter(rows)) == "H-L" and rows["H-L"][0] == "0.51" and int(rows["H-L"][2]) == found.contacts[0, 1] > 0
+    assert rows["H-L"][1:] == [f"{found.pae[0, 1]:.1f}", rows["H-L"][2], f"{found.pdockq[0, 1]:.2f}", "92.0"]
+    assert rows["H-ag"] == ["0.51", "", "0", "0.00", ""]  # what no contact tells is not known
     assert table(text, "Chains of rank 1") == [
-        [n, s, "92", t]
-        for n, s, t in zip(("H", "L", "ag"), ("12", "11", "5"), ("0.7123", "0.8123", "0.9123"), strict=True)
+        [n, s, "92.0", t] for n, s, t in zip(("H", "L", "ag"), ("12", "11", "5"), ("0.71", "0.81", "0.91"), strict=True)
     ]
     assert "The arrangement of the chains is not to be trusted: ipTM 0.45" in text
     assert "1 of 3 pairs touch; of these 0 have an ipTM of 0.8 or more, and 1 one below 0.6." in text
@@ -161,6 +209,8 @@ def test_what_iptm_means(iptm, says, tmp_path):
     text = written([(complex_of(iptm), 0)], tmp_path, plots=False).read_text()
     words = ("not to be trusted: ipTM", "it may be right or wrong", "on it is confident")
     assert [says in word for word in words] == [word in text for word in words]
+    second = re.findall(r'<section class="verdict (\w+)">', text)[1]
+    assert second == {0.59: "no", 0.6: "open", 0.8: "yes"}[iptm]
 
 
 def test_a_complex_without_pae(tmp_path):
@@ -177,14 +227,15 @@ def test_a_name_does_nothing_and_nothing_is_asked_of_a_network(tmp_path):
     found = Tags(text := path.read_text())
     assert "img" not in {tag for tag, _ in found.tags} and f"<h1>Prediction of {escape(HOSTILE)}</h1>" in text
     assert not any(name.startswith("on") or name == "style" for _, attributes in found.tags for name in attributes)
-    assert [a.get("type") for tag, a, _ in found.code if tag == "script"] == ["application/json", None]
+    assert [a.get("type") for tag, a, _ in found.code if tag == "script"] == ["application/json", None, None]
     (policy,) = [a["content"] for _, a in found.tags if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'") and "http" not in policy and "unsafe" not in policy
     assert "http:" not in text and "https:" not in text and "url(" not in text and "@import" not in text
     for tag, attributes in found.tags:
         assert tag not in ("link", "iframe", "object", "embed", "base")
         for name in {"src", "href"} & set(attributes):
-            assert attributes[name].startswith("#s")
+            assert re.fullmatch(r"#s\d|[\w%.-]+", attributes[name])
+            assert attributes[name].startswith("#s") or (tmp_path / unquote(attributes[name])).is_file()
 
 
 @pytest.mark.medium("draws a large page")
@@ -194,4 +245,11 @@ def test_500_residues_of_noise_stay_below_the_limit(tmp_path):
     path = written([(noisy, 0)], tmp_path, alignment=np.where(rng.uniform(size=(500, 500)) < 0.3, 21, 4))
     plots = sum(file.stat().st_size for file in tmp_path.glob("*.png"))
     assert plots * 4 / 3 > pages.MOST > path.stat().st_size  # as they are they would not fit
-    assert path.read_text().count('src="data:image/png') == 3
+    assert path.read_text().count('src="data:image/png') == 2 and '"pae":"data:image/png' in path.read_text()
+
+
+def test_maps_of_later_ranks_are_left_out_where_there_is_no_room():
+    rng = np.random.default_rng(0)
+    noisy = [prediction((400,), pae=rng.uniform(0, 31, (400, 400)).astype(np.float32)) for _ in range(4)]
+    sizes = [len(scene["pae"]) for scene in report._scenes(read([(one, 0) for one in noisy]))]
+    assert sizes[0] and not sizes[-1] and sum(sizes) < report.ERRORS + max(sizes)
