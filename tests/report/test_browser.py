@@ -4,15 +4,24 @@ import dataclasses
 import re
 import shutil
 import subprocess
+from html import unescape
+from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
 import af2jax
+from af2jax.cli import batch
 from af2jax.evaluation.assessment import assess
-from af2jax.report import assessment
+from af2jax.evaluation.comparison import study
+from af2jax.evaluation.entries import Entry
+from af2jax.html import markup
+from af2jax.report import assessment, comparison
+from af2jax.report.index import save_index
 from tests.audit import sets
-from tests.html.test_page import HOSTILE
+from tests.html.test_page import HOSTILE, Tags
 from tests.report import made
+from tests.report.test_index import done
 from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
 
@@ -31,7 +40,35 @@ for(let i=0;i<p.length;i+=4)n+=p[i+3]>0&&p[i]+p[i+1]+p[i+2]<700;return n}});
 out.textContent="width "+e.scrollWidth+" of "+e.clientWidth+" images "+d.images.length+" drawn "+
 [...d.images].filter(i=>i.complete&&i.naturalWidth>50).length+" painted "+
 painted.join(",")+" end"}}</script></body></html>"""
-PLOTS = {"explore": 6, "evaluate": 8, "predict": 1}  # and more are on the page of each
+PLOTS = {"explore": 6, "evaluate": 8, "compare": 4, "predict": 2, "index": 2}  # and more are on the page of each
+CANVASES = {"evaluate": 2, "predict": 2}  # a structure and its map of errors
+# the same, after a script that points and clicks in the page
+POINTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
+<p id=out>waiting</p><script>f.onload=()=>setTimeout(()=>{{const d=f.contentDocument,w=f.contentWindow,said=[];
+const pink=c=>{{const o=d.createElement("canvas");o.width=c.width;o.height=c.height;const x=o.getContext("2d");
+x.drawImage(c,0,0);const p=x.getImageData(0,0,o.width,o.height).data;let n=0;
+for(let i=0;i<p.length;i+=4)n+=p[i]>150&&p[i+1]<60&&p[i+2]>60;return n}};
+const event=(kind,x,y)=>new w.PointerEvent(kind,{{bubbles:true,clientX:x,clientY:y,pointerId:1}});
+const scene=d.querySelector(".scene canvas"),map=d.querySelector(".map canvas"),track=d.querySelector(".track");
+const tell=what=>said.push(what+"|"+d.querySelector(".readout").textContent+"|"+
+[...d.querySelectorAll(".track .on")].map(b=>b.dataset.row).join("+")+"|"+(pink(scene)>30)+"|"+(pink(map)>100));
+tell("nothing");track.querySelector("[data-row='4']").dispatchEvent(event("pointerover"));tell("track");
+track.dispatchEvent(new w.KeyboardEvent("keydown",{{key:"ArrowRight",bubbles:true}}));tell("key");
+track.dispatchEvent(event("pointerleave"));tell("left");
+const b=map.getBoundingClientRect(),at=(i,n)=>(i+0.5)/n*400;
+map.dispatchEvent(event("pointermove",b.left+(58+at(2,40))*b.width/520,b.top+(16+at(30,40))*b.width/520));tell("map");
+map.dispatchEvent(event("pointerleave"));
+const s=scene.getBoundingClientRect();let found="";
+for(let x=0;x<1&&!found;x+=0.02)for(let y=0;y<1&&!found;y+=0.02){{
+scene.dispatchEvent(event("pointermove",s.left+x*s.width,s.top+y*s.height));
+if(d.querySelector(".track .on"))found="found"}}tell("scene"+found);
+out.textContent=said.join(" ; ")+" end"}},1500)</script></body></html>"""
+SORTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
+<p id=out>waiting</p><script>f.onload=()=>{{const d=f.contentDocument,said=[];
+const column=()=>[...d.querySelectorAll("tbody tr")].map(r=>r.cells[{column}].textContent).join("/");
+said.push(column());const h=d.querySelectorAll("thead th")[{column}];h.click();said.push(column());
+h.dispatchEvent(new f.contentWindow.KeyboardEvent("keydown",{{key:"Enter"}}));said.push(column());
+out.textContent=said.join(" ; ")+" end"}}</script></body></html>"""
 
 
 def browse(page, *arguments: str) -> subprocess.CompletedProcess:
@@ -73,6 +110,15 @@ def made_page(kind: str, folder):
         found = made.hostile(made.evaluation())
         worst = [shown(target, 90) for target in found.targets[:2]]
         return assessment.render(assess(dataclasses.replace(found, worst=worst))).save(folder)
+    if kind == "compare":
+        pair = [Entry(HOSTILE + "a", made.hostile(made.evaluation()), "none")]
+        pair += [Entry(HOSTILE + "b", made.hostile(made.evaluation(seed=1)), "none")]
+        return comparison.render(study(pair)).save(folder)
+    if kind == "index":
+        for name in ("a", HOSTILE):
+            done(folder, name, notes=(HOSTILE,))
+        batch.note(folder, {HOSTILE: HOSTILE})
+        return save_index(folder, folder / batch.FAILURES)
     pair = [(confident(low=range(8), name=HOSTILE, notes=(HOSTILE,)), seed) for seed in range(2)]
     return written(pair, folder, alignment=shallow(40, 30))
 
@@ -94,7 +140,7 @@ def test_it_fits_and_all_plots_are_drawn(report, width):
     wide, room, images, drawn = map(int, match.groups()[:4])
     assert wide <= room <= width and images == drawn >= PLOTS[kind]
     painted = [int(number) for number in match[5].split(",") if number]
-    assert len(painted) == (kind != "explore") and all(number > 2000 for number in painted)
+    assert len(painted) == CANVASES.get(kind, 0) and all(number > 2000 for number in painted)
 
 
 def test_no_console_error_and_no_request(report):
@@ -102,6 +148,8 @@ def test_no_console_error_and_no_request(report):
     net = page.parent / "net.json"
     found = browse(page, f"--log-net-log={net}")
     assert not said(found)
+    links = [attributes.get("href", "#") for tag, attributes in Tags(page.read_text()).tags if tag == "a"]
+    assert all(link.startswith("#") or (page.parent / unquote(link)).is_file() for link in links)
     asked = set(re.findall(r'"url":"((?:https?|wss?)://[^"]*)"', net.read_text()))
     assert not [url for url in asked if not re.search(r"//[^/]*(google|gvt1)[^/]*/", url)]  # the browser's own updates
     assert "alert(1)" in found.stdout and "<img src=" not in found.stdout.replace('<img alt="', "")
@@ -116,3 +164,41 @@ def test_the_policy_stops_a_script_that_is_not_ours(report):
     bad.write_text(text.replace("<nav>", f"{extra}<nav>"))
     found = browse(bad)
     assert len(said(found)) >= 2 and "<title>ran" not in found.stdout
+
+
+def told(page, script: str, **words) -> list[str]:
+    """What a script of these found in a page."""
+    frame = page.parent / "told.html"
+    frame.write_text(script.format(page=page.name, **words))
+    found = browse(frame)
+    assert not said(found)
+    return unescape(re.search(r"<p id=.out.>(.*?) end</p>", found.stdout, re.DOTALL)[1]).split(" ; ")
+
+
+def test_what_is_pointed_at_is_shown_in_sequence_structure_and_map(tmp_path):
+    pae = (np.arange(1600.0).reshape(40, 40) / 60).astype(np.float32)
+    page = written([(confident(low=range(8), pae=pae), 0)], tmp_path, plots=False)
+    nothing, track, key, left, both, scene = (line.split("|") for line in told(page, POINTING))
+    letters = confident().protein.sequence
+    assert nothing == ["nothing", "", "", "false", "false"] and left[1:] == nothing[1:]
+    assert track == ["track", f"{letters[4]}5, pLDDT 31", "4", "true", "true"]
+    assert key[1:3] == [f"{letters[5]}6, pLDDT 31", "5"]
+    error = round(2 * pae[30, 2]) / 2  # aligned residue 31 down, scored residue 3 across
+    says = f"{letters[2]}3, pLDDT 31; expected error {error:.1f} angstrom, aligned at {letters[30]}31"
+    assert both == ["map", says, "2+30", "true", "true"]
+    assert scene[0] == "scenefound" and scene[1] and scene[3:] == ["true", "true"]
+
+
+def test_a_table_sorts_by_its_column(tmp_path):
+    from af2jax.html.page import Page
+
+    out = Page("x")
+    cells = ["10", 2.5, None, 1e4, -3.0, "0.5%", "b", "a"]
+    out.raw(markup.table(("name", "value"), [(str(i), x) for i, x in enumerate(cells)], "", ""), markup.SORT)
+    before, up, down = told(out.save(tmp_path), SORTING, column=1)
+    values = [text.split("/") for text in (before, up, down)]
+    assert values[0] == ["10", "2.50", "", "10,000.00", "-3.00", "0.5%", "b", "a"]
+    rising = ["-3.00", "0.5%", "2.50", "10", "10,000.00"]
+    known = [[value for value in each if value and value not in "ab"] for each in values[1:]]
+    assert known == [rising, rising[::-1]]
+    assert values[1][-1] == values[2][-1] == ""  # what is not known comes last both ways
