@@ -268,7 +268,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "WORKSPACE.md", *s
 PAGES += [PACKAGE / "pretrained" / "weights" / "README.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "experiments").rglob("*.md"))
 SCRIPTS = [*sorted((ROOT / "experiments").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
-NOT_YET = {"report"}  # rooms whose texts are not looked at yet
+NOT_YET: set[str] = set()  # rooms whose texts are not looked at yet
 
 
 def banned(text: str) -> list[str]:

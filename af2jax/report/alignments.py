@@ -43,7 +43,7 @@ def _depth(page: Page, known: Alignments) -> None:
         ),
         f"The median depth is {known.depth.median:.0f} and the median Neff {known.neff.median:.0f}; "
         f"{counted(known.shallow, 'alignment is', 'alignments are')} below {ENOUGH}: "
-        + ("search more for them." if known.shallow else "depth is no reason to expect poor structures."),
+        + ("search more for them." if known.shallow else "depth does not explain poor structures."),
     )
     series = {"depth": (known.length, known.depth.values), "Neff": (known.length, known.neff.values)}
     plot = panels.scatter(series, ("residues", "sequences"))
@@ -74,7 +74,7 @@ def _gaps(page: Page, known: Alignments) -> None:
         + (
             "the ends are thinly covered, expect low confidence there."
             if known.ends > known.inside + THIN
-            else "positions are covered alike, so gaps are no reason to cut the chains."
+            else "positions are covered alike, so gaps give no cause to cut the chains."
         ),
     )
     bands = {"median and middle half": tuple(known.gaps)}

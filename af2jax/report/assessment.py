@@ -57,7 +57,7 @@ def _warnings(page: Page, found: Assessment) -> None:
             "caution",
             f"All {len(evaluation.targets)} targets are of one family",
             "As in a scan of mutations. They are counted one by one, so that intervals and tests hold for other "
-            "variants of this family and for no other protein. If the run learned from this family, look that it "
+            "variants of this family and for no other protein. If the run learned from this family, check that it "
             "learned from none of these very sequences.",
         )
     elif seen := [target.id for target in evaluation.targets if target.homologue]:

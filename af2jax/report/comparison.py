@@ -15,12 +15,12 @@ from af2jax.report.decisions import decisions
 from af2jax.words import counted
 
 HEADINGS = (
-    "entry", "against", "difference", "95 % from", "to", "p (Holm)", "metric", "targets of", "its mean", "mean against",
+    "entry", "against", "difference", "95 % from", "to", "p (Holm)", "metric", "group", "its mean", "mean against",
     "better on", "equal", "worse on", "p (Wilcoxon)", "p (mean)",
     "Cohen's d", "rank-biserial", "targets", "families",
     "families needed for power 0.8",
 )  # fmt: skip
-MEANS = ("entry", "mean", "95 % from", "to", "targets of", "kind", "targets", "families", "parameters")
+MEANS = ("entry", "mean", "95 % from", "to", "group", "kind", "targets", "families", "parameters")
 HOW = (
     "Intervals: 10,000 bootstraps in which families are drawn together, as wide as Student's t would be; over fewer "
     "than five families they are too narrow all the same. p, two-sided, over the means of families: Wilcoxon's "

@@ -11,7 +11,7 @@ READY = (  # are the data ready to train on? By the worst finding: condition, an
     (
         lambda worst: worst >= SERIOUS,
         "no",
-        "What is measured on these data would be wrong until this is mended: {title}.",
+        "What is measured on these data would be wrong until this is corrected: {title}.",
     ),
     (
         lambda worst: worst >= CAUTION,

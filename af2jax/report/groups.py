@@ -21,7 +21,7 @@ def write(page: Page, audit: Audit) -> None:
     if not audit.groups:
         page.text("No column makes groups, such as organism, method or laboratory: bias between groups cannot be seen.")
     for known in audit.groups:
-        _write(page, known, [f"{label.name} (mean, or commonest)" for label in audit.targets])
+        _write(page, known, [f"{label.name} (mean, or most frequent)" for label in audit.targets])
 
 
 def _write(page: Page, known: Groups, labels: list[str]) -> None:

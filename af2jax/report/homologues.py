@@ -13,7 +13,7 @@ DRAWN = 400  # clusters in the network
 LISTED = 8  # members named
 
 FOLLOWS = (  # of (clusters in several splits, clusters, whether there is a split)
-    (lambda of: of[0], "mend the splits before anything is measured."),
+    (lambda of: of[0], "correct the splits before anything is measured."),
     (lambda of: of[1] == 1, "it is one family, and no result holds for another."),
     (
         lambda of: of[2],

@@ -1,4 +1,4 @@
-"""How chains lie to each other, on pages: what a prediction says of it, and how near predictions come to the truth."""
+"""How chains are arranged, on pages: what a prediction says of it, and how near predictions come to the truth."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ TRUSTED = (  # may the arrangement of chains be trusted? By ipTM and whether it 
     (
         lambda iptm, own: True,
         "open",
-        "Between {failed:g} and {sure:g} it may be right or wrong: look whether other predictions agree.",
+        "Between {failed:g} and {sure:g} it may be right or wrong: check whether other predictions agree.",
     ),
 )
 PREDICTED = ("chains", "ipTM", "PAE of the interface (angstrom)", "contacts", "pDockQ", "pLDDT of the interface")
@@ -41,7 +41,7 @@ def decision(best: Prediction, calibrated: bool) -> Decision:
 
 def predicted(page: Page, found: Reading) -> None:
     """The chains of the first prediction, each pair of them, and what follows of their arrangement."""
-    page.section("How the chains lie to each other")
+    page.section("How the chains are arranged")
     _arrangement(page, found.best)
     rows = [(one.name, one.iptm, one.pae, one.contacts, one.pdockq, one.plddt) for one in found.pairs]
     _table(page, "interfaces", PREDICTED, rows, "Pairs of chains of rank 1, those with most contacts first")
@@ -76,7 +76,7 @@ def _arrangement(page: Page, best: Prediction) -> None:
             else f"between {FAILED:g} and {SURE:g} it may be right or wrong (EMBL-EBI's guidance on AlphaFold): look "
             "whether other predictions agree before you build on it"
         )
-        page.text(f"ipTM, the confidence in how the chains lie to each other, is {iptm:.2f}; {verdict}.")
+        page.text(f"ipTM, the confidence in how the chains are arranged, is {iptm:.2f}; {verdict}.")
 
 
 def _touching(pairs: Sequence[PairConfidence]) -> str:
@@ -100,7 +100,7 @@ def evaluated(page: Page, found: Interfaces | None) -> None:
     """DockQ of the targets of several chains, and each native interface."""
     if found is None:
         return
-    page.section("How chains lie to each other")
+    page.section("How the chains are arranged")
     keys = ("chains", "dockq", "quality", "fnat", "irms", "lrms", "contacts", "iptm")
     rows = [(target.id, *(one[key] for key in keys)) for target, one in found.rows]
     page.table("interfaces", EVALUATED, rows, "Each interface of the known structures, the worst first")

@@ -79,7 +79,7 @@ def _balance(page: Page, label: LabelColumn, known: Classes) -> None:
     caption = Caption(
         f"Classes of {label.name} in each split.",
         f"Shares of the {'residues' if label.residue else 'items'} whose class is known.",
-        f"Always saying {known.most} is right in {known.top:.0%}; {known.least} is {known.rarer:.1f} times rarer: "
+        f"Always predicting {known.most} is right in {known.top:.0%}; {known.least} is {known.rarer:.1f} times rarer: "
         + (
             "weight the classes and read recall by class." if known.top > LARGE else "accuracy is a fair first measure."
         ),

@@ -167,9 +167,9 @@ def render(found: Reading, plots: dict[str, Path], calibrated: bool = False, fil
         )
     if len(best.protein.names) > 1:
         interfaces.predicted(out, found)
-    out.section("How the parts lie to each other")
+    out.section("How the parts are arranged")
     if best.pae is None:
-        out.text(f"{best.preset} predicts no aligned error: how domains or chains lie to each other is not known.")
+        out.text(f"{best.preset} predicts no aligned error: how domains or chains are arranged is not known.")
     else:
         out.text(
             f"The expected error, mapped beside the structure, is below {NEAR} angstrom for {found.near:.0%} of the "
@@ -335,4 +335,4 @@ def _alignment(protein: Protein, depth: Depth) -> str:
     if few.any():
         where = f"{few.sum()} of {len(few)} positions ({ranges(protein, few)})"
         return text + f"Fewer than {ENOUGH} cover {where}: expect low confidence there."
-    return text + f"Every position has at least {ENOUGH}, so the alignment is no reason for low confidence."
+    return text + f"Every position has at least {ENOUGH}, so a shallow alignment does not explain low confidence."

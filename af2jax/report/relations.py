@@ -9,7 +9,7 @@ from af2jax.plots import panels
 STRONG, WEAK = 0.9, 0.3  # correlations
 
 STRONGEST = (  # of two numbers and their correlation
-    (lambda of: abs(of[2]) <= STRONG, ": no two numbers say the same"),
+    (lambda of: abs(of[2]) <= STRONG, ": no two numbers are interchangeable"),
     (lambda of: not (of[0].startswith("(") or of[1].startswith("(")), ": keep one of the two"),
 )
 NEAREST = (

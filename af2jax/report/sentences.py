@@ -97,7 +97,7 @@ FOLD = (
 )
 DEPTH = (  # of an alignment
     (lambda d: d.share > 0.5, "search larger databases before tuning."),
-    (lambda d: True, "the alignment is no reason for errors."),
+    (lambda d: True, "the alignment does not explain the errors."),
 )
 HIDDEN = (  # of aligned errors
     (lambda e: e.hidden > 0.05, "PAE hides errors here."),
@@ -107,7 +107,7 @@ MISTAKES = (
     (lambda s: s.mistake[0] == s.mistake[1], "No label is missed: look for a leak before believing it."),
     (
         lambda s: True,
-        "The commonest mistake is {true} called {taken} ({number} of {all}): give it examples of both, or weigh the "
+        "The commonest mistake is {true} called {taken} ({number} of {all}): give it examples of both, or weight the "
         "class.",
     ),
 )

@@ -68,7 +68,7 @@ def _summary(page: Page, found: StructureScores) -> None:
         "95 % from",
         "to",
         "standard deviation (population)",
-        "good is",
+        "better is",
         "targets",
         "families",
     )

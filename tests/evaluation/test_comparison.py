@@ -244,9 +244,9 @@ def test_opposite_groups_are_not_pooled(tmp_path):
     for verdict, group in zip(verdicts, ("learned from", "held out", "general"), strict=True):
         assert f"on the targets {group}" in verdict.text
     rows = [dict(zip(comparison.HEADINGS, row, strict=True)) for row in known["tables"]["pairs"]["rows"]]
-    assert [row["targets of"] for row in rows] == ["learned from", "held out", "general"]
+    assert [row["group"] for row in rows] == ["learned from", "held out", "general"]
     assert [row["difference"] > 0 for row in rows] == [True, True, False] and "12 learned from, 12 held out" in html
-    assert {row[1] for row in known["tables"]["targets_lddt_ca"]["rows"]} == {row["targets of"] for row in rows}
+    assert {row[1] for row in known["tables"]["targets_lddt_ca"]["rows"]} == {row["group"] for row in rows}
 
 
 def test_which_group():

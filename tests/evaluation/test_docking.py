@@ -147,7 +147,7 @@ def test_a_complex_is_evaluated(tmp_path, monkeypatch):
     rows = known["tables"]["interfaces"]["rows"]
     assert {row[0] for row in rows} == {"c"} and [row[3] for row in rows] == ["high", "high"]
     assert known["tables"]["targets"]["headings"][-3:-1] == ["DockQ", "ipTM"]
-    assert "How chains lie to each other" in page.read_text() and "incorrect (below 0.23)" in page.read_text()
+    assert "How the chains are arranged" in page.read_text() and "incorrect (below 0.23)" in page.read_text()
     for file in ("c.cif", "c_trajectory.cif"):
         model = gemmi.read_structure(str(tmp_path / "out" / "structures" / file))[0]
         assert [(chain.name, len(chain)) for chain in model] == [("A", 9), ("B", 12), ("C", 12)]
