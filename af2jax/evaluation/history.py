@@ -15,7 +15,7 @@ from af2jax.finetune import run
 from af2jax.finetune.config import Training
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.summary import changes
-from af2jax.finetune.watch import HIGHER
+from af2jax.finetune.watch import HIGHER, baseline
 from af2jax.pretrained import checkpoint
 
 
@@ -47,6 +47,11 @@ class History:
         """(step, value) of what was monitored in validation."""
         name = self.training.monitor
         return [(one["step"], one[name]) for one in self.validation if one.get(name) is not None]
+
+    @property
+    def baseline(self) -> tuple[str, float] | None:
+        """What the simplest prediction reaches on the validation set in what was monitored: (its name, value)."""
+        return baseline(self.training.monitor, self.validation[-1]) if self.validation else None
 
     @property
     def best(self) -> int:

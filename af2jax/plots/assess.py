@@ -20,6 +20,7 @@ def curves(
     diagonal: int = 0,
     marks: bool = True,
     whole: bool = False,
+    levels: Mapping[str, float] | None = None,
 ) -> "Figure":
     """Lines {name: (x, y)}.
 
@@ -28,6 +29,7 @@ def curves(
         diagonal: where above 0, what is perfect or mere chance is a grey line from 0 to it, and both axes end there.
         marks: each point has a mark.
         whole: x counts something.
+        levels: numbers to compare with, by name, as dotted lines.
     """
     figure, axis = blank()
     if diagonal:
@@ -38,11 +40,13 @@ def curves(
         axis.plot(
             x, y, linewidth=1.3, markersize=4, linestyle=("-", "--", "-.", ":")[i % 4], label=plain(name), **style
         )
+    for name, value in (levels or {}).items():
+        axis.axhline(value, color="black", linewidth=1, linestyle=":", label=plain(name))
     axis.set(xlabel=plain(labels[0], 60), ylabel=plain(labels[1], 60))
     axis.grid(alpha=0.3)
     if whole:
         axis.xaxis.get_major_locator().set_params(integer=True)
-    if len(series) > 1:
+    if len(series) + len(levels or {}) > 1:
         axis.legend(fontsize=SMALL)
     return figure
 

@@ -2,11 +2,19 @@
 
 import numpy as np
 
+from af2jax.audit.findings import phrase
 from af2jax.evaluation.comparison import Comparison
 from af2jax.evaluation.history import History
+from af2jax.finetune.curves import FEW
 from af2jax.html.page import Caption, Page
 from af2jax.plots import assess, panels
+from af2jax.words import counted
 
+COURSE = (  # of (validations, whether the last is the best)
+    (lambda of: of[0] < FEW, "three validations or more are needed to say whether more steps would help."),
+    (lambda of: of[1], "it was still improving; train longer."),
+    (lambda of: True, "more steps of this kind do not help."),
+)
 LARGE = 0.1  # of a module's norm: a change that may cost what the network knew
 
 
@@ -41,7 +49,7 @@ def _curves(page: Page, runs: dict[str, History]) -> None:
         name, last = max(some.items(), key=lambda item: item[1].watched[-1][0])
         steps, values = zip(*last.watched, strict=True)
         best = last.best
-        late = steps[best] == steps[-1] and len(steps) > 1
+        late = steps[best] == steps[-1]
         page.figure(
             f"learning_{monitor}",
             assess.curves(
@@ -49,20 +57,24 @@ def _curves(page: Page, runs: dict[str, History]) -> None:
                 ("step", f"validation {monitor}"),
                 marks=len(steps) < 30,
                 whole=True,
+                levels=dict([last.baseline] if last.baseline else []),
             ),
             Caption(
                 f"{monitor} on the validation set, by step.",
-                "Without dropout; step 0 is before any training.",
+                "Without dropout; step 0 is before any training."
+                + (f" Dotted: {last.baseline[0]}, the simplest baseline." if last.baseline else ""),
                 f"{name} is best at step {steps[best]} of {steps[-1]} ({values[best]:.3g}, at first {values[0]:.3g}): "
-                + ("it was still getting better; train longer." if late else "more steps of this kind do not help."),
+                + phrase(COURSE, (len(steps), late)),
             ),
         )
 
 
 def _changes(page: Page, moved: dict[str, tuple]) -> None:
     rows = [(name, *row) for name, table in moved.items() for row in table]
-    headings = ("run", "module", "parameters", "in changed leaves", "largest change", "relative change")
-    page.table("changes", headings, rows)
+    headings = ("run", "module", "relative change", "largest change", "parameters", "in changed leaves")
+    changed = [row for row in rows if row[3]]
+    page.table("changes", headings, [(*row[:2], row[5], row[4], row[2], row[3]) for row in changed])
+    page.text(f"{counted(len(rows) - len(changed), 'further module is', 'further modules are')} bit-identical.")
     known = [row for row in rows if np.isfinite(row[5])]
     modules = dict.fromkeys(row[1] for row in known)
     shown = {m: {row[0]: row[5] for row in known if row[1] == m} for m in modules}

@@ -40,11 +40,16 @@ def test_scores_and_temperatures(batches):
     given, logits, labels = batches
     found = watch.validate(STATE, given)
     assert set(found.scores) == {"loss", "ss/accuracy", "ss/calibration_error", "ss/calibrated_error"} | {
+        "ss/accuracy_of_majority",
+        "tm/rmse_of_mean",
         "tm/rmse",
         "tm/spearman",
     }
     assert found.scores["loss"] == 2 and found.scores["tm/rmse"] == pytest.approx(1)
     assert found.scores["ss/accuracy"] == np.mean(logits.argmax(-1) == labels)
+    assert found.scores["ss/accuracy_of_majority"] == max((labels == k).mean() for k in range(3))
+    numbers = np.concatenate([targets.labels["tm"] for _, targets in given])
+    assert found.scores["tm/rmse_of_mean"] == pytest.approx(numbers.std())
     expected = calibrate(logits, labels, np.repeat(np.arange(NUM), SIZE - 8))
     assert found.calibration == {"ss": expected} and expected.temperature > 1.5
     assert (expected.places, expected.proteins) == (NUM * (SIZE - 8), NUM)

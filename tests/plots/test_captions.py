@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from af2jax.constants.atoms import CA, CB
 from af2jax.plots.confidence import confidence
@@ -136,3 +137,35 @@ def test_many_chains_are_not_named(tmp_path):
     many = protein((2,) * 63, name="job", notes=())
     assert "job" in caption(confidence(tmp_path / "a.png", many, [many.plddt]))
     assert "of 1953 pairs" in caption(pae(tmp_path / "a.png", many, [np.full((126, 126), 3.0)]))
+
+
+def test_confidence_lies_on_the_four_bands_of_alphafold_db(tmp_path, monkeypatch):
+    from af2jax.plots import figure
+
+    kept = []
+    monkeypatch.setattr(figure, "save", lambda out, path: kept.append(out) or path)
+    plddts = [np.full(40, 90.0), np.full(40, 60.0)]
+    confidence(tmp_path, ONE, plddts)
+    (axis,) = kept[0].axes
+    bands = {
+        to_hex(band.get_facecolor()).upper(): band.get_extents().transformed(axis.transData.inverted())
+        for band in axis.patches
+    }
+    assert list(bands) == ["#FF7D45", "#FFDB13", "#65CBF3", "#0053D6"]
+    ends = np.array([[box.y0, box.y1] for box in bands.values()])
+    np.testing.assert_allclose(ends, [[0, 50], [50, 70], [70, 90], [90, 100]], atol=1e-6)
+    legend = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert legend == ["rank 1 (mean 90.0)", "rank 2 (mean 60.0)"]
+
+
+def test_pae_has_the_axes_of_the_field(tmp_path, monkeypatch):
+    from af2jax.plots import figure
+
+    kept = []
+    monkeypatch.setattr(figure, "save", lambda out, path: kept.append(out) or path)
+    table = np.arange(1600.0).reshape(40, 40)
+    pae(tmp_path, ONE, [table, table])
+    first, second, bar = kept[0].axes
+    assert (first.get_xlabel(), first.get_ylabel()) == ("Scored residue", "Aligned residue")
+    np.testing.assert_array_equal(first.images[0].get_array(), table)  # scored across, aligned down
+    assert second.get_xlabel() == "Scored residue" and bar.get_ylabel() == "Expected position error (angstrom)"

@@ -44,3 +44,25 @@ def test_a_network_has_every_member_and_rings_what_crosses():
 
 def test_plain():
     assert plain("a" * 50) == "a" * 37 + "..." and plain("1 $ 2\n\u4e2d") == r"1 \$ 2??"
+
+
+def test_an_axis_ends_before_what_lies_far_away_and_says_so():
+    rng = np.random.default_rng(0)
+    values = rng.normal(4, 1, 60)
+    far = np.concatenate([values, [2716.6, 900.0], [-999.0]])
+    axis = panels.histogram({"a": far}, "dg", "items", {"mean": float(far.mean())}).axes[0]
+    low, high = panels.shown_range(far)
+    assert low > -20 and high < 30 and axis.get_xlim()[1] < 40
+    assert [text.get_text() for text in axis.texts] == ["1 below,\nto -999", "2 above,\nto 2717"]
+    counted = axis.patches[0].get_xy()[:, 1].max()
+    assert counted < 60 and not axis.lines  # the mean of all lies outside
+    plain = panels.histogram({"a": values}, "dg", "items", {"mean": float(values.mean())}).axes[0]
+    assert panels.shown_range(values) == (values.min(), values.max()) and not plain.texts and len(plain.lines) == 1
+    assert panels.shown_range(np.ones(5)) == (1, 1) == panels.shown_range(np.array([1.0, 1, 1, 1, 1]))
+
+
+def test_long_names_take_two_lines():
+    from af2jax.plots.render import lines
+
+    assert lines("logistic regression on frozen activations") == "logistic regression on\nfrozen activations"
+    assert lines("a") == "a" and lines("x" * 100).count("\n") == 1

@@ -100,7 +100,7 @@ def test_compare(compared):
     names = [row[0] for row in known["tables"]["means_ss_accuracy"]["rows"]]
     regression = "logistic regression on"
     baselines = ["majority class", "nearest neighbour", f"{regression} sequence", f"{regression} frozen activations"]
-    of = lambda table, group: [row[0] for row in known["tables"][table]["rows"] if row[2] == group]
+    of = lambda table, group: [row[0] for row in known["tables"][table]["rows"] if row[4] == group]
     assert names[: len(names) // 2] == ["a", "eval_b", *baselines]  # of what was learned from, then held out
     copied = ["a", "eval_b", "ideal helix", "nearest training chain"]
     assert of("means_lddt_ca", "learned from") == of("means_lddt_ca", "held out") == copied
