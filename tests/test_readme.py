@@ -19,8 +19,9 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 def test_it_is_short_and_its_picture_is_small():
     assert len(README.read_bytes()) <= 8192
-    picture = ROOT / "docs" / "pictures" / "superposed.png"
-    assert str(picture.relative_to(ROOT)) in README.read_text() and picture.stat().st_size < 150_000
+    for name in ("superposed", "compare"):
+        picture = ROOT / "docs" / "pictures" / f"{name}.png"
+        assert str(picture.relative_to(ROOT)) in README.read_text() and picture.stat().st_size < 150_000
 
 
 def test_the_commands_are_understood(monkeypatch):
