@@ -3,16 +3,18 @@
 import csv
 import dataclasses
 import json
+import re
 
 import pytest
 
 from af2jax.audit import leakage
 from af2jax.audit.explore import explore
-from af2jax.audit.findings import phrase
+from af2jax.audit.findings import Finding, phrase
 from af2jax.cli.explore import Explore
 from af2jax.data.dataset import read_dataset
 from af2jax.finetune import config
-from af2jax.report import groups, homologues, relations
+from af2jax.html.page import Page
+from af2jax.report import findings, groups, homologues, relations
 from af2jax.report.explore import render
 from tests.audit import sets
 from tests.html.test_page import HOSTILE, TAGS, Tags
@@ -97,3 +99,27 @@ def test_each_sentence_has_its_case(table, cases):
     words = {"way": "by position", "few": 4, "least": "b", "worth": 2.0, "items": 3}
     assert [phrase(table, case, **words) for case in cases] == [text.format(**words) for _, text in table]
     assert phrase(relations.STRONGEST, ("(x)", "y", 0.95)) == ""
+
+
+@pytest.mark.parametrize(
+    ("threats", "answer", "number", "says"),
+    [
+        ((90, 70, 40, 10), "no", "2 serious findings", "would be wrong until this is corrected: finding 90."),
+        (
+            (69, 40, 39),
+            "open",
+            "2 cautions",
+            "A result may mislead; read these findings before training, first: finding 69.",
+        ),
+        ((39,), "yes", "0 threats", "Nothing was found that threatens a result."),
+        ((), "yes", "0 threats", "Nothing was found that threatens a result."),
+    ],
+)
+def test_whether_the_data_are_ready(threats, answer, number, says):
+    found = [Finding("kind", threat, f"finding {threat}", "text", "advice") for threat in threats]
+    page = Page("x")
+    findings.write(page, found)
+    box = re.search(r'<section class="verdict (\w+)">(.*?)</section>', text := page.html())
+    assert box[1] == answer and f">{number}</strong>" in box[2] and says in box[2]
+    assert [text.count(f"<h3>finding {threat}</h3>") for threat in threats] == [1] * len(threats)  # each is told once
+    assert "<table" not in text
