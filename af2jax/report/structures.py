@@ -188,7 +188,7 @@ def _pae_caption(worst: tuple[WorstCase, ...]) -> tuple[str, str, str] | None:
         "The error that is expected of the scored residue where the structure is superposed at the aligned one. Point "
         "at the map, the sequence or the structure to find a residue in all three.",
         f"In {known[0].target.id} {hidden:.1%} of the pairs are predicted to be within {FAR:g} angstrom and are off by "
-        f"more than {2 * FAR:g}; what is true stands beside it below.",
+        f"more than {2 * FAR:g}; the true errors are shown below.",
     )
 
 
