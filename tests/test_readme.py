@@ -71,3 +71,29 @@ def test_every_block_runs_and_prints_what_it_says(tmp_path, monkeypatch, capsys)
             ran += 1
     assert ran == 2
     assert {f.suffix for f in (tmp_path / "out").iterdir()} == {".cif", ".pdb", ".json", ".png"}
+
+
+def test_a_picture_of_a_page_is_small_and_keeps_its_rare_colours(tmp_path, monkeypatch):
+    from PIL import Image
+
+    script = runpy.run_path(str(ROOT / "docs" / "pictures" / "pages.py"))
+    page = np.full((400, 400, 3), 255, np.uint8)
+    page[:200] = np.random.default_rng(0).integers(0, 64, (200, 400, 1))  # many greys
+    rare = [(0, 83, 214), (255, 219, 19)]
+    page[300:305, 300:305], page[300:305, 310:315] = rare
+    Image.fromarray(page).save(tmp_path / "page.png")
+    script["compress"](tmp_path / "page.png", tmp_path / "whole.png")
+    with Image.open(tmp_path / "whole.png") as image:
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), page)
+    compress = script["compress"]
+    monkeypatch.setitem(compress.__globals__, "MOST", (tmp_path / "whole.png").stat().st_size - 1)
+    compress(tmp_path / "page.png", tmp_path / "fewer.png")
+    with Image.open(tmp_path / "fewer.png") as image:
+        kept = np.asarray(image.convert("RGB")).astype(int)
+    assert [np.abs(kept[302, x] - colour).max() < 12 for x, colour in zip((302, 312), rare, strict=True)] == [
+        True,
+        True,
+    ]
+    monkeypatch.setitem(compress.__globals__, "MOST", 100)
+    with pytest.raises(SystemExit, match="take less of the page"):
+        compress(tmp_path / "page.png", tmp_path / "none.png")
