@@ -142,8 +142,10 @@ def test_how_chains_lie_to_each_other(tmp_path):
     rows = {row[0]: row[1:] for row in table(text, "Pairs of chains of rank 1")}
     found = one.interfaces
     assert next(iter(rows)) == "H-L" and rows["H-L"][0] == "0.5123" and int(rows["H-L"][2]) == found.contacts[0, 1] > 0
-    assert rows["H-L"][1:] == [f"{found.pae[0, 1]:.4g}", rows["H-L"][2], f"{found.pdockq[0, 1]:.4g}", "92"]
-    assert rows["H-ag"] == ["0.5123", "", "0", "0", ""]  # what no contact tells is not known
+    assert rows["H-L"][1:5] == [f"{found.pae[0, 1]:.4g}", rows["H-L"][2], f"{found.pdockq[0, 1]:.4g}", "92"]
+    assert rows["H-L"][5:] == [f"{min(x[0, 1], x[1, 0]):.4g}" for x in found.directed[:4]]
+    assert rows["H-ag"][:5] == ["0.5123", "", "0", "0", ""]  # what no contact tells is not known
+    assert rows["H-ag"][6] == rows["H-ag"][8] == "0"  # pDockQ2 and cLIS
     assert table(text, "Chains of rank 1") == [
         [n, s, "92", t]
         for n, s, t in zip(("H", "L", "ag"), ("12", "11", "5"), ("0.7123", "0.8123", "0.9123"), strict=True)
