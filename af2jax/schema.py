@@ -50,6 +50,7 @@ class Features:
     target_feat: Any  # float [N_res 22] (AlphaFold-Multimer: 21)
     msa: Any  # Msa, before `cycle` with its leading axis
     templates: Any  # Templates
+    ring: Any = None  # int [N_res] residues of the ring that a cyclic chain is, 0 in others; None: no chain is cyclic
 
     def cycle(self, remaining) -> "Features":
         """The features of the pass that `remaining` more follow (may be traced): the MSA loses its N_cycle axis.
@@ -89,6 +90,7 @@ class Targets:
     use_clamped_fape: Any  # float [] 1: backbone FAPE is clamped, 0: it is not
     labels: Any  # dict of what heads of the user's own predict
     full_complex: Any = None  # FullComplex, where identical chains may be permuted; None: their order is right
+    ring: Any = None  # int [N_res] as in the features; None: no chain is cyclic
 
 
 @struct.dataclass
@@ -164,6 +166,7 @@ _AXES = {
     "templates.positions": "N_templ N_res 37 3",
     "templates.atom_mask": "N_templ N_res 37",
     "templates.mask": "N_templ",
+    "ring": "N_res",
 }
 
 
@@ -178,6 +181,8 @@ def check_features(features: Features) -> Features:
         value = features
         for part in name.split("."):
             value = getattr(value, part)
+        if value is None and name == "ring":
+            continue
         shape = np.shape(value)
         names = axes.split()
         expected = tuple(int(a) if a.isdigit() else sizes.get(a) for a in names)

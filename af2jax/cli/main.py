@@ -20,6 +20,7 @@ from af2jax.cli.finetune import Finetune
 from af2jax.cli.inspect import Inspect
 from af2jax.cli.predict import Predict
 from af2jax.cli.relax import Relax
+from af2jax.cli.score import Score
 from af2jax.cli.search import Search
 from af2jax.cli.warnings import show_warnings, shown
 from af2jax.compilation import persist
@@ -27,6 +28,7 @@ from af2jax.errors import InputError, machine
 
 COMMANDS = {
     "predict": Predict,
+    "score": Score,
     "relax": Relax,
     "search": Search,
     "download": Download,
@@ -40,7 +42,7 @@ COMMANDS = {
     "doctor": Doctor,
     "bench": Bench,
 }
-COMPILING = (Predict, Finetune, Evaluate, Compare)  # commands whose compiled programs are kept on disk
+COMPILING = (Predict, Score, Finetune, Evaluate, Compare)  # commands whose compiled programs are kept on disk
 
 
 def main(arguments: list[str] | None = None) -> int:

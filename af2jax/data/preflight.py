@@ -228,6 +228,8 @@ def digest(items: Sequence[Item]) -> str:
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())
+        if item.cyclic is not None:
+            total.update(repr(item.cyclic).encode())
         if item.known:
             known = item.known()
             for array in (known.aatype, known.residue_index, known.positions, known.atom_mask):

@@ -17,9 +17,10 @@ from af2jax.metrics.depth import ENOUGH, Depth
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
-from af2jax.report import heads, interfaces
+from af2jax.report import given, heads, interfaces
 from af2jax.results import Prediction, answers
 from af2jax.results.reading import LOW, SHORTEST, SURE, TRACES, Ranked, Reading, read
+from af2jax.scoring import Score
 from af2jax.words import counted
 
 RESERVE = 150_000  # bytes of a page for all but plots and structures
@@ -60,6 +61,7 @@ def save_page(
     naming: str,
     alignment: np.ndarray | None = None,
     calibrated: bool = False,
+    scores: Sequence[Score] = (),
 ) -> Path:
     """Writes the page of a job beside its other files, whole or not at all; its path.
 
@@ -70,17 +72,20 @@ def save_page(
         naming: "colabfold": `<job>_report.html`; "alphafold": `<job>/report.html`.
         alignment: int [N_seq N_res], codes of the rows (21: gap), the query first.
         calibrated: whether the pLDDT of these networks is the one that DeepMind published.
+        scores: of the structure that was given of the query, where one was.
     """
     stem = file_name(predictions[0][0].protein.name) + ("_" if naming == "colabfold" else "/")
     kinds = ("plddt", "coverage", "pae", *map(heads.plot_of, predictions[0][0].heads))
     plots = {kind: out / f"{stem}{kind}.png" for kind in kinds}
     plots = {kind: path for kind, path in plots.items() if path in files}
     with whole(out / f"{stem}report.html") as partial:
-        partial.write_bytes(render(read(predictions, alignment), plots, calibrated).html().encode("utf-8", "replace"))
+        partial.write_bytes(
+            render(read(predictions, alignment), plots, calibrated, scores).html().encode("utf-8", "replace")
+        )
     return out / f"{stem}report.html"
 
 
-def render(found: Reading, plots: dict[str, Path], calibrated: bool = False) -> Page:
+def render(found: Reading, plots: dict[str, Path], calibrated: bool = False, scores: Sequence[Score] = ()) -> Page:
     """The page of a job; `plots` has the PNGs "plddt", "coverage" and "pae", or those of them that were drawn."""
     best, predictions = found.best, found.predictions
     notes = dict.fromkeys(note for prediction, _ in predictions for note in prediction.protein.notes)
@@ -95,6 +100,7 @@ def render(found: Reading, plots: dict[str, Path], calibrated: bool = False) -> 
     out.section("Structure")
     out.raw(block, script)
     _ranks(out, found)
+    given.part(out, scores)
     if answered := answers([prediction for prediction, _ in predictions]):
         heads.part(out, best.protein, answered, figure, plots)
     out.section("Confidence at each residue")
