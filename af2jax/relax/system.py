@@ -110,7 +110,7 @@ def build(
     with seeded():
         modeller.addHydrogens(force_field, platform=platform)
     rows = np.concatenate(runs)
-    _close(openmm, modeller, [tuple(np.flatnonzero(np.isin(rows, ring))) for ring in rings])
+    _close(openmm, modeller, [tuple(np.flatnonzero(np.isin(rows, ring)).tolist()) for ring in rings])
     system = force_field.createSystem(modeller.topology, constraints=openmm.app.HBonds)
     springs = openmm.CustomExternalForce("0.5 * k * ((x - x0)^2 + (y - y0)^2 + (z - z0)^2)")
     for name in ("k", "x0", "y0", "z0"):
@@ -136,7 +136,7 @@ def _close(openmm, modeller, rings: Sequence[tuple[int, int]]) -> None:
     residues = list(modeller.topology.residues())
     free = [atom for first, last in rings for atom in residues[last].atoms() if atom.name == "OXT"]
     for first, _ in rings:
-        ammonium = [atom for atom in residues[first].atoms() if atom.name in ("H1", "H2", "H3")]
+        ammonium = _on_n(modeller.topology, residues[first])
         free += ammonium if residues[first].name == "PRO" else ammonium[1:]
     modeller.delete(free)
     residues, unit = list(modeller.topology.residues()), openmm.unit.nanometer
@@ -146,10 +146,17 @@ def _close(openmm, modeller, rings: Sequence[tuple[int, int]]) -> None:
         place = lambda atom: np.array(modeller.positions[atom.index].value_in_unit(unit))
         away = [place(begin["N"]) - place(atom) for atom in (begin["CA"], end["C"])]
         side = sum(v / np.linalg.norm(v) for v in away)
-        for atom in [begin[name] for name in ("H1", "H2", "H3") if name in begin]:
+        for atom in _on_n(modeller.topology, residues[first]):
             atom.name = "H"
             to = place(begin["N"]) + N_H * ANGSTROM * side / np.linalg.norm(side)
             modeller.positions[atom.index] = openmm.Vec3(*map(float, to)) * unit
+
+
+def _on_n(topology, residue) -> list:
+    """The hydrogens of the N of a residue."""
+    pairs = [pair for a, b in topology.bonds() for pair in ((a, b), (b, a))]
+    nitrogen = lambda atom: atom.residue is residue and atom.name == "N"
+    return [b for a, b in pairs if nitrogen(a) and b.element.symbol == "H"]
 
 
 def failures() -> tuple[type[Exception], ...]:
