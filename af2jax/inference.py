@@ -144,7 +144,7 @@ def predict(
         keep: what the prediction also holds, of "passes" (the structure after each), "single", "pair"
             (representations) and "distogram" (logits).
         guess: float [N_res 37 3], angstrom, an initial guess: positions that the first pass reads as those of a pass
-            before, for each residue that is no padding (`data.given` makes it of a structure). None: it starts from
+            before, for each residue that is not padding (`data.given` makes it of a structure). None: it starts from
             nothing.
 
     New heads that the network describes (`model.heads`, as `af2jax.load` of a run gives it) answer in

@@ -166,7 +166,6 @@ _AXES = {
     "templates.positions": "N_templ N_res 37 3",
     "templates.atom_mask": "N_templ N_res 37",
     "templates.mask": "N_templ",
-    "ring": "N_res",
 }
 
 
@@ -181,8 +180,6 @@ def check_features(features: Features) -> Features:
         value = features
         for part in name.split("."):
             value = getattr(value, part)
-        if value is None and name == "ring":
-            continue
         shape = np.shape(value)
         names = axes.split()
         expected = tuple(int(a) if a.isdigit() else sizes.get(a) for a in names)
@@ -190,4 +187,6 @@ def check_features(features: Features) -> Features:
             wanted = ", ".join(f"{a}={e}" if e and not a.isdigit() else a for a, e in zip(names, expected, strict=True))
             raise InputError(f"features.{name} has shape {list(shape)}, expected [{wanted}]")
         sizes |= {a: s for a, s in zip(names, shape, strict=True) if not a.isdigit()}
+    if features.ring is not None and np.shape(features.ring) != (sizes["N_res"],):
+        raise InputError(f"features.ring has shape {list(np.shape(features.ring))}, expected [N_res={sizes['N_res']}]")
     return features
