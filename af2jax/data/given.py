@@ -11,7 +11,7 @@ from af2jax import schema
 from af2jax.config import Config
 from af2jax.constants.atoms import ATOM14_LOCAL, ATOM14_TO_ATOM37, CA, CB, C, N, O
 from af2jax.constants.residues import CODES, GAP, LETTERS, UNKNOWN, encode
-from af2jax.data.structure import Chain, read_complex
+from af2jax.data.structure import BLANK, Chain, read_complex
 from af2jax.data.templates import PlacedTemplate, stack
 from af2jax.errors import InputError
 from af2jax.files import path_and_chain
@@ -32,7 +32,7 @@ class Given:
         aatype: int [N_res] of the query.
         positions: float32 [N_res 37 3] angstrom, 0 where absent.
         atom_mask: bool [N_res 37].
-        chains: the name of each chain.
+        chains: the name of each chain; A, B and so on where the file has none, or one twice.
         lengths: residues of each chain.
     """
 
@@ -68,9 +68,8 @@ class Given:
         residue are at one point so far away that they are in no bin of distance: the network is told nothing."""
         positions, mask = self.with_beta()
         known = mask[np.arange(len(mask)), np.where(self.aatype == CODES["G"], CA, CB)]
-        return np.where(
-            (known[:, None] & mask)[..., None], positions, np.where(known[:, None, None], 0, np.float32(FAR))
-        )
+        elsewhere = np.where(known, 0, FAR).astype(np.float32)[:, None, None]
+        return np.where((known[:, None] & mask)[..., None], positions, elsewhere)
 
     def template(self, config: Config) -> schema.Templates:
         """AF2Rank's (Roney and Ovchinnikov, Physical Review Letters 129, 238101, 2022): the backbone and CB, in glycine
@@ -148,9 +147,15 @@ def read_given(item: str | os.PathLike, query: Sequence[str] | None = None) -> G
         aatype=encode("".join(sequences)).astype(np.int32),
         positions=np.where(mask[..., None], known.positions[row], np.float32(0)),
         atom_mask=mask,
-        chains=tuple(chains),
+        chains=_apart(chains),
         lengths=tuple(map(len, sequences)),
     )
+
+
+def _apart(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, or A, B and so on where files cannot tell the chains apart by them."""
+    fit = len({*names}) == len(names) and BLANK not in names
+    return tuple(names) if fit else tuple(map(chain_name, range(len(names))))
 
 
 def _rows(known: Chain, part: slice, query: np.ndarray) -> np.ndarray | None:

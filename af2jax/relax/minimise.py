@@ -100,6 +100,7 @@ def relax(
     ring, rings = _rings(protein, cyclic, runs)
     left = np.setdiff1d(np.arange(len(protein.aatype)), np.concatenate(runs))
     notes = [f"relaxed with AMBER ff99SB ({version})"]
+    notes += [f"bound head to tail: chain {name}" for name in cyclic]
     if len(left):
         notes.append(f"no force field, left as they were: {named(protein, left)}")
         logging.warning("no force field for these residues, which will stay as they are: %s", named(protein, left))

@@ -55,6 +55,8 @@ def test_chains_in_the_order_of_the_query(tmp_path):
     assert given.chains == ("L", "H") and given.chain_index.tolist() == [0] * 6 + [1] * 5
     assert (given.positions[:6, CA] == 9).all() and given.letters(["H"]) == ("B",)
     assert read_given(file).sequences == ("MKTGY", "WWAKLD")
+    nameless = read_given(save(tmp_path, pdb(peptide("MKTGY", chain=" ")), "nameless.pdb"))
+    assert nameless.chains == ("A",) and nameless.sequences == ("MKTGY",)
 
 
 def test_the_guess_of_recycling(tmp_path):

@@ -86,6 +86,9 @@ def test_one_chain_has_none():
     assert not {
         key for key in scores("one chain") if "ipsae" in key or "lis" in key or "dockq" in key or "actif" in key
     }
+    atoms, pae = case("one chain")
+    where = atoms.aatype, atoms.positions, atoms.atom_mask, atoms.plddt
+    assert interface.interfaces(*where, atoms.chain_index, pae).directed is None
     assert GOLDEN["one chain"]["ipsae.py"] == {} and GOLDEN["one chain"]["ColabFold"] == {}
 
 

@@ -49,6 +49,7 @@ def test_the_ring_closes(sequence):
     where = (found.protein.positions, found.protein.atom_mask, found.protein.residue_index, found.protein.chain_index)
     assert clashes(*where, ring).count == 0 < clashes(*where).count
     assert violating(one, ring)[[0, -1]].all()
+    assert found.notes[1] == "bound head to tail: chain A"
     assert (found.protein.atom_mask == one.atom_mask).all() and not found.protein.atom_mask[-1, ATOM37_INDEX["OXT"]]
     assert abs(closing(relax(one).protein) - 1.33) > 0.3
 
