@@ -13,6 +13,7 @@ from af2jax.data.given import FAR, read_given
 from af2jax.data.pae import read_pae
 from af2jax.errors import InputError
 from tests.data.molecules import change, cif, pdb, peptide, save, without
+from tests.protein.test_files import protein
 
 SEQUENCE = "MKTGYIAK"
 
@@ -83,6 +84,9 @@ def test_the_template_of_af2rank(file):
     assert found.mask.tolist() == [True, False, False, False] and (found.aatype[0] == GAP).all()
     kept = np.isin(np.arange(37), [N, CA, C, CB, O])
     assert (found.atom_mask[0] == kept).all() and not found.positions[0, :, ~kept].any()
+    whole = read_given(save(file.parent, protein((9,)).to_pdb(), "whole.pdb"))
+    shown = whole.template(preset("model_1_ptm")).atom_mask[0]
+    assert whole.atom_mask[:, 5].any() and not shown[:, ~kept].any() and shown[:, kept].all()
     glycine = SEQUENCE.index("G")
     bonds = [np.linalg.norm(found.positions[0, i, CB] - found.positions[0, i, CA]) for i in (glycine, 0)]
     assert not given.atom_mask[glycine, CB] and bonds == pytest.approx([1.53, 1.53], abs=0.02)
