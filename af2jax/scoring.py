@@ -226,7 +226,7 @@ def score(
         path: mmCIF or PDB file (.gz too).
         chains: those that are meant, joined by ","; None: all protein chains.
         protocol: "initial-guess" (Bennett et al., Nature Communications 14, 2625, 2023): the first pass reads the
-            positions as those of a pass before. "af2rank" (Roney and Ovchinnikov, Physical Review Letters 129, 238101,
+            positions as those of a pass before. "af2rank" (Roney and Ovchinnikov, Phys. Rev. Lett. 129, 238101,
             2022): the structure is a template without sequence or side chains. Both mean something of DeepMind's
             parameters alone.
         target: chains that the network sees as a template, joined by ",", as Bennett et al. do with a binder's target.

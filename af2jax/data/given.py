@@ -72,7 +72,7 @@ class Given:
         return np.where((known[:, None] & mask)[..., None], positions, elsewhere)
 
     def template(self, config: Config) -> schema.Templates:
-        """AF2Rank's (Roney and Ovchinnikov, Physical Review Letters 129, 238101, 2022): the backbone and CB, in glycine
+        """AF2Rank's (Roney and Ovchinnikov, Phys. Rev. Lett. 129, 238101, 2022): the backbone and CB, in glycine
         too, of residues whose type is a gap, so that neither sequence nor side chains show."""
         positions, mask = self.with_beta()
         mask = mask & np.isin(np.arange(mask.shape[1]), [N, CA, C, CB, O])
