@@ -63,9 +63,8 @@ def initial(features: Features, config: Config, guess: Float[Array | np.ndarray,
     first pass reads as those of a pass before.
     """
     n, dtype = len(features.aatype), jax.dtypes.canonicalize_dtype(features.target_feat.dtype)
-    positions = jnp.zeros((n, 37, 3), dtype) if guess is None else jnp.asarray(guess, dtype)
     return Prev(
         jnp.zeros((n, config.evoformer.channels), dtype),
         jnp.zeros((n, n, config.c_z), dtype),
-        positions,
+        jnp.zeros((n, 37, 3), dtype) if guess is None else jnp.asarray(guess, dtype),
     )
