@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
@@ -15,7 +16,7 @@ from af2jax.config import graph
 from af2jax.data.pipeline import NO_ALIGNMENT
 from af2jax.errors import InputError
 from af2jax.heads import SCOPE
-from af2jax.metrics import confidence, distogram, interface
+from af2jax.metrics import confidence, directed, distogram, interface
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle
 from af2jax.protein.files import Protein
@@ -31,8 +32,9 @@ class Pass(NamedTuple):
     Attributes:
         prev: what the next pass begins with.
         structure: of the structure module, after each of its layers.
-        scores: "plddt", "single"; "pae", "ptm" where the network has the head; "iptm", "expected_tm" of several chains
-            with it; "distances", "contacts", and "distogram" where its logits are asked for.
+        scores: "plddt", "single"; "pae", "ptm" where the network has the head, and with it of several chains "iptm",
+            "expected_tm", "complex_tm" and "contact_weights"; "distances", "contacts", and "distogram" where its logits
+            are asked for.
         heads: what each new head says (`heads.apply`).
         change: how far the CA-CA distances moved, root mean square.
     """
@@ -62,6 +64,10 @@ def _pass(model, logits, params, features, remaining, prev, key, several) -> Pas
     if "distogram" in out.logits:
         scores["distances"] = distogram.distances(out.logits["distogram"])
         scores["contacts"] = distogram.contacts(out.logits["distogram"])
+        if "expected_tm" in scores:
+            length = jnp.sum(features.seq_mask, dtype=out.single.dtype)[None, None]
+            scores["complex_tm"] = confidence.closeness(out.logits["pae"], length)
+            scores["contact_weights"] = directed.contact_weights(out.logits["distogram"])
     if logits:
         scores["distogram"] = out.logits["distogram"]
     answers = task_heads.apply(dict(model.heads), own, out, features)
@@ -77,6 +83,7 @@ def passes(
     *,
     key: jax.Array | None = None,
     logits: bool = False,
+    guess: np.ndarray | None = None,
 ) -> Iterator[Pass]:
     """The passes of one query: `num_recycle` and one more, or up to the first that moves less than `tolerance`.
 
@@ -84,13 +91,15 @@ def passes(
         tolerance: angstrom; 0 never stops early.
         key: a key means dropout.
         logits: whether the distogram's are kept.
+        guess: float [N_res 37 3], angstrom, what the first pass starts from (`alphafold.initial`); it never is the last
+            by `tolerance`.
     """
-    prev, several = initial(features, model.config), num_chains(features) > 1
+    prev, several = initial(features, model.config, guess), num_chains(features) > 1
     compiled = network(model, len(features.aatype))
     for remaining in range(num_recycle, -1, -1):
         found = _pass(compiled, logits, params, features, remaining, prev, key, several)
         yield found
-        if found.change < tolerance:
+        if found.change < tolerance and (guess is None or remaining < num_recycle):
             return
         prev = found.prev
 
@@ -120,6 +129,7 @@ def predict(
     *,
     key: jax.Array | None = None,
     keep: Collection[str] = (),
+    guess: np.ndarray | None = None,
 ) -> Prediction:
     """Folds one query: `num_recycle` recycles, fewer once a pass moves the CA-CA distances less than `tolerance`.
 
@@ -133,13 +143,16 @@ def predict(
         key: a key means dropout, so that each key gives another sample.
         keep: what the prediction also holds, of "passes" (the structure after each), "single", "pair"
             (representations) and "distogram" (logits).
+        guess: float [N_res 37 3], angstrom, an initial guess: positions that the first pass reads as those of a pass
+            before, for each residue that is not padding (`data.given` makes it of a structure). None: it starts from
+            nothing.
 
     New heads that the network describes (`model.heads`, as `af2jax.load` of a run gives it) answer in
     `Prediction.heads`, from the last pass.
 
     Raises:
-        InputError: features are misshapen, the network's answer is not finite, `keep` has an unknown word, or a new
-            head has no parameters.
+        InputError: features are misshapen, the network's answer is not finite, `keep` has an unknown word, `guess`
+            has another shape or is not finite, or a new head has no parameters.
     """
     if unknown := set(keep) - set(KEPT):
         raise InputError(f'keep: "{min(unknown)}" is unknown; choose from {", ".join(KEPT)}')
@@ -148,11 +161,12 @@ def predict(
     features = jax.tree.map(np.asarray, check_features(features))
     _check_heads(model, params)
     rows = features.seq_mask
+    start = None if guess is None else _start(guess, rows)
     alone = features.msa.mask.any((0, 2)).sum() == 1 and not features.msa.extra_mask.any()
     remark = model.config.remark
     notes = (*notes, *([remark] if remark else []), *([NO_ALIGNMENT] if alone else []))
     changes, between = [], []
-    runner = passes(model, params, features, num_recycle, tolerance, key=key, logits="distogram" in keep)
+    runner = passes(model, params, features, num_recycle, tolerance, key=key, logits="distogram" in keep, guess=start)
     for done, found in enumerate(runner, 1):
         changes.append(float(found.change))
         if "passes" in keep:
@@ -166,11 +180,26 @@ def predict(
     if "expected_tm" in fields:
         here = np.ones(rows.sum(), bool)
         fields["chain_tm"] = interface.chain_tm(fields.pop("expected_tm"), protein.chain_index, here)
+    if "complex_tm" in fields:
+        found_tm = interface.contact_tm(fields.pop("complex_tm"), fields.pop("contact_weights"), protein.chain_index)
+        fields["actifptm"], fields["chain_actifptm"] = found_tm
     values = {f'head "{head}"': answer.values for head, answer in answers.items()}
     check_finite(name, {"atoms": protein.positions[protein.atom_mask]} | fields | values)
     fields = dict.fromkeys(("pae", "ptm", "iptm")) | fields
     fields |= {"preset": model.config.name, "changes": tuple(changes), "passes": tuple(between), "heads": answers}
     return Prediction(protein=protein, **fields)
+
+
+def _start(guess: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """An initial guess with the padding."""
+    if np.shape(guess) != (rows.sum(), 37, 3) or not np.isfinite(guess).all():
+        raise InputError(
+            f"guess: expected finite positions [{rows.sum()}, 37, 3], of each residue that is not padding, got "
+            f"{list(np.shape(guess))}; af2jax.score makes them of a structure"
+        )
+    out = np.zeros((len(rows), 37, 3), np.float32)
+    out[rows] = guess
+    return out
 
 
 def _check_heads(model: AlphaFold, params: dict) -> None:

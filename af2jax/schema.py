@@ -50,6 +50,7 @@ class Features:
     target_feat: Any  # float [N_res 22] (AlphaFold-Multimer: 21)
     msa: Any  # Msa, before `cycle` with its leading axis
     templates: Any  # Templates
+    ring: Any = None  # int [N_res] residues of the ring that a cyclic chain is, 0 in others; None: no chain is cyclic
 
     def cycle(self, remaining) -> "Features":
         """The features of the pass that `remaining` more follow (may be traced): the MSA loses its N_cycle axis.
@@ -89,6 +90,7 @@ class Targets:
     use_clamped_fape: Any  # float [] 1: backbone FAPE is clamped, 0: it is not
     labels: Any  # dict of what heads of the user's own predict
     full_complex: Any = None  # FullComplex, where identical chains may be permuted; None: their order is right
+    ring: Any = None  # int [N_res] as in the features; None: no chain is cyclic
 
 
 @struct.dataclass
@@ -185,4 +187,6 @@ def check_features(features: Features) -> Features:
             wanted = ", ".join(f"{a}={e}" if e and not a.isdigit() else a for a, e in zip(names, expected, strict=True))
             raise InputError(f"features.{name} has shape {list(shape)}, expected [{wanted}]")
         sizes |= {a: s for a, s in zip(names, shape, strict=True) if not a.isdigit()}
+    if features.ring is not None and np.shape(features.ring) != (sizes["N_res"],):
+        raise InputError(f"features.ring has shape {list(np.shape(features.ring))}, expected [N_res={sizes['N_res']}]")
     return features

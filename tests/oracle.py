@@ -69,10 +69,11 @@ def recycled(out: dict) -> dict:
     }
 
 
-def run(config: Config, flat: dict, batch: dict, num_recycle: int) -> dict:
-    """Every result of DeepMind's network after `num_recycle` recycles, as a flat dictionary."""
+def run(config: Config, flat: dict, batch: dict, num_recycle: int, guess=None) -> dict:
+    """Every result of DeepMind's network after `num_recycle` recycles, from positions `guess`, as a flat dictionary."""
     batch = {k: jnp.asarray(v) for k, v in (batch | atom_tables(batch)).items()}
     apply, prev = jax.jit(network(config), compiler_options=QUICK), zero_state(len(batch["aatype"]))
+    prev |= {} if guess is None else {"prev_pos": jnp.asarray(guess)}
     for _ in range(num_recycle + 1):
         with jax.numpy_rank_promotion("allow"):
             out = apply(nested(flat), batch, prev)

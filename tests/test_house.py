@@ -45,6 +45,7 @@ FLOORS = {
     "inference": 6,
     "finetune": 7,
     "evaluation": 8,
+    "scoring": 7,
     "screening": 8,
     "profile": 8,
     "report": 9,

@@ -15,7 +15,7 @@ from af2jax.errors import InputError
 from af2jax.evaluation.observe import observe
 from af2jax.evaluation.subject import Subject
 from af2jax.inference import predict
-from af2jax.metrics import distogram, interface
+from af2jax.metrics import confidence, directed, distogram, interface
 from af2jax.model.alphafold import AlphaFold
 from tests import support
 
@@ -102,6 +102,13 @@ def test_chains_have_scores_of_their_own():
     np.testing.assert_allclose(found.chain_tm, expected, atol=1e-5)
     assert found.chain_tm[0, 1] == pytest.approx(found.iptm, abs=1e-5)  # of two chains that of the complex
     assert found.interfaces.contacts.shape == (2, 2) and list(found.pairs) == ["A-B"]
+    out = jax.jit(lambda p, f: af2jax.forward(MODEL, p, f, 0).logits)(PARAMS, two)
+    of_complex = confidence.closeness(out["pae"], jnp.full((1, 1), 7.0))[:7, :7]
+    weights = directed.contact_weights(out["distogram"])[:7, :7]
+    whole, pairs = interface.contact_tm(np.asarray(of_complex), np.asarray(weights), two.asym_id[:7])
+    assert found.actifptm == pytest.approx(whole, abs=1e-5) and 0 < whole < 1
+    np.testing.assert_allclose(found.chain_actifptm, pairs, atol=1e-5)
+    assert found.scores()["pairwise_actifptm"] == {"A-B": round(whole, 3)} and found.interfaces.directed is not None
     assert predict(MODEL, PARAMS, FEATURES, num_recycle=0).chain_tm is None
 
 
@@ -109,7 +116,7 @@ def test_a_complex_without_pae():
     blind = AlphaFold(dataclasses.replace(CONFIG, heads=dataclasses.replace(CONFIG.heads, pae=0)))
     two = FEATURES.replace(asym_id=np.repeat([1, 2], [5, 3]))
     found = predict(blind, PARAMS, two, num_recycle=0)
-    assert found.pae is found.iptm is found.chain_tm is None and found.interfaces.pae is None
+    assert found.pae is found.iptm is found.chain_tm is found.actifptm is None and found.interfaces.pae is None
     assert found.ranking == pytest.approx(found.plddt.mean()) and "interface_contacts" in found.scores()
 
 

@@ -61,8 +61,16 @@ def clear(out: Path, name: str) -> None:
             file.unlink()
 
 
-def finish(out: Path, name: str, settings: Mapping, files: Iterable[Path], answers: Sequence[Mapping] = ()) -> None:
-    """Says that a query is done, with which settings, that these files came of it, and what tuned heads answered."""
+def finish(
+    out: Path,
+    name: str,
+    settings: Mapping,
+    files: Iterable[Path],
+    answers: Sequence[Mapping] = (),
+    scores: Sequence[Mapping] = (),
+) -> None:
+    """Says that a query is done, with which settings, that these files came of it, what tuned heads answered, and how a
+    structure that was given of it scores."""
     from importlib.metadata import version
 
     done = {
@@ -71,14 +79,16 @@ def finish(out: Path, name: str, settings: Mapping, files: Iterable[Path], answe
         "settings": settings,
         "files": [str(f.relative_to(out)) for f in files],
         "answers": list(answers),
+        "scores": list(scores),
     }
     write(_marker(out, name), json.dumps(done, indent=1) + "\n")
 
 
-def answers(out: Path) -> list[dict]:
-    """What tuned heads answered of every query that is done in a folder: rows of `heads.summary`."""
+def rows(out: Path, what: str) -> list[dict]:
+    """What is known of every query that is done in a folder: "answers" of tuned heads (rows of `heads.summary`), or
+    "scores" of given structures (`Score.rows`)."""
     markers = sorted(out.glob(f"*{DONE}"))
-    found = [_marked(out, marker.name.removesuffix(DONE)).get("answers") for marker in markers]
+    found = [_marked(out, marker.name.removesuffix(DONE)).get(what) for marker in markers]
     return [row for rows in found if isinstance(rows, list) for row in rows if isinstance(row, dict)]
 
 

@@ -10,7 +10,7 @@ NONE = "there is no such thing here, because "
 SAME = (  # the same name and meaning
     *("--max-template-date", "--num-recycle", "--recycle-early-stop-tolerance", "--num-seeds", "--random-seed"),
     *("--num-models", "--model-order", "--use-dropout", "--max-msa", "--amber", "--num-relax", "--use-gpu-relax"),
-    *("--rank", "--stop-at-score", "--save-all", "--save-recycles", "--save-single-representations"),
+    *("--rank", "--stop-at-score", "--initial-guess", "--save-all", "--save-recycles", "--save-single-representations"),
     *("--save-pair-representations", "--overwrite-existing-results"),
 )
 SWITCHES = {  # here these take a value, there none
@@ -38,14 +38,11 @@ ANSWERS = {
     "--pdb-hit-file": "write --template-hits FILE",
     "--local-pdb-path": "write --custom-template-path DIR, a folder of the mmCIF files that hits name",
     "--num-ensemble": NONE + "one draw of the alignment is made in each recycle; --num-seeds draws others",
-    "--initial-guess": NONE + "every prediction starts from nothing; --templates FILE:CHAIN shows a structure to the "
-    "network",
     "--max-seq": "write --max-msa SEQ:EXTRA",
     "--max-extra-seq": "write --max-msa SEQ:EXTRA",
     "--disable-cluster-profile": NONE + "features are those that the networks were trained on",
-    "--calc-extra-ptm": "leave it out: per_chain_ptm and pairwise_iptm are always in the scores; actifpTM is not "
-    "computed",
-    "--no-use-probs-extra": NONE + "actifpTM is not computed",
+    "--calc-extra-ptm": "leave it out: per_chain_ptm, pairwise_iptm and pairwise_actifptm are always in the scores",
+    "--no-use-probs-extra": NONE + "pairs count in actifpTM by their probability of contact, as by ColabFold's default",
     "--relax-max-iterations": "write af2jax relax STRUCTURES --out DIR --max-iterations N",
     "--relax-tolerance": "write af2jax relax STRUCTURES --out DIR --tolerance X",
     "--relax-stiffness": "write af2jax relax STRUCTURES --out DIR --stiffness X",

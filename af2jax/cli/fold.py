@@ -21,6 +21,7 @@ def fold(
     keep: tuple[str, ...],
     progress: Callable[[float, str], object],
     notes: tuple[str, ...],
+    guess: Any = None,
 ) -> list[tuple[Any, int]]:
     """The predictions of a query with their seeds, until one is good enough.
 
@@ -31,6 +32,7 @@ def fold(
         keep: see `inference.predict`.
         progress: called with the part that is done and what is done now.
         notes: what every file states about the query, beside the notes on the weights.
+        guess: float [N_res 37 3], positions in angstrom that the first pass starts from; None: from nothing.
 
     Raises:
         InputError: the query cannot be read, memory ended, or an answer is not finite.
@@ -48,7 +50,7 @@ def fold(
                 (len(found) + done / most) / (len(members) * len(seeds)), text
             )
             told(0, 1)
-            one = _one(name, known, model, params, seed, sampling, keep, (*networks.notes(member), *notes), told)
+            one = _one(name, known, model, params, seed, sampling, keep, (*networks.notes(member), *notes), told, guess)
             near = taught.nearest(sequence) if one.heads and (taught := networks.taught(member)) else None
             heads = {head: replace(answer, near=near) for head, answer in one.heads.items()}
             found.append((replace(one, preset=member.name, heads=heads), seed))
@@ -57,7 +59,7 @@ def fold(
     return found
 
 
-def _one(name: str, known, model, params, seed: int, sampling: Sampling, keep, notes, progress):
+def _one(name: str, known, model, params, seed: int, sampling: Sampling, keep, notes, progress, guess):
     """One prediction, padded to the length and rows that queries of about this size share."""
     import jax
 
@@ -70,22 +72,26 @@ def _one(name: str, known, model, params, seed: int, sampling: Sampling, keep, n
     recycling = sampling.num_recycle, sampling.recycle_early_stop_tolerance
     key = jax.random.key(seed) if sampling.use_dropout else None
     try:
-        return predict(model, params, inputs, *recycling, name, notes, progress, key=key, keep=keep)
+        return predict(model, params, inputs, *recycling, name, notes, progress, key=key, keep=keep, guess=guess)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     raise InputError(explain(model, params, inputs))  # here nothing holds what was computed so far
 
 
-def relax(predictions: Sequence[tuple[Any, int]], count: int, gpu: bool) -> dict[int, Any]:
+def relax(predictions: Sequence[tuple[Any, int]], count: int, gpu: bool, cyclic: Sequence[str] = ()) -> dict[int, Any]:
     """The best `count` structures relaxed, by rank; predictions are in the order of their ranks. One that cannot be
-    relaxed stays as it is, and a warning says so."""
+    relaxed stays as it is, and a warning says so. `cyclic`: chains by their order, "A", "B" and so on."""
+    from af2jax.protein.record import chain_name
     from af2jax.relax import relax as minimised
 
     found = {}
+    called = lambda protein: dict(zip(map(chain_name, range(len(protein.names))), protein.names.values(), strict=True))
     for rank, (prediction, _) in enumerate(predictions[:count], 1):
         try:
-            found[rank] = minimised(prediction.protein, gpu=gpu).protein
+            found[rank] = minimised(
+                prediction.protein, cyclic=[called(prediction.protein)[name] for name in cyclic], gpu=gpu
+            ).protein
         except InputError as error:
             warn("rank %d stays unrelaxed: %s", rank, error)
     return found

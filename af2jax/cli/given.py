@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from af2jax.cli.alignments import Progress, SearchOptions, alignment_for, template_hits_for
 from af2jax.cli.options import Inputs
+from af2jax.data.cyclic import names
 from af2jax.data.formats import PACKED, plain
 from af2jax.data.queries import HITS, Job
 from af2jax.errors import InputError
@@ -25,6 +26,7 @@ class Given(NamedTuple):
     template_dir: Path | None
     max_template_date: str | None
     pairing: str
+    cyclic: tuple[str, ...] = ()
 
 
 def given(job: Job, inputs: Inputs) -> Given:
@@ -44,7 +46,8 @@ def given(job: Job, inputs: Inputs) -> Given:
         msa = (*job.msa, *_named(places, job, ALIGNMENTS, "--msa")) or None
     hits = _named([inputs.template_hits] if inputs.template_hits else [], job, SUFFIXES_OF_HITS, "--template-hits")
     templates = (*job.templates, *inputs.templates, *map(str, hits)) or None
-    return Given(job.query, msa, templates, inputs.custom_template_path, inputs.max_template_date, inputs.pairing)
+    of_templates = inputs.custom_template_path, inputs.max_template_date
+    return Given(job.query, msa, templates, *of_templates, inputs.pairing, job.cyclic or names(inputs.cyclic))
 
 
 def searched(
@@ -112,3 +115,18 @@ def _fits(file: Path, job: Job, suffixes: tuple[str, ...]) -> bool:
 def _order(name: str) -> int:
     """The place of a file among those that AlphaFold joins."""
     return next((i for i, start in enumerate(ALPHAFOLD) if name.startswith(start)), len(ALPHAFOLD))
+
+
+def ready(job: Job, inputs: Inputs, query):
+    """A query that was read with the structure that is given of it (`scoring.Ready`); None: there is none.
+
+    Raises:
+        InputError: the structure cannot be read, or is of another sequence.
+    """
+    from af2jax.data.given import read_given
+    from af2jax.scoring import GUESS, prepared
+
+    item = job.structure or inputs.initial_guess
+    if not item:
+        return None
+    return prepared(query, read_given(item, query.query.chains), job.protocol or GUESS, job.target)

@@ -94,6 +94,9 @@ class Inputs:
     templates: Annotated[tuple[str, ...], UseAppendAction] = ()
     """Structure (mmCIF, PDB) aligned to each query by sequence, FILE or FILE:CHAIN, in a complex to the chain that it
     is most like; may be given again."""
+    initial_guess: str | None = None
+    """Structure of the query (mmCIF, PDB), FILE or FILE:A,B in the order of its chains, that the first pass starts
+    from."""
     template_hits: Path | None = None
     """Hits among known structures (.hhr, .m8, hmmsearch's .sto), or a folder of NAME.hhr or NAME.hits.sto."""
     seqres: Path | None = None
@@ -104,6 +107,8 @@ class Inputs:
     """Leave out hits that were released later: 2021-09-30."""
     one_complex: bool = False
     """The records of each FASTA file are the chains of one complex; else each is a query, and ":" joins chains."""
+    cyclic: str = ""
+    """Chains that are cyclic (the last residue is bound to the first), such as A or A,C in the order of the query."""
     pairing: Literal["auto", "species", "greedy", "complete", "none"] = "auto"
     """How rows of the chains of a complex are joined: by the species that they name (as AlphaFold does), or as one
     search has joined them, of some chains (greedy) or of all (complete); auto: the latter where there are such rows."""
@@ -117,6 +122,8 @@ class Inputs:
         for item in self.templates:
             if not path_and_chain(item)[0].is_file():
                 raise InputError(f"--templates {item}: no such file; check the path")
+        if self.initial_guess and not path_and_chain(self.initial_guess)[0].is_file():
+            raise InputError(f"--initial-guess {self.initial_guess}: no such file; check the path")
         if (self.template_hits or self.seqres) and not self.custom_template_path:
             raise InputError(
                 "hits of a search need --custom-template-path, the folder of the mmCIF files that they name"

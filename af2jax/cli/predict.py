@@ -72,21 +72,46 @@ class Predict:
     debug: bool = False
     """Show a traceback for every error."""
 
-    def run(self) -> int:
-        from af2jax.data.queries import query_files, read_queries
-
+    def check(self) -> None:
+        """Raises InputError where options are out of range or contradict each other."""
         for options in (self.network, self.sampling, self.inputs, self.sources, self.results):
             options.check()
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
+
+    def run(self) -> int:
+        self.check()
         if self.answers_only:
             from af2jax.cli.screen import screen
 
             return screen(self)
+        from af2jax.data.queries import query_files, read_queries
+
+        chosen, networks = self.networks()
+        jobs, unread = read_queries(self.query, self.inputs.one_complex)
+        files = {str(file) for file in query_files(self.query)[0]}
+        return self.fold_jobs(chosen, networks, jobs, unread, files)
+
+    def networks(self) -> tuple[list[Member], Networks]:
+        """What the queries are folded by.
+
+        Raises:
+            InputError: a preset is unknown, does not predict what is ranked by, or heads of one name differ.
+        """
         chosen, networks = members(self.network), Networks(self.network, self.sampling)
         check_rank(self.results.rank, [member.preset for member in chosen])
         networks.check_heads(chosen)
-        jobs, unread = read_queries(self.query, self.inputs.one_complex)
+        return chosen, networks
+
+    def fold_jobs(
+        self,
+        chosen: list[Member],
+        networks: Networks,
+        jobs: list["Job"],
+        unread: list[tuple[str, str]],
+        files: set[str],
+    ) -> int:
+        """Folds the queries of `files`, of which some could not be read (name, reason); the exit code."""
         jobs, unread = batch.shard(jobs, self.shard), batch.shard(unread, self.shard)
         if not jobs and len(unread) == 1:
             raise InputError(unread[0][1])
@@ -95,7 +120,6 @@ class Predict:
         print(f"device: {chip.device_kind} ({chip.platform}); presets: {', '.join(weights)}", flush=True)
 
         tidy(self.out)
-        files = {str(file) for file in query_files(self.query)[0]}
         batch.note(self.out, {}, files - {name for name, _ in unread})
         failed, tasks, room = {}, [], ROOM
         for name, reason in unread:
@@ -130,6 +154,7 @@ class Predict:
     def index(self) -> None:
         """Writes the page of all that is done in the folder, and the table of what tuned heads answer; one process at a
         time, so that the last has seen all."""
+        from af2jax import scoring
         from af2jax.cli.screen import collect
         from af2jax.heads.summary import TABLE
         from af2jax.report.index import NAME, save_index
@@ -138,6 +163,11 @@ class Predict:
             collect(self.out)
         except OSError as error:
             warn("%s is not written: %s", self.out / TABLE, machine(error))
+        try:
+            with locked(self.out / f".{scoring.TABLE}.lock", wait=True):
+                scoring.save(self.out, batch.rows(self.out, "scores"))
+        except OSError as error:
+            warn("%s is not written: %s", self.out / scoring.TABLE, machine(error))
         try:
             with locked(self.out / f".{NAME}.lock", wait=True):
                 save_index(self.out, self.out / batch.FAILURES)
@@ -170,6 +200,11 @@ class Predict:
             "files": [batch.identity(path) for path in files if path is not None],
             "results": dataclasses.asdict(self.results),
         }
+        if item := job.structure or self.inputs.initial_guess:
+            path, chains = path_and_chain(item)
+            settings["structure"] = [batch.identity(path), chains, job.protocol, list(job.target)]
+        if known.cyclic:
+            settings["cyclic"] = list(known.cyclic)
         return Task(job, found.sequence, known, settings, found.read)
 
     def is_done(self, task: Task) -> bool:
@@ -204,8 +239,9 @@ class Predict:
         Raises:
             InputError: it failed.
         """
-        from af2jax.cli.given import searched
+        from af2jax.cli.given import ready, searched
         from af2jax.data.pipeline import read
+        from af2jax.scoring import named
 
         name = task.job.name
         with locked(batch.lock_of(self.out, name)) as ours:
@@ -219,11 +255,15 @@ class Predict:
             if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says
                 given = given._replace(query=task.read)
             known = read(**given._asdict())
+            start = ready(task.job, self.inputs, known)
+            known, guess = (start.query, start.guess) if start else (known, None)
             told = lambda part, text: progress.at(name, part, text)
             sampling, keep = self.sampling, self.results.keep()
-            found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks)
+            found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks, guess)
+            if task.job.structure:
+                found = [(named(one, start.given), seed) for one, seed in found]
             notes = tuple(dict.fromkeys(note for member in chosen for note in networks.notes(member)))
-            line = self.save(task, known, found, notes, all(map(networks.calibrated, chosen)))
+            line = self.save(task, known, found, notes, all(map(networks.calibrated, chosen)), start)
             batch.note(self.out, {}, [name])
             progress.done(name)
             left = progress.left()
@@ -275,15 +315,17 @@ class Predict:
                     ", as they are for Chai and Boltz" if file in together else "",
                 )
 
-    def save(self, task: Task, known, found: list, notes: tuple[str, ...], calibrated: bool) -> str:
-        """Ranks, relaxes and writes the predictions of a query; what to say of it."""
+    def save(self, task: Task, known, found: list, notes: tuple[str, ...], calibrated: bool, start) -> str:
+        """Ranks, relaxes and writes the predictions of a query, and how near they are to the structure that was given
+        of it (`start`); what to say of it."""
         from af2jax.heads import summary
         from af2jax.report.prediction import save_page
         from af2jax.results import answers, ranked, save_job, table_names
 
         order = ranked(found, self.results.rank)
-        relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax)
+        relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax, task.given.cyclic)
         alignment = known.alignment.codes
+        scores = start.judge(order) if start else []
         batch.clear(self.out, task.job.name)
         files = save_job(
             found,
@@ -295,15 +337,17 @@ class Predict:
             relaxed=relaxed,
             by=self.results.rank,
         )
-        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated))
+        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated, scores))
         heads = answers([prediction for prediction, _ in order])
         tables = table_names(heads, task.job.name, self.results.naming)
-        batch.finish(self.out, task.job.name, task.settings, files, summary.rows(task.job.name, heads, tables))
+        rows = summary.rows(task.job.name, heads, tables), [row for score in scores for row in score.rows]
+        batch.finish(self.out, task.job.name, task.settings, files, *rows)
         best = order[0][0]
         ptm = "" if best.ptm is None else f", pTM {best.ptm:.2f}"
         ptm += "" if best.iptm is None else f", ipTM {best.iptm:.2f}"
         remark = "".join(f" ({note})" for note in notes)
         answered = "".join(f"; {answer}" for answer in heads.values())
+        answered += f"; {scores[0].rmsd:.2f} A from the given structure" if scores else ""
         return f"{counted(len(best.plddt), 'residue')}, mean pLDDT {best.plddt.mean():.1f}{ptm}{answered}{remark}"
 
 

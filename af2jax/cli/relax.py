@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from tyro.conf import Positional
 
 from af2jax.cli.batch import note_failures
 from af2jax.cli.progress import bar
+from af2jax.cli.structures import named
 from af2jax.cli.warnings import show_warnings
 from af2jax.errors import InputError, machine
 
-SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")  # of two files of one name in a folder, the first
 DONE = "_relaxed"
 RECORDED = ("energy_before", "energy_after", "rmsd", "violations_before", "violations_after", "rounds", "notes")
 
@@ -27,6 +26,8 @@ class Relax:
     """PDB or mmCIF files (.gz too), or folders of them."""
     out: Path
     """Folder for NAME_relaxed.cif, NAME_relaxed.pdb and NAME_relaxed.json."""
+    cyclic: str = ""
+    """Chains that are cyclic (the last residue is bound to the first), joined by commas."""
     gpu: bool = False
     """Compute on a GPU."""
     max_iterations: int = 2000
@@ -48,7 +49,7 @@ class Relax:
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
         check_settings(**self.settings())
-        jobs = self.jobs()
+        jobs = named(self.structures, DONE)
         print(f"device: {available(self.gpu)}")
         failures = []
         with bar("relaxing", self.quiet) as progress:
@@ -67,28 +68,6 @@ class Relax:
             note_failures(self.out / "relax_failures.jsonl", failures)
         return 0 if not failures else 3 if len(failures) < len(jobs) else 4
 
-    def jobs(self) -> dict[str, Path]:
-        """The files to relax by the name of their results.
-
-        Raises:
-            InputError: there is none, one is missing, or two would write the same files.
-        """
-        from af2jax.files import file_name
-
-        jobs: dict[str, Path] = {}
-        for path in self.structures:
-            if not path.exists():
-                raise InputError(f"{path}: no such file; check the path")
-            for file in _inside(path) if path.is_dir() else [path]:
-                name = file_name(_parts(file)[0])
-                if name in jobs:
-                    raise InputError(f"{jobs[name]} and {file} would write the same files; rename one")
-                jobs[name] = file
-        if not jobs:
-            folders = ", ".join(map(str, self.structures))
-            raise InputError(f"no structures in {folders}: files must end in {', '.join(SUFFIXES)} (.gz too)")
-        return jobs
-
     def settings(self) -> dict[str, int | float]:
         """What decides on the result."""
         return {
@@ -100,18 +79,24 @@ class Relax:
 
     def relax(self, name: str, path: Path) -> None:
         """One file; one that was done before from the same content and with the same settings is skipped."""
+        from af2jax.data.cyclic import names
         from af2jax.data.parse import read_bytes
         from af2jax.data.protein import read_protein
         from af2jax.files import write
         from af2jax.relax import relax
 
         settings = self.settings()
-        origin = {"file": path.name, "sha256": hashlib.sha256(read_bytes(path)).hexdigest(), "settings": settings}
+        cyclic = names(self.cyclic)
+        origin = {
+            "file": path.name,
+            "sha256": hashlib.sha256(read_bytes(path)).hexdigest(),
+            "settings": settings | ({"cyclic": list(cyclic)} if cyclic else {}),
+        }
         record = self.out / f"{name}{DONE}.json"
         if _same(record, origin):
             print(f"{name}: already done, skipped")
             return
-        found = relax(read_protein(path), gpu=self.gpu, **settings)
+        found = relax(read_protein(path), cyclic=cyclic, gpu=self.gpu, **settings)
         texts = {".cif": found.protein.to_mmcif()}
         if reason := found.protein.beyond_pdb():
             print(f"WARNING: {name}: no PDB file, only mmCIF: {reason}", file=sys.stderr)
@@ -126,24 +111,6 @@ class Relax:
         )
         for note in found.notes[1:]:
             print(f"  {note}")
-
-
-def _parts(file: Path) -> tuple[str, str]:
-    """The name of a file, without what says that it is packed, in two: before the last dot, and from there on."""
-    from af2jax.data.formats import plain
-
-    path = Path(plain(file.name))
-    return path.stem, path.suffix.lower()
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    """The structures in a folder that are not results of this command, one for each name."""
-    best: dict[str, Path] = {}
-    for file in sorted(f for f in folder.iterdir() if f.is_file()):
-        name, suffix = _parts(file)
-        if suffix in SUFFIXES and not name.endswith(DONE) and not name.startswith("."):
-            best[name] = min(best.get(name, file), file, key=lambda f: SUFFIXES.index(_parts(f)[1]))
-    yield from best.values()
 
 
 def _same(record: Path, origin: dict) -> bool:

@@ -77,6 +77,8 @@ def _check(command) -> None:
         raise InputError(
             f"--answers-only makes no structures, so that --{asked[0].replace('_', '-')} has no meaning: leave one out"
         )
+    if command.inputs.initial_guess:
+        raise InputError("--answers-only starts from no structure: leave --initial-guess out")
     if command.sources.asked() or command.inputs.seqres:
         raise InputError("--answers-only searches nothing: run af2jax search first, and give its folder with --msa")
 
@@ -160,7 +162,7 @@ def _settings(member) -> list:
 def _files(known) -> list:
     """What tells the alignments and templates of a query from others."""
     files = [*(known.msa or ()), *(known.templates or ())]
-    return [batch.identity(Path(str(file))) for file in files] + [known.max_template_date, known.pairing]
+    return [batch.identity(Path(str(file))) for file in files] + [known.max_template_date, known.pairing, *known.cyclic]
 
 
 def _digest(values) -> str:
@@ -197,7 +199,7 @@ def collect(out: Path) -> None:
         kept = [entry for file in sorted(entries) for entry in entries[file] if entry["settings"] == last]
         kept = sorted({entry["query"]: entry for entry in kept}.values(), key=lambda entry: entry["place"])
         names = {entry["query"] for entry in kept}
-        rows = [row for row in batch.answers(out) if row["query"] not in names]
+        rows = [row for row in batch.rows(out, "answers") if row["query"] not in names]
         rows += [row for entry in kept for row in entry["rows"]]
         residues = [row for entry in kept for row in entry["residues"]]
         summary.save(out, rows, residues)

@@ -10,7 +10,7 @@ from af2jax.errors import InputError
 
 
 def stack(examples: Sequence[tuple[schema.Features, schema.Targets]]) -> tuple[schema.Features, schema.Targets]:
-    """The same pair with a leading batch axis on every array.
+    """The same pair with a leading batch axis on every array; where any has cyclic chains all get `ring`.
 
     Raises:
         InputError: there is no example, or the examples differ in shape or in the names of their labels; the message
@@ -18,6 +18,8 @@ def stack(examples: Sequence[tuple[schema.Features, schema.Targets]]) -> tuple[s
     """
     if not examples:
         raise InputError("stack: there is no example; give at least one")
+    if any(features.ring is not None for features, _ in examples):
+        examples = [_ringed(*example) for example in examples]
     fields = [_fields(example) for example in examples]
     for index, other in enumerate(fields):
         for name in sorted(fields[0].keys() ^ other.keys()):
@@ -29,6 +31,12 @@ def stack(examples: Sequence[tuple[schema.Features, schema.Targets]]) -> tuple[s
                     f"in example {index}; give `example` the same crop= for all, and alignments of similar depth"
                 )
     return jax.tree.map(lambda *values: np.stack(values), *examples)
+
+
+def _ringed(features: schema.Features, targets: schema.Targets) -> tuple[schema.Features, schema.Targets]:
+    """The example with the field `ring`, which it may lack as no chain of it is cyclic."""
+    ring = np.zeros(len(features.aatype), np.int32) if features.ring is None else features.ring
+    return features.replace(ring=ring), targets.replace(ring=ring)
 
 
 def _fields(example: tuple[schema.Features, schema.Targets]) -> dict[str, np.ndarray]:

@@ -78,6 +78,7 @@ def cut(
     known, templates = ("positions", "atom_mask"), features.templates
     features = features.replace(
         **{name: getattr(features, name)[residues] for name in (*chain, "entity_id", "sym_id", "target_feat")},
+        ring=None if features.ring is None else features.ring[residues],
         msa=jax.tree.map(lambda x: x[:, :, residues], features.msa),
         templates=templates.replace(
             **{name: getattr(templates, name)[:, residues] for name in ("aatype", "positions", "atom_mask")}
@@ -86,6 +87,7 @@ def cut(
     targets = targets.replace(
         **{name: getattr(targets, name)[residues] for name in (*chain, *known)},
         **{name: getattr(targets, name)[:, residues] for name in ("true_msa", "bert_mask")},
+        ring=None if targets.ring is None else targets.ring[residues],
         labels={name: _cut(value, len(targets.aatype), residues) for name, value in targets.labels.items()},
     )
     return features, targets
@@ -124,6 +126,7 @@ def pad_targets(targets: schema.Targets, n_res: int, n_seq: int) -> schema.Targe
     return targets.replace(
         **{name: grow(getattr(targets, name), n_res) for name in residues},
         **{name: grow(getattr(targets, name), n_seq, n_res) for name in ("true_msa", "bert_mask")},
+        ring=None if targets.ring is None else grow(targets.ring, n_res),
         labels={
             name: grow(value, *[n_res] * axes) if (axes := label_axes(value, len(targets.aatype))) else value
             for name, value in targets.labels.items()

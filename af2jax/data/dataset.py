@@ -1,11 +1,11 @@
 """Data sets: a folder of structures, or a table with a row for each protein, as items that can be looked at and loaded.
 
 A table (CSV, TSV or with semicolons, which may be packed, or Parquet) has the columns `id`, `file` and `chain` (a
-structure) or `sequence`, `msa` and `templates` (paths, several joined by ";"), `weight` and `split` (train, valid or
-test); every other column may be a label, and `cluster` says which items are homologues. A complex has several chains,
-"H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the table. The table of alphafold_finetune
-(Motmaen et al. 2023) is read as it is, and so is a deep mutational scan in ProteinGym's form: a column `mutant`
-(`data.mutants`) beside the wild type's sequence or the variant's.
+structure) or `sequence`, `msa` and `templates` (paths, several joined by ";"), `weight`, `split` (train, valid or test)
+and `cyclic_chains` (joined by ","); every other column may be a label, and `cluster` says which items are homologues. A
+complex has several chains, "H,L" or "*" for all of a file, or ":" in its sequence. Paths are relative to the table. The
+table of alphafold_finetune (Motmaen et al. 2023) is read as it is, and so is a deep mutational scan in ProteinGym's
+form: a column `mutant` (`data.mutants`) beside the wild type's sequence or the variant's.
 """
 
 import os
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from af2jax.data import formats, mutants, tables
+from af2jax.data.cyclic import names
 from af2jax.data.formats import is_file, locate
 from af2jax.data.items import Item
 from af2jax.data.packed import unpack
@@ -45,7 +46,19 @@ ALIASES = {
     "templates_alignfile": "aligned_templates",
     "native_alignstring": "placed",
 }
-COLUMNS = ("id", "sequence", "file", "chain", "msa", "templates", "aligned_templates", "placed", "weight", "split")
+COLUMNS = (
+    "id",
+    "sequence",
+    "file",
+    "chain",
+    "msa",
+    "templates",
+    "aligned_templates",
+    "placed",
+    "weight",
+    "split",
+    "cyclic_chains",
+)
 
 
 def read_dataset(path: str | os.PathLike, repeated: dict[str, list[str]] | None = None) -> list[Item]:
@@ -186,7 +199,7 @@ def _names(header: list[str]) -> dict[str, str]:
 
 
 def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item:
-    cells = defaultdict(str, cells)
+    stated, cells = "cyclic_chains" in cells, defaultdict(str, cells)
     if not cells["file"] and not cells["sequence"]:
         raise InputError(f"{where}: neither a file nor a sequence")
     try:
@@ -219,6 +232,7 @@ def _item(cells: dict[str, str], where: str, default: str, folder: Path) -> Item
         placed=cells["placed"],
         weight=weight,
         split=split,
+        cyclic_chains=names(cells["cyclic_chains"]) if stated else None,
         values={name: cell for name, cell in cells.items() if name not in COLUMNS},
     )
 

@@ -2,6 +2,8 @@
 and what it is compared with."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -14,6 +16,7 @@ from af2jax.data import msa as msa_ops
 from af2jax.data import transforms
 from af2jax.data.alignment import take
 from af2jax.data.assembly import Assembly, assemble
+from af2jax.data.cyclic import names
 from af2jax.data.parse import Alignment, printable
 from af2jax.data.pipeline import join_alignments
 from af2jax.data.structure import Chain, read_complex
@@ -33,6 +36,7 @@ def example(
     templates: Paths | None = None,
     template_dir: str | os.PathLike | None = None,
     max_template_date: str | None = None,
+    cyclic: str | Sequence[str] | None = None,
 ) -> tuple[schema.Features, schema.Targets]:
     """One protein chain of known structure, or a complex, as the pair (features, targets).
 
@@ -54,16 +58,21 @@ def example(
         labels: by name, a number or an array whose first axis is the residues of the full sequence, or whose first two
             are (of pairs), which are cut and padded (with 0) as the residues are; they end up in `targets.labels`.
         templates, template_dir, max_template_date: as in `af2jax.features`; the query is the chain's full sequence.
+        cyclic: chains of which the last residue is bound to the first, by the names of `chain`, joined by
+            ","; None: no chain is.
 
     Raises:
         InputError: the structure cannot be used (see `read_chain`); an alignment is damaged or of another sequence; a
-            template cannot be used; a label is not a number or has another length; `crop` or `seed` is out of range.
+            template cannot be used; a label is not a number or has another length; `crop` or `seed` is out of range,
+            or a crop would cut a cyclic chain.
     """
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
     if crop is not None and crop < 1:
         raise InputError(f"crop={crop}: give a positive number of residues, or None for the whole chain")
     known = read_complex(path, chain)
+    if cyclic is not None:
+        known = replace(known, cyclic=names(cyclic))
     aligned = None
     if templates is not None:
         aligned = load_templates(templates, known.chains, config, template_dir, max_template_date)
@@ -80,7 +89,12 @@ def example_of(
     templates: schema.Templates | None,
 ) -> tuple[schema.Features, schema.Targets]:
     """The example of a chain that is read already, with labels as arrays and templates aligned to it; see `example`."""
-    num = len(known.aatype)
+    num, ring = len(known.aatype), known.ring
+    if ring is not None and ring.any() and crop is not None and crop < num:
+        raise InputError(
+            f"{known.source}, chain {known.name}: {', '.join(known.cyclic)} is cyclic, and a crop of {crop} of {num} "
+            f"residues would cut it; give a crop of {num} or more, or leave it out"
+        )
     found = over_structure(known, msa)
     codes, deletions, own_cells = found.alignment.codes, found.alignment.deletions, found.own
     n_seq = _bucket(len(codes), config.data.clusters)
@@ -103,6 +117,7 @@ def example_of(
     ]
     stacked = transforms.stack_draws([draw.msa for draw in draws])
     features = transforms.assembled(shown, known.ids, stacked, config)
+    features = features.replace(ring=ring)
     if hidden is not None:
         features = features.replace(aatype=np.where(hidden, CODES["A"], known.aatype).astype(np.int32))
         draws[-1].true_msa[0] = known.aatype
@@ -143,6 +158,7 @@ def _targets(
         use_clamped_fape=np.float32(clamped),
         labels=own,
         full_complex=full_complex(known) if known.ids.sym_id.max() > 1 else None,
+        ring=features.ring,
     )
 
 

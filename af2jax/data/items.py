@@ -42,6 +42,7 @@ class Item:
         values: every other cell by column.
         mutations: that make the sequence of the wild type; (): it is not a row of a scan, or the wild type.
         wild: the sequence of the wild type; "" where it is not a row of a scan, or the structure has it.
+        cyclic_chains: its cyclic chains; None: its table does not say.
         fault: why it cannot be used; "": it can.
         known: makes the chain of an item whose structure was read before (`af2jax.data.packed`), mutations included;
             then there is no file.
@@ -62,6 +63,7 @@ class Item:
     values: Mapping[str, str] = field(default_factory=dict)
     mutations: tuple[mutants.Mutation, ...] = ()
     wild: str = ""
+    cyclic_chains: tuple[str, ...] | None = None
     fault: str = ""
     known: Callable | None = field(default=None, compare=False)
 
@@ -74,6 +76,11 @@ def read_item(item: Item) -> Chain:
     """
     if item.fault:
         raise InputError(item.fault)
+    known = _read(item)
+    return known if item.cyclic_chains is None else replace(known, cyclic=item.cyclic_chains)
+
+
+def _read(item: Item) -> Chain:
     if item.known or (item.file is not None and not item.placed):
         known = item.known() if item.known else read_complex(item.file, item.chain or None)
         wild = "" if item.known else item.wild  # a pack has the variant

@@ -44,6 +44,7 @@ def pack(items: Sequence[Item], out: str | os.PathLike) -> Path:
             raise InputError(f"{item.where}: templates, placed residues and labels in files cannot be packed")
         known = read_item(item) if item.file is not None or item.known or item.fault else None
         scan = {"wild": item.wild, "mutations": list(item.mutations)} if item.mutations or item.wild else {}
+        scan |= {} if item.cyclic_chains is None else {"cyclic": list(item.cyclic_chains)}
         rows.append(
             {name: getattr(item, name) for name in PLAIN}
             | scan
@@ -90,6 +91,7 @@ def unpack(path: str | os.PathLike) -> list[Item]:
             msa, plain = tuple(path.parent / file for file in row["msa"]), {name: row[name] for name in PLAIN}
             mutations = tuple(Mutation(*one) for one in row.get("mutations", ()))
             plain |= {"mutations": mutations, "wild": row.get("wild", "")}  # of a scan
+            plain |= {"cyclic_chains": tuple(row["cyclic"])} if "cyclic" in row else {}
             where = f"{source}, item {number}"
             items.append(Item(where=where, folder=path.parent, msa=msa, values=row["values"], known=known, **plain))
     except OSError as error:

@@ -17,6 +17,8 @@ from af2jax.data import formats, inputs, stockholm
 from af2jax.data import msa as msa_ops
 from af2jax.data.alignment import difference
 from af2jax.data.assembly import Assembly, assemble
+from af2jax.data.cyclic import names
+from af2jax.data.cyclic import ring as cyclic_ring
 from af2jax.data.pairing import separate
 from af2jax.data.parse import (
     Alignment,
@@ -32,6 +34,7 @@ from af2jax.data.parse import (
 from af2jax.data.templates import Paths, load_templates
 from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
+from af2jax.protein.record import chain_name
 
 NO_ALIGNMENT = "single sequence without an alignment: AlphaFold is poor without one"
 ALIGNMENTS = (".a3m", ".a2m", ".aln", ".clustal", ".clw", *stockholm.SUFFIXES)  # suffixes; `formats.PACKED` may follow
@@ -62,6 +65,7 @@ def features(
     template_dir: str | os.PathLike | None = None,
     max_template_date: str | None = None,
     pairing: str = "auto",
+    cyclic: str | Sequence[str] = (),
 ) -> schema.Features:
     """What the network reads about one chain or a complex, with one draw of the MSA per recycling pass.
 
@@ -81,6 +85,8 @@ def features(
         template_dir: folder of the mmCIF files that hits name.
         max_template_date: hits that were released later are left out: "2021-09-30".
         pairing: how rows of the chains of a complex are joined, see `assembly.assemble`; of no meaning for one chain.
+        cyclic: the chains of which the last residue is bound to the first, "A" or "A,C", by their order; see
+            `embed.around`.
 
     Rows that repeat an earlier row are dropped, as AlphaFold does with the hits of its databases. If the query is all
     that is left, a warning says so. With `templates` there are as many places as the preset takes, some of them empty;
@@ -88,10 +94,13 @@ def features(
 
     Raises:
         InputError: a file is missing, no text, or not well-formed; a chain is empty; an alignment or hits belong to
-            another query; `seed` is negative or `cycles` not positive; `pairing` is unknown.
+            another query; `seed` is negative or `cycles` not positive; `pairing` is unknown; no
+            chain has a name of `cyclic`, or it cannot be a ring.
     """
     of_templates = {"template_dir": template_dir, "max_template_date": max_template_date}
-    return draw(read(query, msa=msa, templates=templates, pairing=pairing, **of_templates), seed, config, cycles)
+    return draw(
+        read(query, msa=msa, templates=templates, pairing=pairing, cyclic=cyclic, **of_templates), seed, config, cycles
+    )
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ class Read:
     assembly: Assembly  # of all chains
     profile: np.ndarray  # float32 [N_res 22] of the assembled alignment
     templates: Callable[[Config], schema.Templates] | None  # those of a network
+    ring: np.ndarray | None = None  # int32 [N_res] of `Features.ring`
 
     @property
     def alignment(self) -> Alignment:
@@ -118,6 +128,7 @@ def read(
     template_dir: str | os.PathLike | None = None,
     max_template_date: str | None = None,
     pairing: str = "auto",
+    cyclic: str | Sequence[str] = (),
 ) -> Read:
     """Reads a query once, for `draw`; arguments and errors are those of `features`. Templates are read when a network
     first asks for them, once for all networks that take as many in the same way."""
@@ -134,7 +145,11 @@ def read(
             kept[kind] = load_templates(templates, known.chains, config, template_dir, max_template_date)
         return kept[kind]
 
-    return Read(known, found, msa_ops.profile(codes), None if templates is None else of)
+    ring = None
+    if closed := names(cyclic):
+        letters = [chain_name(i) for i in range(len(known.chains))]
+        ring = cyclic_ring(found.ids.residue_index, letters, list(map(len, known.chains)), closed, known.name)
+    return Read(known, found, msa_ops.profile(codes), None if templates is None else of, ring)
 
 
 def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> schema.Features:
@@ -153,7 +168,7 @@ def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> s
     draws = [
         draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own).msa for cycle in range(cycles)
     ]
-    out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config)
+    out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config).replace(ring=known.ring)
     return schema.check_features(out if known.templates is None else out.replace(templates=known.templates(config)))
 
 

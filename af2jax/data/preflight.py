@@ -69,13 +69,20 @@ class Preflight:
 
 
 def check(
-    items: Sequence[Item], labels: Mapping[str, Label], config: Config, *, strict: bool = False, seed: int = 0
+    items: Sequence[Item],
+    labels: Mapping[str, Label],
+    config: Config,
+    *,
+    strict: bool = False,
+    seed: int = 0,
+    crop: int | None = None,
 ) -> Preflight:
     """Loads every item once; splits what has no split, so that homologues stay together.
 
     Args:
         labels: those that are asked for, by column.
         strict: an item that cannot be used is an error.
+        crop: of the training; an item is not used of which it would cut a cyclic chain. None: everything is used.
 
     Raises:
         InputError: a label is not a column, or no training item has it, nothing is left to train on, the items
@@ -87,7 +94,7 @@ def check(
             raise InputError(f'no column is called "{name}"{nearest(name, known)} (columns for labels: {shown})')
     small = dataclasses.replace(config, num_recycle=0, data=dataclasses.replace(config.data, clusters=1, extra=1))
     with ThreadPoolExecutor(THREADS) as pool:
-        looked = list(pool.map(lambda item: _look(item, labels, small), items))
+        looked = list(pool.map(lambda item: _look(item, labels, small, crop), items))
     problems = [(item, seen) for item, seen in zip(items, looked, strict=True) if isinstance(seen, str)]
     good = [seen for seen in looked if not isinstance(seen, str)]
     if not good:
@@ -116,10 +123,10 @@ def check(
     return Preflight(used, sequences, families, tuple(problems), tuple(notes), digest(used), whole)
 
 
-def _look(item: Item, labels: Mapping[str, Label], config: Config) -> _Seen | str:
+def _look(item: Item, labels: Mapping[str, Label], config: Config, crop: int | None) -> _Seen | str:
     """What an item holds, or why it cannot be used."""
     try:
-        features, targets = load_example(item, config, None, 0, labels)
+        features, targets = load_example(item, config, crop if item.cyclic_chains else None, 0, labels)
     except InputError as error:
         return str(error)
     if labels and not any(_known(targets.labels[name], what) for name, what in labels.items()):
@@ -228,6 +235,8 @@ def digest(items: Sequence[Item]) -> str:
     for item in items:
         cells = (item.id, item.sequence, item.chain, item.placed, item.weight, item.split, sorted(item.values.items()))
         total.update(repr(cells).encode())
+        if item.cyclic_chains is not None:
+            total.update(repr(item.cyclic_chains).encode())
         if item.known:
             known = item.known()
             for array in (known.aatype, known.residue_index, known.positions, known.atom_mask):

@@ -39,6 +39,10 @@ class Job(NamedTuple):
     header: str = ""  # all of its name, where `name` is a part of it
     msa: tuple[Path, ...] = ()  # alignments that it names itself
     templates: tuple[str, ...] = ()  # structures that it names itself
+    structure: str = ""  # FILE or FILE:CHAINS that is judged, whose chains keep their names
+    protocol: str = ""  # how it is judged, see `af2jax.scoring`; "": as an initial guess
+    target: tuple[str, ...] = ()  # its chains that are shown as a template
+    cyclic: tuple[str, ...] = ()  # its chains that are cyclic, "A" the first
     fault: str = ""  # why it cannot be folded
 
 

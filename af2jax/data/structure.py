@@ -24,6 +24,7 @@ from af2jax.constants.atoms import ATOM37, CA, C, N
 from af2jax.constants.residues import LETTERS, UNKNOWN
 from af2jax.data.assembly import Ids, number
 from af2jax.data.coordinates import fault, read_structure
+from af2jax.data.cyclic import ring
 from af2jax.data.monomer import atoms, code
 from af2jax.data.parse import printable
 from af2jax.data.placement import Missing, numbering, place, sites
@@ -62,6 +63,7 @@ class Chain:
         method: of the experiment, in the file's words; "" where not stated.
         lengths: residues of each of several chains; (): one chain.
         deposited: the date, in the file's words; "" where not stated.
+        cyclic: names of the chains whose last residue is bound to the first; None: nobody asked.
     """
 
     source: str
@@ -74,6 +76,20 @@ class Chain:
     method: str
     lengths: tuple[int, ...] = ()
     deposited: str = ""
+    cyclic: tuple[str, ...] | None = None
+
+    @property
+    def ring(self) -> np.ndarray | None:
+        """int32 [N_res] of `Features.ring`; None where nobody asked which chains are cyclic.
+
+        Raises:
+            InputError: see `cyclic.ring`.
+        """
+        if self.cyclic is None:
+            return None
+        lengths = self.lengths or (len(self.aatype),)
+        names = self.name.split(",") if self.lengths else [self.name]
+        return ring(self.residue_index, names, lengths, self.cyclic, self.source)
 
     @property
     def sequence(self) -> str:

@@ -153,6 +153,7 @@ def pad(
     return features.replace(
         **{name: grow(getattr(features, name), "n_res") for name in per_residue},
         target_feat=grow(features.target_feat, "n_res channel"),
+        ring=None if features.ring is None else grow(features.ring, "n_res"),
         msa=schema.Msa(
             feat=grow(draws.feat, "cycle n_seq n_res channel"),
             mask=grow(draws.mask, "cycle n_seq n_res"),

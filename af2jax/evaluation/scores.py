@@ -92,8 +92,9 @@ def score(seen: Observed, features: Features, targets: Targets) -> Scores:
     backbone = _by_layer(seen.layers[..., CA, :].reshape(-1, *points.shape), true_points, observed)
     per_residue = np.asarray(backbone.per_residue)[-1]
     per_residue = np.where(observed, per_residue, np.nan)
+    ring = None if features.ring is None else features.ring[rows]
     real = stereochemistry.clashes(
-        seen.positions[rows], seen.atom_mask[rows], features.residue_index[rows], features.asym_id[rows]
+        seen.positions[rows], seen.atom_mask[rows], features.residue_index[rows], features.asym_id[rows], ring
     )
     bonds = stereochemistry.bonds(
         features.aatype[rows],

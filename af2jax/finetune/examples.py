@@ -49,7 +49,8 @@ class Examples:
         scored = state.setup.scored
         labels = {name: head.column for name, head in scored.items()}
         try:
-            found = preflight.check(items, labels, config, strict=training.strict, seed=training.seed)
+            options = {"strict": training.strict, "seed": training.seed, "crop": training.crop}
+            found = preflight.check(items, labels, config, **options)
         except InputError:
             _audit(items, {}, labels)  # the reason may be a whole column
             raise

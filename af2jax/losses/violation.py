@@ -20,26 +20,42 @@ SG = 5  # of cysteine, in atom14
 def violation(outputs: Outputs, targets: Targets) -> Float[Array, ""]:
     """Equation 47 (`L_viol`), of every atom that the residue types have: bonds, angles, and clashes per atom."""
     x, mask = outputs.structure.atom14, atoms.atom14_mask(targets.aatype, targets.seq_mask)
-    joined = (targets.residue_index[1:] - targets.residue_index[:-1] == 1) & (
-        targets.asym_id[1:] == targets.asym_id[:-1]
-    )
-    errors = clash(x, mask, targets.aatype, targets.residue_index, targets.asym_id) + within(x, mask, targets.aatype)
-    return peptide(x, mask, targets.aatype, joined) + jnp.sum(errors) / (1e-6 + jnp.sum(mask.astype(x.dtype)))
+    index, chain = targets.residue_index, targets.asym_id
+    joined, after = (index[1:] - index[:-1] == 1) & (chain[1:] == chain[:-1]), None
+    if targets.ring is not None:
+        joined, after = around(index, chain, targets.ring)
+    errors = clash(x, mask, targets.aatype, index, chain, targets.ring) + within(x, mask, targets.aatype)
+    return peptide(x, mask, targets.aatype, joined, after) + jnp.sum(errors) / (1e-6 + jnp.sum(mask.astype(x.dtype)))
+
+
+def around(
+    residue_index: Int[Array, " N_res"], asym_id: Int[Array, " N_res"], ring: Int[Array, " N_res"]
+) -> tuple[Bool[Array, " N_res"], Int[Array, " N_res"]]:
+    """Whether each residue is bound to another by its C, and the row of that one: the next, or in a ring the first."""
+    row = jnp.arange(len(ring))
+    first = jnp.maximum(row - ring + 1, 0)
+    last = (ring > 0) & (residue_index - residue_index[first] == ring - 1) & (asym_id == asym_id[first])
+    after = jnp.where(last, first, jnp.minimum(row + 1, len(row) - 1))
+    follows = (residue_index[after] - residue_index == 1) & (asym_id[after] == asym_id)
+    return last | follows, after
 
 
 def peptide(
     x: Float[Array, "N_res 14 3"],
     mask: Bool[Array, "N_res 14"],
     aatype: Int[Array, " N_res"],
-    joined: Bool[Array, " N_res-1"],
+    joined: Bool[Array, " N_bond"],
+    after: Int[Array, " N_bond"] | None = None,
 ) -> Float[Array, ""]:
     """Equations 44 and 45: the mean excess of the length C-N, of cos CA-C-N and of cos C-N-CA, summed.
 
-    `joined[i]`: residue i + 1 follows residue i in their chain. As in DeepMind's repository since September 2025; its
-    releases to 2.3.2, and their descendants, take the tolerance of cos CA-C-N from the length.
+    `joined[i]`: residue i is bound to residue `after[i]`; None: to residue i + 1, and the last to none. As in
+    DeepMind's repository since September 2025; its releases to 2.3.2, and their descendants, take the tolerance of cos
+    CA-C-N from the length.
     """
-    ca, c, next_n, next_ca = x[:-1, CA], x[:-1, C], x[1:, N], x[1:, CA]
-    has_ca, has_c, has_next_n, has_next_ca = mask[:-1, CA], mask[:-1, C], mask[1:, N], mask[1:, CA]
+    first, second = (slice(-1), slice(1, None)) if after is None else (slice(None), after)
+    ca, c, next_n, next_ca = x[first, CA], x[first, C], x[second, N], x[second, CA]
+    has_ca, has_c, has_next_n, has_next_ca = mask[first, CA], mask[first, C], mask[second, N], mask[second, CA]
     length = lambda v: jnp.sqrt(1e-6 + jnp.sum(v**2, axis=-1))
     unit = lambda v: v / length(v)[:, None]
 
@@ -47,7 +63,7 @@ def peptide(
         error = jnp.sqrt(1e-6 + (value - mean) ** 2)
         return masked_mean(jax.nn.relu(error - TOLERANCE * stddev), present & joined, 0, eps=1e-6)
 
-    proline = aatype[1:] == CODES["P"]
+    proline = aatype[second] == CODES["P"]
     bond = excess(
         length(next_n - c),
         jnp.where(proline, LENGTH_C_N_PRO.mean, LENGTH_C_N.mean),
@@ -69,18 +85,22 @@ def clash(
     aatype: Int[Array, " N_res"],
     residue_index: Int[Array, " N_res"],
     asym_id: Int[Array, " N_res"],
+    ring: Int[Array, " N_res"] | None = None,
 ) -> Float[Array, "N_res 14"]:
     """Equation 46: by how much each atom clashes with the atoms of other residues, in angstrom.
 
-    Peptide bonds do not clash, nor do two atoms in the place of cysteine's SG, of whatever type (so in DeepMind's
-    code, where this allows for disulfide bonds).
+    Peptide bonds do not clash, which may close a `ring`, nor do two atoms in the place of cysteine's SG, of whatever
+    type (so in DeepMind's code, where this allows for disulfide bonds).
     """
     flat = lambda v: v.reshape(-1, *v.shape[2:])
     of_atoms = lambda v: jnp.repeat(v, 14)
     slot = np.tile(np.arange(14), len(x))
     index, chain = of_atoms(residue_index), of_atoms(asym_id)
     same_chain = chain[:, None] == chain[None]
-    bond = ((slot == C)[:, None] & (slot == N)[None]) & (index[:, None] + 1 == index[None]) & same_chain
+    follows = index[:, None] + 1 == index[None]
+    if ring is not None:
+        follows |= (of_atoms(ring)[:, None] > 0) & (index[:, None] - index[None] == of_atoms(ring)[:, None] - 1)
+    bond = ((slot == C)[:, None] & (slot == N)[None]) & follows & same_chain
     sulfurs = (slot == SG)[:, None] & (slot == SG)[None]
     other_residue = (index[:, None] != index[None]) | ~same_chain
     pairs = flat(mask)[:, None] & flat(mask)[None] & other_residue & ~(bond | bond.T | sulfurs)

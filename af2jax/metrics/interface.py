@@ -1,13 +1,15 @@
-"""What the network says of each pair of chains: pTM and ipTM, aligned error across the interface, pDockQ.
+"""What the network says of each pair of chains: pTM and ipTM, error across the interface, pDockQ, ipSAE and others.
 
-A table over chains is [N_chain N_chain] in the order of `chains`, symmetric, and its diagonal belongs to single chains.
-One chain has a pTM and no interface. Residues that `mask` excludes do not count, whatever they hold.
+A table over chains is [N_chain N_chain] in the order of `chains`, and its diagonal belongs to single chains. It is
+symmetric, but for the directed scores (`Directed`). One chain has a pTM and no interface. Residues that `mask` excludes
+do not count, whatever they hold.
 
 Two residues of different chains are in contact if their CB atoms (CA of glycine) are within 8 angstrom of each other in
 the predicted structure, 8 included; the residues in contact are the interface. This is how pDockQ counts (Bryant et
 al., Nature Communications 13, 1265, 2022).
 """
 
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -16,11 +18,23 @@ import numpy as np
 
 from af2jax.constants.atoms import CA, CB
 from af2jax.constants.residues import CODES
+from af2jax.metrics import directed
 from af2jax.metrics.confidence import closeness
 from af2jax.metrics.distogram import CONTACT
 from af2jax.typing import Array, Bool, Float, Int
 
 LIMIT, SLOPE, MIDDLE, FLOOR = 0.724, 0.052, 152.611, 0.018  # pDockQ's sigmoid, as published
+
+
+class Directed(NamedTuple):
+    """Scores of ordered pairs of chains [N_chain N_chain]: the chain of the row is aligned, that of the column scored;
+    NaN on the diagonal. See `metrics.directed`."""
+
+    ipsae: np.ndarray
+    pdockq2: np.ndarray
+    lis: np.ndarray
+    clis: np.ndarray
+    chain_pdockq2: np.ndarray  # [N_chain], of each chain and all others
 
 
 class Interfaces(NamedTuple):
@@ -31,6 +45,7 @@ class Interfaces(NamedTuple):
     pae: np.ndarray | None  # [N_chain N_chain] angstrom, mean over the contacts; NaN without contacts; None: no PAE
     plddt: np.ndarray  # [N_chain N_chain] mean of the interface, 0 to 100; NaN without contacts
     pdockq: np.ndarray  # [N_chain N_chain] 0 to 0.742; 0 without contacts; NaN on the diagonal
+    directed: Directed | None = None  # None: one chain, or no PAE
 
 
 def chains(asym_id: Int[np.ndarray, " N_res"], mask: Bool[np.ndarray, " N_res"]) -> Int[np.ndarray, " N_chain"]:
@@ -89,14 +104,18 @@ def touching(
     asym_id: Int[np.ndarray, " N_res"],
 ) -> Bool[np.ndarray, "N_res N_res"]:
     """Which residues of different chains have CB atoms (CA of glycine) within 8 angstrom; without the atom, none."""
-    column = np.where(np.asarray(aatype) == CODES["G"], CA, CB)
-    every = np.arange(len(column))
-    present = np.flatnonzero(np.asarray(atom_mask)[every, column])
-    points = np.asarray(positions, np.float64)[present, column[present]]
-    out = np.zeros((len(column), len(column)), bool)
+    column, every = np.where(np.asarray(aatype) == CODES["G"], CA, CB), np.arange(len(aatype))
+    near = _within(np.asarray(positions)[every, column], np.asarray(atom_mask)[every, column])
+    return near & (np.asarray(asym_id)[:, None] != np.asarray(asym_id)[None])
+
+
+def _within(points: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """bool [N N]: points within 8 angstrom of each other, of those that are present."""
+    present = np.flatnonzero(present)
+    points, out = np.asarray(points, np.float64)[present], np.zeros((len(points), len(points)), bool)
     for i, point in zip(present, points, strict=True):
         out[i, present] = np.sum((points - point) ** 2, axis=-1) <= CONTACT**2
-    return out & (np.asarray(asym_id)[:, None] != np.asarray(asym_id)[None])
+    return out
 
 
 def pdockq(plddt: float, contacts: int) -> float:
@@ -118,7 +137,7 @@ def interfaces(
     asym_id: Int[np.ndarray, " N_res"],
     pae: Float[np.ndarray, "N_res N_res"] | None = None,
 ) -> Interfaces:
-    """Contacts, mean PAE, mean pLDDT and pDockQ of each pair of chains of a predicted structure.
+    """Contacts, mean PAE, mean pLDDT, pDockQ and the directed scores of each pair of chains of a predicted structure.
 
     The mean PAE is over the contacts, of each both errors: of one residue aligned on the other and the reverse. The
     mean pLDDT is over the residues of the interface, each counting once however many contacts it has. One chain gives
@@ -143,4 +162,45 @@ def interfaces(
             if pae is not None:
                 error[pair] = np.mean([np.mean(pae[a[x], b[y]], dtype=float), np.mean(pae[b[y], a[x]], dtype=float)])
         score[pair] = pdockq(sure[i, j], len(x))
-    return Interfaces(names, count, None if pae is None else error, sure, score)
+    found = Interfaces(names, count, None if pae is None else error, sure, score)
+    if pae is None or len(rows) < 2:
+        return found
+    alphas = _within(np.asarray(positions)[:, CA], np.asarray(atom_mask)[:, CA])
+    return found._replace(directed=_directed(rows, near, alphas, np.asarray(plddt), sure, np.asarray(pae)))
+
+
+def _directed(rows, near, alphas, plddt, sure, pae) -> Directed:
+    """The directed scores; `near` and `alphas`: contacts between CB and between CA atoms."""
+    tables = {name: np.full((len(rows), len(rows)), np.nan) for name in ("ipsae", "pdockq2", "lis", "clis")}
+    for i, j in itertools.permutations(range(len(rows)), 2):
+        block = np.ix_(rows[i], rows[j])
+        tables["ipsae"][i, j] = directed.ipsae(pae[block])
+        tables["pdockq2"][i, j] = directed.pdockq2(pae[block], near[block], sure[i, j])
+        tables["lis"][i, j] = directed.lis(pae[block])
+        tables["clis"][i, j] = directed.lis(pae[block], near[block])
+    every = np.concatenate(rows)
+    others = [np.ix_(own, np.setdiff1d(every, own)) for own in rows]
+    chain = [directed.chain_pdockq2(pae[x], alphas[x], plddt[own]) for own, x in zip(rows, others, strict=True)]
+    return Directed(**tables, chain_pdockq2=np.array(chain))
+
+
+def contact_tm(
+    expected: Float[np.ndarray, "N_res N_res"],
+    weights: Float[np.ndarray, "N_res N_res"],
+    asym_id: Int[np.ndarray, " N_res"],
+) -> tuple[float, Float[np.ndarray, "N_chain N_chain"]]:
+    """actifpTM of several chains and of each pair of them (0 on the diagonal), 0 to 1, as ColabFold has them.
+
+    Args:
+        expected: `confidence.closeness` with the d0 of the whole complex, for the pairs too.
+        weights: `directed.contact_weights`.
+    """
+    asym_id = np.asarray(asym_id)
+    names = chains(asym_id, np.ones(len(asym_id), bool))
+    rows = [np.flatnonzero(asym_id == chain) for chain in names]
+    table = np.zeros((len(rows), len(rows)))
+    for i, j in itertools.permutations(range(len(rows)), 2):
+        block = np.ix_(rows[i], rows[j])
+        table[i, j] = directed.actifptm(expected[block], weights[block])
+    between = np.where(asym_id[:, None] != asym_id[None], weights, 0)
+    return directed.actifptm(expected, between), np.maximum(table, table.T)

@@ -55,15 +55,17 @@ def clashes(
     atom_mask: Bool[np.ndarray, "N_res 37"],
     residue_index: Int[np.ndarray, " N_res"],
     asym_id: Int[np.ndarray, " N_res"],
+    ring: Int[np.ndarray, " N_res"] | None = None,
 ) -> Clashes:
     """The pairs of heavy atoms of different residues whose spheres overlap by more than 1.5 angstrom (Equation 46).
 
-    Not counted are the C and N of a peptide bond, and two SG, which may form a disulfide bond.
+    Not counted are the C and N of a peptide bond, and two SG, which may form a disulfide bond. `ring`: see
+    `schema.Features`.
     """
     residue, column = np.nonzero(atom_mask)
     x, radius = np.asarray(positions, np.float64)[residue, column], _RADIUS[column]
     per_residue, worst = np.zeros(len(atom_mask), int), 0.0
-    follows = _joined(residue_index, asym_id)
+    follows = _joined(residue_index, asym_id, ring)
     for i in np.unique(residue):
         here = residue == i
         distance = np.linalg.norm(x[here, None] - x[None], axis=-1)
@@ -110,6 +112,10 @@ def bonds(
     )
 
 
-def _joined(residue_index: np.ndarray, asym_id: np.ndarray) -> np.ndarray:
-    """bool [N_res N_res]: j follows i in its chain."""
-    return (residue_index[:, None] + 1 == residue_index[None]) & (asym_id[:, None] == asym_id[None])
+def _joined(residue_index: np.ndarray, asym_id: np.ndarray, ring: np.ndarray | None) -> np.ndarray:
+    """bool [N_res N_res]: j follows i in its chain, in a ring the first residue the last."""
+    step = residue_index[None] - residue_index[:, None]
+    follows = step == 1
+    if ring is not None:
+        follows |= (ring > 0)[:, None] & (step == 1 - ring[:, None])
+    return follows & (asym_id[:, None] == asym_id[None])

@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from af2jax.config import Config
 from af2jax.geometry.rigid import Rigid
@@ -14,6 +15,7 @@ from af2jax.model.template import TemplateEmbedder, TemplateRows, pair
 from af2jax.nn.layers import Linear, at_least_float32
 from af2jax.nn.runtime import Runtime
 from af2jax.schema import Features, Outputs, Prev
+from af2jax.typing import Array, Float
 
 
 class AlphaFold(nn.Module):
@@ -54,11 +56,15 @@ class AlphaFold(nn.Module):
         return outputs.replace(logits=AllHeads(c.heads, name="heads")(outputs))  # lines 19 to 21
 
 
-def initial(features: Features, config: Config) -> Prev:
-    """Algorithm 2, line 1: zeros, in the dtype of the features."""
+def initial(features: Features, config: Config, guess: Float[Array | np.ndarray, "N_res 37 3"] | None = None) -> Prev:
+    """Algorithm 2, line 1: zeros, in the dtype of the features.
+
+    `guess`: an initial guess (Bennett et al., Nature Communications 14, 2625, 2023), positions in angstrom that the
+    first pass reads as those of a pass before.
+    """
     n, dtype = len(features.aatype), jax.dtypes.canonicalize_dtype(features.target_feat.dtype)
     return Prev(
         jnp.zeros((n, config.evoformer.channels), dtype),
         jnp.zeros((n, n, config.c_z), dtype),
-        jnp.zeros((n, 37, 3), dtype),
+        jnp.zeros((n, 37, 3), dtype) if guess is None else jnp.asarray(guess, dtype),
     )

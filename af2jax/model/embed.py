@@ -34,7 +34,10 @@ def relpos(features: Features, config: Config) -> Float[Array, "N_res N_res bins
     offset = lambda x: x[:, None] - x[None]
     clip = lambda x, most: jnp.clip(x + most, 0, 2 * most)
     chain, most = offset(features.asym_id), config.relpos_max
-    residue = clip(offset(features.residue_index), most)
+    residue = offset(features.residue_index)
+    if features.ring is not None:
+        residue = around(residue, features.ring)
+    residue = clip(residue, most)
     if config.relpos == "residue":
         residue = jnp.where(chain == 0, residue, jnp.where(chain > 0, 2 * most, 0))
         return jax.nn.one_hot(residue, 2 * most + 1)
@@ -48,6 +51,16 @@ def relpos(features: Features, config: Config) -> Float[Array, "N_res N_res bins
         jax.nn.one_hot(copy, 2 * most_chain + 2),
     ]
     return jnp.concatenate(parts, axis=-1)
+
+
+def around(offset: Int[Array, "N_res N_res"], ring: Int[Array, "N_res"]) -> Int[Array, "N_res N_res"]:
+    """The cyclic offset of Rettie et al. (bioRxiv 2023.02.25.529956): the shorter way round a cyclic chain.
+
+    Of the residue opposite in an even ring both ways are equally long. It comes before from either side here, so that
+    the offset does not depend on where the ring is cut; in AfCycDesign its sign does.
+    """
+    size, half = jnp.maximum(ring, 1)[:, None], (ring // 2)[:, None]
+    return jnp.where(ring[:, None] > 0, (offset + half) % size - half, offset)
 
 
 class InputEmbedder(nn.Module):

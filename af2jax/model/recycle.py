@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from af2jax.constants.atoms import CA
 from af2jax.model.alphafold import AlphaFold, initial
@@ -23,6 +24,7 @@ def forward(
     features: Features,
     num_recycle: int | Int[Array, ""] = 3,
     key: Array | None = None,
+    guess: Float[Array | np.ndarray, "N_res 37 3"] | None = None,
 ) -> Outputs:
     """Algorithms 2 and 31 "RecyclingTraining": `num_recycle` passes whose result is fed back, then one more.
 
@@ -31,10 +33,11 @@ def forward(
     Args:
         num_recycle: passes before the last; an int, or a traced integer.
         key: a key turns dropout on.
+        guess: positions that the first pass starts from; see `alphafold.initial`.
     """
     stopped = jax.lax.stop_gradient(params)
     step = lambda i, prev: jax.lax.stop_gradient(cycle(model, stopped, features, num_recycle - i, prev, key).prev)
-    prev = initial(features, model.config)
+    prev = initial(features, model.config, guess)
     if not isinstance(num_recycle, int) or num_recycle > 0:
         prev = jax.lax.fori_loop(0, num_recycle, step, prev)
     return cycle(model, params, features, 0, prev, key)

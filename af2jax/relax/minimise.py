@@ -2,16 +2,19 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from absl import logging
 
+from af2jax.constants.atoms import C, N
 from af2jax.constants.residues import THREE
+from af2jax.data.cyclic import ring as cyclic_ring
 from af2jax.errors import InputError, few
 from af2jax.protein.files import Protein
-from af2jax.relax.system import available, build, failures, segments
-from af2jax.relax.violations import mirrored, violating
+from af2jax.relax.system import BROKEN, available, build, failures, segments
+from af2jax.relax.violations import ends, mirrored, violating
 
 ATTEMPTS = 3  # each from a start that is shaken more
 NEAR = 0.5  # angstrom between two atoms, below which the force on them has no usable direction
@@ -49,6 +52,7 @@ class Relaxed:
 def relax(
     protein: Protein,
     *,
+    cyclic: Sequence[str] = (),
     gpu: bool = False,
     max_iterations: int = 2000,
     stiffness: float = 10.0,
@@ -67,6 +71,7 @@ def relax(
     an angstrom, some by tenths. With one thread (environment variable OPENMM_CPU_THREADS=1) every bit is the same.
 
     Args:
+        cyclic: names of the chains whose last residue is bound to the first; these two residues are not held.
         gpu: compute with CUDA or OpenCL; else on the CPU.
         max_iterations: of L-BFGS in each round, 0 for no limit. AlphaFold has none, ColabFold 2000.
         stiffness: of the springs, kcal/mol/angstrom^2.
@@ -74,8 +79,9 @@ def relax(
         rounds: at most; AlphaFold and ColabFold have 3.
 
     Raises:
-        InputError: positions are not finite, a tenth of the atoms lie on others, no two residues are joined, OpenMM
-            is not installed or has no GPU platform, or three attempts gave no finite structure.
+        InputError: positions are not finite, a tenth of the atoms lie on others, no two residues are joined, a cyclic
+            chain is not there, is broken or has its ends more than 10 angstrom apart, OpenMM is not installed or has
+            no GPU platform, or three attempts gave no finite structure.
     """
     check_settings(max_iterations, stiffness, tolerance, rounds)
     if not (np.abs(protein.positions[protein.atom_mask]) < FARTHEST).all():  # NaN is not
@@ -91,22 +97,25 @@ def relax(
             f"{protein.name}: {near.sum()} of {protein.atom_mask.sum()} atoms are nearer than {NEAR} angstrom to "
             "another, so parts lie upon each other; this cannot be relaxed"
         )
+    ring, rings = _rings(protein, cyclic, runs)
     left = np.setdiff1d(np.arange(len(protein.aatype)), np.concatenate(runs))
     notes = [f"relaxed with AMBER ff99SB ({version})"]
+    notes += [f"bound head to tail: chain {name}" for name in cyclic]
     if len(left):
         notes.append(f"no force field, left as they were: {named(protein, left)}")
         logging.warning("no force field for these residues, which will stay as they are: %s", named(protein, left))
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            system = build(protein, _shaken(protein, near, attempt), runs, gpu)
-            moved, before, after, done = _minimise(protein, system, max_iterations, stiffness, tolerance, rounds)
+            system = build(protein, _shaken(protein, near, attempt), runs, gpu, rings)
+            settings = max_iterations, stiffness, tolerance, rounds
+            moved, before, after, done = _minimise(protein, system, ring, *settings)
             break
         except failures() as error:
             failure = error
     else:
         reason = " ".join(f"{type(failure).__name__} {failure}".split())[:150]
         raise InputError(f"{protein.name}: not relaxed, {ATTEMPTS} attempts failed ({reason})") from failure
-    bad, mirror = violating(moved), mirrored(moved)
+    bad, mirror = violating(moved, ring), mirrored(moved)
     for what, residues in (
         ("atoms added for the force field, then dropped", system.completed),
         ("geometry still violated", np.flatnonzero(bad)),
@@ -120,7 +129,7 @@ def relax(
         energy_before=before,
         energy_after=after,
         rmsd=float(np.sqrt(np.mean(np.sum(np.square(shift, dtype=np.float64), axis=-1)))),
-        violations_before=int(violating(protein).sum()),
+        violations_before=int(violating(protein, ring).sum()),
         violations_after=int(bad.sum()),
         rounds=done,
         notes=tuple(notes),
@@ -143,9 +152,29 @@ def check_settings(max_iterations: int, stiffness: float, tolerance: float, roun
             raise InputError(f"relaxation: {name}={value}; give {range_}")
 
 
-def _minimise(protein, system, max_iterations, stiffness, tolerance, rounds) -> tuple[Protein, float, float, int]:
+def _rings(protein: Protein, cyclic: Sequence[str], runs: list[np.ndarray]) -> tuple[np.ndarray | None, list]:
+    """`Features.ring` of a protein, and the rows of the first and last residue of each ring."""
+    if not cyclic:
+        return None, []
+    chain, names = protein.chain_index, protein.names
+    lengths = [int(np.sum(chain == i)) for i in names]
+    ring = cyclic_ring(protein.residue_index, list(names.values()), lengths, cyclic, protein.name)
+    rings = ends(ring, chain)
+    for first, last in rings:
+        what = f"{protein.name}: chain {names[int(chain[first])]} is cyclic"
+        if not any(run[0] == first and len(run) == last - first + 1 for run in runs):
+            raise InputError(f"{what}, and it is broken, or a residue has no force field: the ring cannot be closed")
+        apart = float(np.linalg.norm(protein.positions[last, C] - protein.positions[first, N]))
+        if apart > BROKEN:
+            raise InputError(f"{what}, and its ends are {apart:.1f} angstrom apart, more than {BROKEN:g}: no ring")
+    return ring, rings
+
+
+def _minimise(protein, system, ring, max_iterations, stiffness, tolerance, rounds) -> tuple[Protein, float, float, int]:
     """The protein after at most `rounds` minimisations, the energy before and after, and the number of rounds."""
     before, free = system.energy(), np.zeros(len(protein.aatype), bool)
+    if ring is not None:
+        free[np.array(ends(ring, protein.chain_index))] = True
     for done in itertools.count(1):
         system.minimise(np.where(free[system.residue], 0, stiffness), tolerance, max_iterations)
         positions = protein.positions.copy()
@@ -154,7 +183,7 @@ def _minimise(protein, system, max_iterations, stiffness, tolerance, rounds) -> 
         if not np.isfinite([before, after]).all() or not np.isfinite(positions[protein.atom_mask]).all():
             raise FloatingPointError("energy or positions are not finite")
         moved = dataclasses.replace(protein, positions=positions)
-        bad = violating(moved)
+        bad = violating(moved, ring)
         free |= bad
         if not bad.any() or done == rounds:
             return moved, before, after, done

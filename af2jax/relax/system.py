@@ -5,7 +5,7 @@ OpenMM and PDBFixer are an extra of the installation and are imported where they
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ FORCE_FIELD = "amber99sb.xml"
 OXT = ATOM37_INDEX["OXT"]
 BOND = 2.0  # angstrom from C to N, below which residues are joined whatever their numbers
 BROKEN = 10.0  # angstrom from C to N, above which residues of successive numbers are no longer joined
+N_H = 1.01  # angstrom
 KILOCALORIE, ANGSTROM = 4.184, 0.1  # in OpenMM's kilojoules and nanometres
 _ONE_ATOM = "ATOM      1  CA  GLY A   1       0.000   0.000   0.000  1.00  0.00           C\nEND\n"
 
@@ -84,29 +85,38 @@ def segments(protein: Protein) -> list[np.ndarray]:
     return [run for run in np.split(rows, np.flatnonzero(~joined) + 1) if len(run) > 1]
 
 
-def build(protein: Protein, positions: np.ndarray, runs: list[np.ndarray], gpu: bool) -> System:
+def build(
+    protein: Protein,
+    positions: np.ndarray,
+    runs: list[np.ndarray],
+    gpu: bool,
+    rings: Sequence[tuple[int, int]] = (),
+) -> System:
     """The segments `runs` with all their atoms, at `positions` [N_res 37 3] in angstrom, nothing held yet.
 
     PDBFixer adds heavy atoms that are missing, OpenMM hydrogens as at pH 7 and disulfide bonds between SG that are
     nearer than 3 angstrom.
+    `rings`: rows of the first and last residue of cyclic chains, each of which is a run; these are bound to each other.
     """
     openmm = _library()
     platform = _platform(openmm, gpu)
     present = protein.atom_mask & ATOM37_MASK[protein.aatype]
     last = [run[-1] for run in runs]
-    present[last, OXT] = protein.atom_mask[last, OXT]
+    present[last, OXT] = protein.atom_mask[last, OXT] & ~np.isin(last, [end for _, end in rings])
     topology, completed = _topology(openmm, protein, positions, present, runs, platform)
 
     force_field = openmm.app.ForceField(FORCE_FIELD)
     modeller = openmm.app.Modeller(*topology)
     with seeded():
         modeller.addHydrogens(force_field, platform=platform)
+    rows = np.concatenate(runs)
+    _close(openmm, modeller, [tuple(np.flatnonzero(np.isin(rows, ring)).tolist()) for ring in rings])
     system = force_field.createSystem(modeller.topology, constraints=openmm.app.HBonds)
     springs = openmm.CustomExternalForce("0.5 * k * ((x - x0)^2 + (y - y0)^2 + (z - z0)^2)")
     for name in ("k", "x0", "y0", "z0"):
         springs.addPerParticleParameter(name)
     springs.setForceGroup(1)
-    rows, found = np.concatenate(runs), []
+    found = []
     for atom in modeller.topology.atoms():
         row, column = rows[atom.residue.index], ATOM37_INDEX.get(atom.name, OXT)
         if atom.name in ATOM37_INDEX and present[row, column]:
@@ -116,6 +126,37 @@ def build(protein: Protein, positions: np.ndarray, runs: list[np.ndarray], gpu: 
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     context.setPositions(modeller.positions)
     return System(context, springs, *np.array(found).T, completed)
+
+
+def _close(openmm, modeller, rings: Sequence[tuple[int, int]]) -> None:
+    """Binds the first and the last residue of each ring, numbers of residues, which lose what free ends have: OXT, and
+    all hydrogens of N but one (proline: all), which then lies in the plane of the bond."""
+    if not rings:
+        return
+    residues = list(modeller.topology.residues())
+    free = [atom for first, last in rings for atom in residues[last].atoms() if atom.name == "OXT"]
+    for first, _ in rings:
+        ammonium = _on_n(modeller.topology, residues[first])
+        free += ammonium if residues[first].name == "PRO" else ammonium[1:]
+    modeller.delete(free)
+    residues, unit = list(modeller.topology.residues()), openmm.unit.nanometer
+    for first, last in rings:
+        begin, end = ({atom.name: atom for atom in residues[i].atoms()} for i in (first, last))
+        modeller.topology.addBond(end["C"], begin["N"])
+        place = lambda atom: np.array(modeller.positions[atom.index].value_in_unit(unit))
+        away = [place(begin["N"]) - place(atom) for atom in (begin["CA"], end["C"])]
+        side = sum(v / np.linalg.norm(v) for v in away)
+        for atom in _on_n(modeller.topology, residues[first]):
+            atom.name = "H"
+            to = place(begin["N"]) + N_H * ANGSTROM * side / np.linalg.norm(side)
+            modeller.positions[atom.index] = openmm.Vec3(*map(float, to)) * unit
+
+
+def _on_n(topology, residue) -> list:
+    """The hydrogens of the N of a residue."""
+    pairs = [pair for a, b in topology.bonds() for pair in ((a, b), (b, a))]
+    nitrogen = lambda atom: atom.residue is residue and atom.name == "N"
+    return [b for a, b in pairs if nitrogen(a) and b.element.symbol == "H"]
 
 
 def failures() -> tuple[type[Exception], ...]:

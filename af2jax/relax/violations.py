@@ -9,16 +9,24 @@ from af2jax.metrics.stereochemistry import bonds, clashes
 from af2jax.protein.files import Protein
 
 
-def violating(protein: Protein) -> np.ndarray:
+def violating(protein: Protein, ring: np.ndarray | None = None) -> np.ndarray:
     """bool [N_res]: the residue has an atom that clashes, a distance inside that is out of bounds, or a peptide bond
-    whose length or angles are off by more than 12 standard deviations."""
-    where = protein.positions, protein.atom_mask, protein.residue_index, protein.chain_index
-    found = (clashes(*where).per_residue > 0) | _within(protein)
-    for i in range(len(found) - 1):
-        pair = slice(i, i + 2)
-        bond = bonds(protein.aatype[pair], *(x[pair] for x in where))
+    whose length or angles are off by more than 12 standard deviations. `ring`: see `schema.Features`."""
+    chain = protein.chain_index
+    where = protein.positions, protein.atom_mask, protein.residue_index, chain
+    found = (clashes(*where, ring).per_residue > 0) | _within(protein)
+    closing = [] if ring is None else [[last, first] for first, last in ends(ring, chain)]
+    for pair in [*([i, i + 1] for i in range(len(found) - 1)), *closing]:
+        index = np.arange(2) if pair in closing else protein.residue_index[pair]
+        bond = bonds(protein.aatype[pair], protein.positions[pair], protein.atom_mask[pair], index, chain[pair])
         found[pair] |= bond.length + bond.angle_ca_c_n + bond.angle_c_n_ca > 0
     return found
+
+
+def ends(ring: np.ndarray, chain_index: np.ndarray) -> list[tuple[int, int]]:
+    """The rows of the first and the last residue of each ring."""
+    rows = [np.flatnonzero(chain_index == chain) for chain in np.unique(chain_index[ring > 0])]
+    return [(int(own[0]), int(own[-1])) for own in rows]
 
 
 def _within(protein: Protein) -> np.ndarray:

@@ -29,6 +29,7 @@ TRUSTED = (  # may the arrangement of chains be trusted? By ipTM and whether it 
     ),
 )
 PREDICTED = ("chains", "ipTM", "PAE of the interface (angstrom)", "contacts", "pDockQ", "pLDDT of the interface")
+PREDICTED += ("actifpTM", "ipSAE", "pDockQ2", "LIS", "cLIS")
 EVALUATED = ("target", "chains", "DockQ", "class", "fnat", "iRMSD (angstrom)", "LRMSD (angstrom)", "contacts", "ipTM")
 
 
@@ -43,13 +44,17 @@ def predicted(page: Page, found: Reading) -> None:
     """The chains of the first prediction, each pair of them, and what follows of their arrangement."""
     page.section("How the chains are arranged")
     _arrangement(page, found.best)
-    rows = [(one.name, one.iptm, one.pae, one.contacts, one.pdockq, one.plddt) for one in found.pairs]
+    keys = ("name", "iptm", "pae", "contacts", "pdockq", "plddt", "actifptm", "ipsae", "pdockq2", "lis", "clis")
+    rows = [tuple(getattr(one, key) for key in keys) for one in found.pairs]
     _table(page, "interfaces", PREDICTED, rows, "Pairs of chains of rank 1, those with most contacts first")
     page.text(
         "Each row is a pair of chains: its ipTM (as if the two were alone), and of the residues in contact (CB atoms "
         "within 8 angstrom in this structure) the mean expected error, their number of pairs and their mean pLDDT, "
         "from which pDockQ estimates DockQ (Bryant et al. 2022; 0.23 and more is an acceptable model). Without "
-        f"contacts the two do not touch. {_touching(found.pairs)}"
+        "contacts the two do not touch. actifpTM is an ipTM of the pairs of residues that the distogram expects in "
+        "contact (Varga et al. 2025); ipSAE (Dunbrack 2025), pDockQ2 (Zhu et al. 2023), LIS and cLIS (Kim et al. 2024) "
+        "leave out pairs of large error, and of each the smaller of both directions is shown. "
+        f"{_touching(found.pairs)}"
     )
     rows = [(one.name, one.residues, one.plddt, one.ptm) for one in found.chains]
     _table(page, "chains", ("chain", "residues", "mean pLDDT", "pTM"), rows, "Chains of rank 1, each by itself")

@@ -21,9 +21,10 @@ from af2jax.plots.figure import bare
 from af2jax.plots.pae import FAR, NEAR
 from af2jax.plots.residues import bounds, ranges
 from af2jax.protein.files import Protein
-from af2jax.report import heads, interfaces
+from af2jax.report import given, heads, interfaces
 from af2jax.results import Prediction, answers
 from af2jax.results.reading import LOW, SHORTEST, SURE, TRACES, Ranked, Reading, read
+from af2jax.scoring import Score
 from af2jax.words import counted
 
 RESERVE = 150_000  # bytes of a page for all but plots and structures
@@ -90,6 +91,7 @@ def save_page(
     naming: str,
     alignment: np.ndarray | None = None,
     calibrated: bool = False,
+    scores: Sequence[Score] = (),
 ) -> Path:
     """Writes the page of a job beside its other files, whole or not at all; its path.
 
@@ -100,6 +102,7 @@ def save_page(
         naming: "colabfold": `<job>_report.html`; "alphafold": `<job>/report.html`.
         alignment: int [N_seq N_res], codes of the rows (21: gap), the query first.
         calibrated: whether the pLDDT of these networks is the one that DeepMind published.
+        scores: of the structure that was given of the query, where one was.
     """
     stem = file_name(predictions[0][0].protein.name) + ("_" if naming == "colabfold" else "/")
     kinds = ("plddt", "coverage", *map(heads.plot_of, predictions[0][0].heads))
@@ -108,17 +111,24 @@ def save_page(
     path = out / f"{stem}report.html"
     beside = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     with whole(path) as part:
-        page = render(read(predictions, alignment), plots, calibrated, beside)
+        page = render(read(predictions, alignment), plots, calibrated, beside, scores)
         part.write_bytes(page.html().encode("utf-8", "replace"))
     return path
 
 
-def render(found: Reading, plots: dict[str, Path], calibrated: bool = False, files: Sequence[str] = ()) -> Page:
+def render(
+    found: Reading,
+    plots: dict[str, Path],
+    calibrated: bool = False,
+    files: Sequence[str] = (),
+    scores: Sequence[Score] = (),
+) -> Page:
     """The page of a job.
 
     Args:
         plots: the PNGs "plddt" and "coverage", and those of heads, or those of them that were drawn.
         files: paths from the page's folder, to link to.
+        scores: of the structure that was given of the query, where one was.
     """
     best, predictions = found.best, found.predictions
     notes = dict.fromkeys(note for prediction, _ in predictions for note in prediction.protein.notes)
@@ -139,6 +149,7 @@ def render(found: Reading, plots: dict[str, Path], calibrated: bool = False, fil
         out.raw(_downloads(files))
     out.raw(block, script)
     _ranks(out, found)
+    given.part(out, scores)
     if answered := answers([prediction for prediction, _ in predictions]):
         heads.part(out, best.protein, answered, figure, plots)
     out.section("Confidence at each residue")

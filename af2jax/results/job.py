@@ -108,6 +108,7 @@ def _writable(prediction: Scored) -> Scored:
     """The prediction, if its numbers are finite; with a note where the PDB format cannot hold it."""
     protein = prediction.protein
     numbers = (prediction.plddt, prediction.pae, prediction.ptm, prediction.iptm, prediction.chain_tm)
+    numbers = (*numbers, prediction.actifptm, prediction.chain_actifptm)
     numbers = (*numbers, *(answer.values for answer in prediction.heads.values()))
     if not all(np.isfinite(x).all() for x in numbers if x is not None):
         raise InputError(f"{protein.name}: the scores are not finite; nothing is written")

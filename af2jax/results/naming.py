@@ -127,7 +127,7 @@ def ranking(entries: Iterable[tuple[Scored, int]]) -> dict:
     complexes = all(p.iptm is not None for p in several.values())
     key, unit = ("iptm+ptm", 100) if complexes else ("plddts", 1)
     out = {key: {name: p.ranking / unit for name, p in several.items()}, "order": list(several)}
-    for score in ("ptm", "iptm"):
+    for score in ("ptm", "iptm", "actifptm"):
         if found := {name: x for name, p in several.items() if (x := getattr(p, score)) is not None}:
             out[score] = found
     for name, p in several.items():

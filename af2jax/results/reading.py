@@ -13,6 +13,7 @@ from af2jax.plots.pae import FAR, NEAR
 from af2jax.protein.files import Protein
 from af2jax.protein.secondary import secondary
 from af2jax.results.prediction import Prediction
+from af2jax.results.scored import DIRECTED
 
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
 SHORTEST = 5  # residues of a stretch that is flagged
@@ -60,6 +61,11 @@ class PairConfidence:
     contacts: int
     pdockq: float
     plddt: float
+    actifptm: float | None
+    ipsae: float | None  # this and those below: the smaller of both orders
+    pdockq2: float | None
+    lis: float | None
+    clis: float | None
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,7 @@ def _chains(best: Prediction) -> tuple[tuple[ChainConfidence, ...], tuple[PairCo
     for i, (chain, name) in enumerate(protein.names.items()):
         own = protein.chain_index == chain
         chains.append(ChainConfidence(name, int(own.sum()), float(best.plddt[own].mean()), number(tm, (i, i))))
+    least = {name: np.minimum(x := getattr(found.directed, name), x.T) for name in DIRECTED} if found.directed else {}
     pairs = [
         PairConfidence(
             name,
@@ -169,6 +176,8 @@ def _chains(best: Prediction) -> tuple[tuple[ChainConfidence, ...], tuple[PairCo
             int(found.contacts[at]),
             float(found.pdockq[at]),
             float(found.plddt[at]),
+            number(best.chain_actifptm, at),
+            *(number(least.get(score), at) for score in DIRECTED),
         )
         for name, at in sorted(best.pairs.items(), key=lambda entry: -found.contacts[entry[1]])
     ]

@@ -12,6 +12,8 @@ from af2jax.metrics import interface
 from af2jax.metrics.interface import Interfaces
 from af2jax.protein.files import Protein
 
+DIRECTED = {"ipsae": 6, "pdockq2": 4, "lis": 4, "clis": 4}  # scores of ordered pairs: digits in files, their programs'
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -33,6 +35,8 @@ class Scored:
         distogram: float [N_res N_res 64], logits, the same.
         chain_tm: float [N_chain N_chain], the pTM of each chain on the diagonal, of each pair its ipTM, 0 to 1, in the
             order of the chains; None for one chain, or where the preset has no PAE.
+        actifptm: 0 to 1, of several chains where the preset has PAE, or None.
+        chain_actifptm: float [N_chain N_chain], of each pair of chains, 0 on the diagonal, or None.
         heads: what tuned heads answer, by name; {} without any.
     """
 
@@ -50,6 +54,8 @@ class Scored:
     pair: np.ndarray | None = None
     distogram: np.ndarray | None = None
     chain_tm: np.ndarray | None = None
+    actifptm: float | None = None
+    chain_actifptm: np.ndarray | None = None
     heads: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
@@ -59,7 +65,7 @@ class Scored:
 
     @cached_property
     def interfaces(self) -> Interfaces:
-        """Contacts, PAE (angstrom), pLDDT and pDockQ of each pair of chains, as the structure has them."""
+        """Contacts, PAE (angstrom), pLDDT, pDockQ and the directed scores of each pair of chains."""
         p = self.protein
         return interface.interfaces(p.aatype, p.positions, p.atom_mask, self.plddt, p.chain_index, self.pae)
 
@@ -70,33 +76,50 @@ class Scored:
         return {f"{names[i]}-{names[j]}": (i, j) for i, j in itertools.combinations(range(len(names)), 2)}
 
     def chain_scores(self) -> dict[str, dict]:
-        """For several chains, as files have it: ColabFold's per_chain_ptm {"A": 0 to 1} and pairwise_iptm {"A-B": ...},
-        where the preset has PAE, and our interface_pae (angstrom, None without contacts), pdockq, interface_contacts.
+        """For several chains, as files have it, by chain "A" or pair "A-B".
+
+        ColabFold's names and digits: per_chain_ptm, pairwise_iptm, pairwise_actifptm; ipsae and pdockq2 of each ordered
+        pair ("A-B": A is aligned, B scored); pdockq. So also lis and clis, and of the four the smaller of both orders,
+        ipsae_min and so on; per_chain_pdockq2 (`directed.chain_pdockq2`); our interface_pae (angstrom, None without
+        contacts) and interface_contacts. Without PAE there are pdockq and interface_contacts alone.
         """
         if not (pairs := self.pairs):
             return {}
-        found, out = self.interfaces, {}
+        found, out, names = self.interfaces, {}, list(self.protein.names.values())
+        each = lambda values, digits: {n: round(float(x), digits) for n, x in zip(names, values, strict=True)}
+        of_pairs = lambda table, digits: {pair: round(float(table[at]), digits) for pair, at in pairs.items()}
         if self.chain_tm is not None:
-            diagonal = zip(self.protein.names.values(), np.diag(self.chain_tm), strict=True)
-            out["per_chain_ptm"] = {name: round(float(x), 2) for name, x in diagonal}
-            out["pairwise_iptm"] = {pair: round(float(self.chain_tm[at]), 2) for pair, at in pairs.items()}
-        if found.pae is not None:
+            out["per_chain_ptm"] = each(np.diag(self.chain_tm), 3)
+            out["pairwise_iptm"] = of_pairs(self.chain_tm, 3)
+        if self.chain_actifptm is not None:
+            out["pairwise_actifptm"] = of_pairs(self.chain_actifptm, 3)
+        if found.directed is not None:
             known = {pair: float(found.pae[at]) for pair, at in pairs.items()}
             out["interface_pae"] = {pair: round(x, 2) if np.isfinite(x) else None for pair, x in known.items()}
-        out["pdockq"] = {pair: round(float(found.pdockq[at]), 3) for pair, at in pairs.items()}
+            ordered = {f"{names[i]}-{names[j]}": (i, j) for i, j in itertools.permutations(range(len(names)), 2)}
+            for name, digits in DIRECTED.items():
+                table = getattr(found.directed, name)
+                out[name] = {pair: round(float(table[at]), digits) for pair, at in ordered.items()}
+                out[f"{name}_min"] = of_pairs(np.minimum(table, table.T), digits)
+            out["per_chain_pdockq2"] = each(found.directed.chain_pdockq2, 4)
+        out["pdockq"] = of_pairs(found.pdockq, 4)
         return out | {"interface_contacts": {pair: int(found.contacts[at]) for pair, at in pairs.items()}}
 
     def scores(self) -> dict:
-        """ColabFold's scores: plddt, where the preset predicts them max_pae, pae, ptm, iptm; `chain_scores`; notes.
+        """ColabFold's scores: plddt; max_pae, pae, ptm, iptm, actifptm where the preset predicts them; notes.
 
-        What tuned heads answer is under "heads" (`Answer.json`).
+        Chains and their pairs: `chain_scores`. What tuned heads answer is under "heads" (`Answer.json`).
         """
         out = {"plddt": np.round(self.plddt.astype(float), 2).tolist()}
         if self.pae is not None:
             pae = np.round(self.pae.astype(float), 2)
-            out |= {"max_pae": float(pae.max()), "pae": pae.tolist(), "ptm": round(self.ptm, 2)}
+            out |= {"max_pae": float(pae.max()), "pae": pae.tolist()}
+        if self.ptm is not None:
+            out["ptm"] = round(self.ptm, 2)
         if self.iptm is not None:
             out["iptm"] = round(self.iptm, 2)
+        if self.actifptm is not None:
+            out["actifptm"] = round(self.actifptm, 3)
         if self.heads:
             out["heads"] = {name: answer.json() for name, answer in self.heads.items()}
         return out | self.chain_scores() | ({"notes": list(self.protein.notes)} if self.protein.notes else {})
@@ -104,6 +127,7 @@ class Scored:
     def arrays(self) -> dict[str, np.ndarray]:
         """Every number of the prediction by name; atoms as [N_res 37 3] with their mask."""
         own = ("plddt", "pae", "ptm", "iptm", "chain_tm", "distances", "contacts", "distogram")
+        own += ("actifptm", "chain_actifptm")
         atoms = ("aatype", "residue_index", "chain_index", "positions", "atom_mask")
         found = {n: getattr(self, n) for n in own} | {n: getattr(self.protein, n) for n in atoms}
         return {n: np.asarray(x) for n, x in found.items() if x is not None}

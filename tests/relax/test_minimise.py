@@ -81,7 +81,7 @@ def test_residues_that_violate_are_let_go_of(monkeypatch):
         return bad[-1]
 
     monkeypatch.setattr(System, "minimise", spy)
-    monkeypatch.setattr("af2jax.relax.minimise.violating", lambda p: three(p) if len(bad) < 3 else bad[-1])
+    monkeypatch.setattr("af2jax.relax.minimise.violating", lambda p, ring: three(p) if len(bad) < 3 else bad[-1])
     assert relax(PEPTIDE).rounds == 3
     assert [np.flatnonzero(x == 0).tolist() for x in held] == [[], [4, 7], [4, 7, 9]]
     assert all(set(x) <= {0, 10} for x in held)

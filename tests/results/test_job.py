@@ -49,11 +49,12 @@ def test_plots_belong_to_rank_1(tmp_path):
 
 
 @pytest.mark.parametrize("naming", ["colabfold", "alphafold"])
-@pytest.mark.parametrize("where", ["positions", "pae", "ptm", "plddt", "chain_tm", "second"])
+@pytest.mark.parametrize("where", ["positions", "pae", "ptm", "plddt", "chain_tm", "actifptm", "second"])
 def test_t20_what_is_not_finite_is_not_written(naming, where, tmp_path):
     good = prediction((5, 4))
     fields = {"pae": good.pae * np.nan, "ptm": np.nan, "plddt": good.plddt * np.inf}
     fields["chain_tm"] = good.chain_tm * np.nan
+    fields["actifptm"] = np.nan
     atoms = dataclasses.replace(good.protein, positions=np.where(good.protein.atom_mask[..., None], np.nan, 0.0))
     bad = dataclasses.replace(good, **({where: fields[where]} if where in fields else {"protein": atoms}))
     pairs = [(good, 0), (bad, 1)] if where == "second" else [(bad, 0)]

@@ -66,12 +66,14 @@ def test_colabfold_scores(tmp_path):
     scores = read(tmp_path / "two", f"job_scores_{tag}.json")
     assert list(scores) == [
         *("plddt", "max_pae", "pae", "ptm", "iptm", "per_chain_ptm", "pairwise_iptm"),
-        *("interface_pae", "pdockq", "interface_contacts"),
+        *("interface_pae", "ipsae", "ipsae_min", "pdockq2", "pdockq2_min", "lis", "lis_min", "clis", "clis_min"),
+        *("per_chain_pdockq2", "pdockq", "interface_contacts"),
     ]
-    assert scores["per_chain_ptm"] == {"A": 0.71, "B": 0.81} and scores["pairwise_iptm"] == {"A-B": 0.51}
+    assert scores["per_chain_ptm"] == {"A": 0.712, "B": 0.812} and scores["pairwise_iptm"] == {"A-B": 0.512}
+    assert scores["ipsae"].keys() == {"A-B", "B-A"} and scores["ipsae_min"]["A-B"] == min(scores["ipsae"].values())
     assert scores["interface_contacts"]["A-B"] == found.interfaces.contacts[0, 1] > 0
     assert scores["interface_pae"]["A-B"] == pytest.approx(found.interfaces.pae[0, 1], abs=0.006)
-    assert scores["pdockq"]["A-B"] == pytest.approx(found.interfaces.pdockq[0, 1], abs=6e-4)
+    assert scores["pdockq"]["A-B"] == pytest.approx(found.interfaces.pdockq[0, 1], abs=6e-5)
     assert (scores["ptm"], scores["iptm"]) == (0.61, 0.51) and scores["max_pae"] == np.max(scores["pae"])
     np.testing.assert_allclose(scores["pae"], found.pae, atol=0.006)
     np.testing.assert_allclose(scores["plddt"], found.plddt, atol=0.006)
@@ -126,7 +128,7 @@ def test_alphafold_ranking_of_complexes(tmp_path):
     save_job([(prediction((5, 4)), 0)], tmp_path, naming="alphafold", plots=False)
     ranking = read(tmp_path, "job/ranking_debug.json")
     assert ranking["iptm+ptm"] == {"model_1_ptm_pred_0": pytest.approx(0.8 * 0.51234 + 0.2 * 0.61234)}
-    assert ranking["pairwise_iptm"] == {"model_1_ptm_pred_0": {"A-B": 0.51}}
+    assert ranking["pairwise_iptm"] == {"model_1_ptm_pred_0": {"A-B": 0.512}}
     assert ranking["iptm"] == {"model_1_ptm_pred_0": 0.51234} and ranking["ptm"] == {"model_1_ptm_pred_0": 0.61234}
 
 
@@ -162,7 +164,9 @@ def test_what_was_kept(naming, tmp_path):
 
 
 def test_the_tables_of_chains_are_kept(tmp_path):
-    found = prediction((5, 4))
+    found = prediction((5, 4), actifptm=0.4, chain_actifptm=np.array([[0, 0.4], [0.4, 0]]))
     found.save(tmp_path, arrays=True, plots=False)
+    assert found.scores()["actifptm"] == found.scores()["pairwise_actifptm"]["A-B"] == 0.4
     with np.load(next(tmp_path.glob("*.npz")), allow_pickle=False) as arrays:
         assert np.array_equal(arrays["chain_tm"], found.chain_tm) and arrays["iptm"] == found.iptm
+        assert np.array_equal(arrays["chain_actifptm"], found.chain_actifptm) and arrays["actifptm"] == 0.4

@@ -1,0 +1,50 @@
+"""The structures that a command is given: files, and folders of them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from af2jax.errors import InputError
+
+SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")  # of two files of one name in a folder, the first
+
+
+def named(paths: Sequence[Path], results: str = "") -> dict[str, Path]:
+    """The files by the name of their results; those in folders whose name ends in `results` are left out, as results.
+
+    Raises:
+        InputError: there is none, one is missing, or two would write the same files.
+    """
+    from af2jax.files import file_name, path_and_chain
+
+    jobs: dict[str, Path] = {}
+    for path in paths:
+        if not path_and_chain(path)[0].exists():
+            raise InputError(f"{path}: no such file; check the path")
+        for file in _inside(path, results) if path.is_dir() else [path]:
+            own, chains = path_and_chain(file)
+            name = file_name(parts(own)[0] + (f"_{chains}" if chains else ""))
+            if name in jobs:
+                raise InputError(f"{jobs[name]} and {file} would write the same files; rename one")
+            jobs[name] = file
+    if not jobs:
+        folders = ", ".join(map(str, paths))
+        raise InputError(f"no structures in {folders}: files must end in {', '.join(SUFFIXES)} (.gz too)")
+    return jobs
+
+
+def parts(file: Path) -> tuple[str, str]:
+    """The name of a file, without what says that it is packed, in two: before the last dot, and from there on."""
+    from af2jax.data.formats import plain
+
+    path = Path(plain(file.name))
+    return path.stem, path.suffix.lower()
+
+
+def _inside(folder: Path, results: str) -> Iterator[Path]:
+    """The structures in a folder, one for each name."""
+    best: dict[str, Path] = {}
+    for file in sorted(f for f in folder.iterdir() if f.is_file()):
+        name, suffix = parts(file)
+        if suffix in SUFFIXES and not (results and name.endswith(results)) and not name.startswith("."):
+            best[name] = min(best.get(name, file), file, key=lambda f: SUFFIXES.index(parts(f)[1]))
+    yield from best.values()
