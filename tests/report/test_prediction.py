@@ -195,7 +195,7 @@ def test_how_chains_lie_to_each_other(tmp_path):
     least, digits = [min(x[0, 1], x[1, 0]) for x in found.directed[:4]], (3, 2, 3, 3)  # of pDockQ2 two
     assert rows["H-L"][5:] == [f"{value:.{num}f}" for value, num in zip(least, digits, strict=True)]
     assert rows["H-ag"][:5] == ["0.51", "", "0", "0.00", ""]  # what no contact tells is not known
-    assert rows["H-ag"][6] == rows["H-ag"][8] == "0.00"  # pDockQ2 and cLIS
+    assert (rows["H-ag"][6], rows["H-ag"][8]) == ("0.00", "0.000")  # pDockQ2 and cLIS
     assert table(text, "Chains of rank 1") == [
         [n, s, "92.0", t] for n, s, t in zip(("H", "L", "ag"), ("12", "11", "5"), ("0.71", "0.81", "0.91"), strict=True)
     ]
