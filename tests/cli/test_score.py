@@ -51,7 +51,7 @@ def test_a_batch_resumes(run, tmp_path):
     flags = ("--no-plots", "--num-recycle", 0)
     code, out, err = run("score", folder, *flags)
     assert code == 3 and "one: 17 residues, mean pLDDT" in out and "A from the given structure" in out
-    assert err.count("failed: ") == 1 and "bad.pdb is no mmCIF or PDB file" in err
+    assert err.count("failed: ") == 1 and "bad.pdb is not an mmCIF or PDB file" in err
     rows = table(tmp_path)
     assert [(row["structure"], row["pair"], row["network"]) for row in rows] == [
         ("one", "A-B", "tiny"),
@@ -63,11 +63,11 @@ def test_a_batch_resumes(run, tmp_path):
     assert "The given structure" in page and "was what the first pass started from" in page
 
     code, out, _ = run("score", folder, *flags)
-    assert code == 3 and out.count("done before, skipped") == 2 and table(tmp_path) == rows
+    assert code == 3 and out.count("already done, skipped") == 2 and table(tmp_path) == rows
     save(folder, pdb(together(SEQUENCE, "WALKDEF", 9.0)), "two.pdb")
     save(folder, pdb(peptide("WALK")), "bad.pdb")
     code, out, _ = run("score", folder, *flags)
-    assert code == 0 and "one: done before, skipped" in out and "two: 17 residues" in out
+    assert code == 0 and "one: already done, skipped" in out and "two: 17 residues" in out
     mended, *again = table(tmp_path)
     assert again[0] == rows[0] and again[1] != rows[1] and mended["structure"] == "bad" and mended["pair"] == ""
     assert not (tmp_path / "out" / "failures.jsonl").exists()
@@ -151,7 +151,7 @@ def test_predict_from_an_initial_guess(run, tmp_path):
     assert code == 3 and "q: 10 residues" in out and "A from the given structure" in out
     assert "is not chain 1 of the query (10): at position 1 it has M, the query W; give a structure of this" in err
     assert atoms() != before and [row["structure"] for row in table(tmp_path)] == ["q"]
-    assert "q: done before, skipped" in run(*plain, "--initial-guess", file)[1]
+    assert "q: already done, skipped" in run(*plain, "--initial-guess", file)[1]
     save(tmp_path, pdb(peptide(SEQUENCE[:9] + "K")), "guess.pdb")
     assert run(*plain, "--initial-guess", file)[0] == 4
     code, _, err = run(*plain, "--initial-guess", tmp_path / "none.pdb")
