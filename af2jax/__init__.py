@@ -13,6 +13,7 @@ _PUBLIC = {
     "forward": "af2jax.model.recycle:forward",
     "predict": "af2jax.inference:predict",
     "answer": "af2jax.screening:answer",
+    "scan": "af2jax.screening:scan",
     "explore": "af2jax.audit.explore:explore",
     "evaluate": "af2jax.evaluation.evaluate:evaluate",
     "compare": "af2jax.evaluation.comparison:compare",
