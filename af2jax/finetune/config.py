@@ -38,7 +38,7 @@ class Training:
             network reads, so that the masked-MSA loss means something without homologues; published: 0.
         examples_per_item: draws of crop and MSA for each item, which the training goes through in turns; 0: always new
             ones.
-        variants: of an assay that an example has, where heads of variants learn; drawn again at each visit where there are more.
+        variants: of an assay that an example has, where heads of variants learn; drawn again at each visit.
         strict: an item that cannot be used stops the training before it begins.
 
         params: folder of DeepMind's files, or of an earlier run, whose new heads are left out unless `keep_heads`;
