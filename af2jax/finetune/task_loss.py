@@ -43,7 +43,7 @@ def loss(head: Head, params: dict, predicted: Float[Array, "..."], label: Label,
         predicted: logits of classes or numbers on the last axis, after the axes that the head's kind has.
     """
     if head.kind == "variant":
-        return _variant_loss(head, params, said, label)
+        return _variant_loss(head, params, predicted, label)
     mask = present(head, targets.seq_mask)
     if head.classes:
         weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, predicted.dtype)
