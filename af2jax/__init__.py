@@ -14,6 +14,7 @@ _PUBLIC = {
     "predict": "af2jax.inference:predict",
     "answer": "af2jax.screening:answer",
     "score": "af2jax.scoring:score",
+    "scan": "af2jax.screening:scan",
     "explore": "af2jax.audit.explore:explore",
     "evaluate": "af2jax.evaluation.evaluate:evaluate",
     "compare": "af2jax.evaluation.comparison:compare",

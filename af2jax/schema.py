@@ -94,6 +94,22 @@ class Targets:
 
 
 @struct.dataclass
+class Variants:
+    """Variants of one wild type with what was measured of each: what `targets.labels` has of a "variant" head.
+
+    N_mut is the largest number of mutations of one; a variant without any is the wild type.
+    """
+
+    position: Any  # int [N_var N_mut] from 0; 0 where there is none
+    new: Any  # int [N_var N_mut] codes 0 to 19
+    mask: Any  # bool [N_var N_mut] False: padding
+    value: Any  # float [N_var] NaN where unknown; of classes int, -1 where unknown
+    bound: Any  # int [N_var] 0: measured; 1: the value or more; -1: the value or less (censored)
+    features: Any = None  # Features of each variant, [N_var ...]; "full" heads read them
+    sites: Any = None  # float [N_var N_mut c] in their place, what a frozen trunk says there (`heads.sites`)
+
+
+@struct.dataclass
 class Prev:
     """What one pass hands to the next (Algorithms 30 to 32)."""
 

@@ -20,7 +20,7 @@ from experiments import corpus, sides
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = "e75d214bd3b3"  # of the sides
-PARTS = {"card", "controls", "corpus", "sides", "walk"}  # what several scripts share
+PARTS = {"card", "controls", "corpus", "domains", "sides", "tuned_heads", "walk"}  # what several scripts share
 SCRIPTS = sorted(path for path in (ROOT / "experiments").glob("*.py") if path.stem not in PARTS)
 
 
@@ -102,6 +102,40 @@ def test_descent_beside_its_control(chains, tmp_path):
     for scores in (scores for each in found for scores in each.values()):
         assert len(scores) == 6 and all(np.isfinite(list(scores.values())))
     assert said.count("minus descent, distances shuffled: ") == 4 and (tmp_path / "never_seen_tm_score.png").exists()
+
+
+@pytest.mark.slow("runs an experiment in processes of its own")
+def test_heads_of_variants_beside_baselines(tmp_path):
+    """At its smallest; started again, nothing is trained again."""
+    rng, folder = np.random.default_rng(0), tmp_path / "data" / "corpus" / "labels"
+    folder.mkdir(parents=True)
+    letters, rows, sequences = "ACDEFGHIKLMNPQRSTVWY", ["dataset\tmutation_fasta\tDDG\tRSA"], []
+    for name in "abcdef":
+        wild = "".join(rng.choice(list(letters), 12))
+        sequences.append(f"{name}\t{wild}\tcluster_{name}")
+        every = [f"{old}{i}{new}" for i, old in enumerate(wild, 1) for new in letters if new != old]
+        rows += [f"{name}\t{one}\t{rng.normal():.2f}\t{rng.uniform(0, 120):.0f}" for one in every]
+    with lzma.open(folder / "evostability_ddg.tsv.xz", "wt") as file:
+        file.write("\n".join(rows) + "\n")
+    (folder / "evostability_sequences.tsv").write_text("\n".join(["dataset\tsequence\tlabel_cluster30", *sequences]))
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.ddg",
+        "--data",
+        str(tmp_path / "data"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    command += ["--steps=12", "--test=2", "--train=3", "--variants=6", "--seeds=1"]
+    run = lambda: subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said, text = run(), (tmp_path / "out" / "README.md").read_text()
+    assert "step 12 of 12: loss" in said and "18 variants of 3 domains at unseen positions" in text
+    for part in ("unseen domains", "unseen positions"):
+        section = text.split(f"## {part}")[1].split("## ")[0]
+        assert section.count("| BLOSUM62 |") == section.count("| full, trained trunk |") == 1
+        assert section.count("after Holm's correction") + section.count("not one target differs") == 13
+    assert "step" not in run()
 
 
 def shuffled_distances() -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -45,13 +46,18 @@ class Loader:
     templates: bool
     whole: int = 0
 
+    @property
+    def drawn(self) -> Config:
+        """The configuration with the rows of the MSA that there are."""
+        if self.rows:
+            return self.config
+        return dataclasses.replace(self.config, data=dataclasses.replace(self.config.data, clusters=1, extra=1))
+
     def example(self, item: Item, visit: int) -> tuple[schema.Features, schema.Targets]:
         """The example of an item when it is visited for the `visit`-th time."""
         draw = visit % self.draws if self.draws else visit
         seed = int(np.random.SeedSequence([self.seed, draw, zlib.crc32(item.id.encode())]).generate_state(1)[0])
-        config = self.config
-        if not self.rows:
-            config = dataclasses.replace(config, data=dataclasses.replace(config.data, clusters=1, extra=1))
+        config = self.drawn
         features, targets = load_example(item, config, self.crop, seed, self.labels)
         data = config.data
         places = data.max_templates if self.templates and config.template else 1
@@ -62,7 +68,7 @@ class Loader:
         return features, window.pad_targets(targets, n_res=self.crop, n_seq=data.clusters)
 
 
-def order(items: Sequence[Item], seed: int) -> Iterator[tuple[int, int]]:
+def order(items: Sequence, seed: int) -> Iterator[tuple[int, int]]:
     """(index of an item, how often it was visited before), for ever.
 
     In each epoch the items of the largest weight come once, the others with the probability that is theirs beside it;
@@ -80,8 +86,18 @@ def order(items: Sequence[Item], seed: int) -> Iterator[tuple[int, int]]:
         epoch += 1
 
 
+@runtime_checkable
+class Source(Protocol):
+    """What makes examples as a `Loader` does, of items that have an `id` and a `weight`."""
+
+    seed: int
+
+    def example(self, item, visit: int) -> tuple[schema.Features, schema.Targets]:
+        """The example of an item when it is visited for the `visit`-th time."""
+
+
 def batches(
-    loader: Loader, items: Sequence[Item], size: int, start: int, stop: int, share: slice = slice(None)
+    loader: Source, items: Sequence, size: int, start: int, stop: int, share: slice = slice(None)
 ) -> Iterator[tuple[int, list[str], tuple[schema.Features, schema.Targets]]]:
     """(step, ids, batch) for the steps `start` to `stop` - 1; a resumed training gets the batches that were left.
 
@@ -95,7 +111,7 @@ def batches(
     for _ in range(start):
         next(steps)
 
-    def one(item: Item, visit: int):
+    def one(item, visit: int):
         try:
             return loader.example(item, visit)
         except InputError as error:

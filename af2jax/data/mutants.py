@@ -15,6 +15,7 @@ from af2jax.words import counted
 COLUMNS = ("mutant", "mutation", "mutations", "variant", "hgvs_pro")
 FORM = re.compile(r"([A-Za-z]|[A-Za-z]{3})(\d{1,6})([A-Za-z]{3}|[A-Za-z*=])")
 JOINTS = re.compile(r"[:,;/+\s]+")
+INDEL = re.compile(r"del|ins|dup|fs|^-|-$|_[A-Za-z]*\d", re.IGNORECASE)  # insertions, deletions and frame shifts
 LETTER_OF = {sign: sign for sign in "ABCDEFGHIJKLMNOPQRSTUVWXYZ*="} | THREE_TO_ONE | {"TER": "*"}
 WILD = ("", "wt", "wildtype", "wild-type", "wild type", "_wt", "p.=")
 FARTHEST = 1000  # residues by which numbers are tried to be shifted
@@ -58,6 +59,11 @@ def parse(text: str) -> tuple[Mutation, ...]:
     for part in _parts(text):
         match = FORM.fullmatch(part)
         wild, new = (LETTER_OF.get(match[i].upper(), "") for i in (1, 3)) if match else ("", "")
+        if (not wild or not new) and INDEL.search(part):
+            raise InputError(
+                f"mutant {text[:40]!r} is an insertion or deletion, and is not of the form A23G: substitutions alone "
+                "are read; leave it out"
+            )
         if not wild or not new:
             raise InputError(f"mutant {text[:40]!r} is not of the form A23G, or A23G:T25S of several")
         if new == "*":
@@ -87,6 +93,26 @@ def wild_type(sequence: str, mutations: tuple[Mutation, ...]) -> str:
 
 def _letter(sequence: str, position: int) -> str:
     return sequence[position - 1] if 1 <= position <= len(sequence) else ""
+
+
+def check(sequence: str, mutations: tuple[Mutation, ...]) -> None:
+    """Passes if `sequence` is the wild type of these mutations.
+
+    Raises:
+        InputError: a position lies beyond it, or has another residue; both are named.
+    """
+    for mutation in mutations:
+        there = _letter(sequence, mutation.position)
+        if not there:
+            raise InputError(
+                f"mutant {mutation}: position {mutation.position} is past the end of the wild type, "
+                f"which has {counted(len(sequence), 'residue')}"
+            )
+        if there != mutation.wild:
+            raise InputError(
+                f"mutant {mutation}: residue {mutation.position} of the wild type is {there}, not "
+                f"{mutation.wild}; correct the residue or the position"
+            )
 
 
 def changed(sequence: str, mutations: tuple[Mutation, ...]) -> str:

@@ -12,7 +12,7 @@ from absl import logging
 
 from af2jax import schema
 from af2jax.config import Config
-from af2jax.constants.residues import LETTERS, encode
+from af2jax.constants.residues import CODES, LETTERS, UNKNOWN, encode
 from af2jax.data import formats, inputs, stockholm
 from af2jax.data import msa as msa_ops
 from af2jax.data.alignment import difference
@@ -35,6 +35,7 @@ from af2jax.data.templates import Paths, load_templates
 from af2jax.data.transforms import assembled, draw_msa, stack_draws
 from af2jax.errors import InputError
 from af2jax.protein.record import chain_name
+from af2jax.typing import Bool
 
 NO_ALIGNMENT = "single sequence without an alignment: AlphaFold is poor without one"
 ALIGNMENTS = (".a3m", ".a2m", ".aln", ".clustal", ".clw", *stockholm.SUFFIXES)  # suffixes; `formats.PACKED` may follow
@@ -152,8 +153,19 @@ def read(
     return Read(known, found, msa_ops.profile(codes), None if templates is None else of, ring)
 
 
-def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> schema.Features:
+def draw(
+    known: Read,
+    seed: int,
+    config: Config,
+    cycles: int | None = None,
+    hidden: Bool[np.ndarray, " N_res"] | None = None,
+) -> schema.Features:
     """The features of a query for a network and a seed; see `features`.
+
+    Args:
+        hidden: residues of the query that are hidden in all that the network reads, as `mask_target` hides them in
+            training; the others are not masked in the query's row. Templates are left as they are. None: the query's
+            row is masked at random, as published.
 
     Raises:
         InputError: `seed` is negative or `cycles` not positive; a template cannot be used.
@@ -164,11 +176,19 @@ def draw(known: Read, seed: int, config: Config, cycles: int | None = None) -> s
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
     found = known.assembly
-    rows = found.alignment.codes, found.alignment.deletions, known.profile
+    aatype, codes, profile = encode(found.alignment.query), found.alignment.codes, known.profile
+    shown = aatype if hidden is None else np.where(hidden, UNKNOWN, aatype)
+    if hidden is not None:
+        codes = np.concatenate([np.where(hidden, UNKNOWN, codes[:1]), codes[1:]]).astype(codes.dtype)
+        profile = msa_ops.profile(codes)
+    rows = codes, found.alignment.deletions, profile
     draws = [
-        draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own).msa for cycle in range(cycles)
+        draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own, hidden).msa
+        for cycle in range(cycles)
     ]
-    out = assembled(encode(found.alignment.query), found.ids, stack_draws(draws), config).replace(ring=known.ring)
+    out = assembled(shown, found.ids, stack_draws(draws), config).replace(ring=known.ring)
+    if hidden is not None:  # the structure module builds alanine there
+        out = out.replace(aatype=np.where(hidden, CODES["A"], aatype).astype(np.int32))
     return schema.check_features(out if known.templates is None else out.replace(templates=known.templates(config)))
 
 

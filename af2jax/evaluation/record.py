@@ -23,6 +23,7 @@ HEAD_METRICS = {
     "accuracy": Metric("accuracy", True),
     "log_loss": Metric("log loss", False),
     "error": Metric("absolute error", False),
+    "spearman": Metric("Spearman's correlation", True),
 }
 
 
@@ -113,7 +114,10 @@ class Evaluation:
     @property
     def primary(self) -> list[str]:
         """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
-        heads = [f"{name}/{'accuracy' if classes else 'error'}" for name, classes in self.classes.items()]
+        kind = lambda name, classes: (
+            "accuracy" if classes else "spearman" if np.isfinite(self.column(f"{name}/spearman")).any() else "error"
+        )
+        heads = [f"{name}/{kind(name, classes)}" for name, classes in self.classes.items()]
         return [name for name in (*heads, "lddt_ca") if np.isfinite(self.column(name)).any()]
 
     @cached_property

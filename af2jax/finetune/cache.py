@@ -45,7 +45,8 @@ class Cache:
         setup, self.folder, self.most = state.setup, Path(folder), most
         trunk = {name: tree for name, tree in state.params.items() if name not in (SCOPE, "heads")}
         params = {name: tree for name, tree in state.params.items() if name != SCOPE}
-        pair = bool({"distogram", "pae"} & set(setup.read)) or any(head.source == "pair" for _, head in setup.heads)
+        of_pairs = any(head.kind == "variant" or head.source == "pair" for _, head in setup.heads)
+        pair = bool({"distogram", "pae"} & set(setup.read)) or of_pairs
         msa = "masked_msa" in setup.read
         what = (FORMAT, setup.model.clone(heads=()), num_recycle, pair, msa)
         self.key = hashlib.sha256(repr(what).encode() + digest(flatten(trunk))).digest()

@@ -38,6 +38,7 @@ class Training:
             network reads, so that the masked-MSA loss means something without homologues; published: 0.
         examples_per_item: draws of crop and MSA for each item, which the training goes through in turns; 0: always new
             ones.
+        variants: of an assay that an example has, where heads of variants learn; drawn again at each visit.
         strict: an item that cannot be used stops the training before it begins.
 
         params: folder of DeepMind's files, or of an earlier run, whose new heads are left out unless `keep_heads`;
@@ -91,6 +92,7 @@ class Training:
     max_extra_msa: int = 0
     mask_target: float = 0.0
     examples_per_item: int = 0
+    variants: int = 32
     strict: bool = False
     # model
     params: str = ""
@@ -185,7 +187,7 @@ class Training:
         return from_dict(values, "the changes")
 
 
-_ONE = {"crop", "blocks", "rank", "steps", "batch_size", "accumulate", "validate_every", "save_every"}
+_ONE = {"crop", "variants", "blocks", "rank", "steps", "batch_size", "accumulate", "validate_every", "save_every"}
 _ONE |= {"keep_checkpoints", "max_skipped_steps"}  # the least of other numbers is 0
 
 # what fields were called, in configs and in runs that were begun then

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import jax
@@ -16,10 +16,12 @@ from af2jax.data.batch import stack
 from af2jax.data.dataset import Item, read_dataset
 from af2jax.data.loading import Loader, batches
 from af2jax.errors import InputError
+from af2jax.finetune.assays import WATCHED, AssayLoader, gather
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
 from af2jax.finetune.state import TrainState
+from af2jax.heads import Head
 from af2jax.heads.trained_on import TrainedOn
 from af2jax.pretrained.tree import flatten
 from af2jax.words import counted
@@ -76,9 +78,22 @@ class Examples:
             config, training.crop, labels, training.seed, training.examples_per_item, rows, templates, found.whole
         )
         self.fixed = dataclasses.replace(self.loader, draws=1)
+        if any(head.kind == "variant" for head in scored.values()):
+            self._gather(scored)
         self.cache = None
         if training.cache:
             self.cache = Cache(state, Path(training.cache_dir or Path(out) / CACHE), training.num_recycle)
+
+    def _gather(self, heads: Mapping[str, Head]) -> None:
+        """Takes whole assays in place of single variants, where heads of variants learn."""
+        if other := [name for name, head in heads.items() if head.kind != "variant"]:
+            raise InputError(f'heads of variants are trained alone; train head "{other[0]}" in a run of its own')
+        most = max(len(item.mutations) for item in [*self.items, *self.watched])
+        self.items, self.watched = gather(self.items, heads, taught=True), gather(self.watched, heads, taught=False)
+        self.num_train, self.num_valid = len(self.items), len(self.watched)
+        watched = min(max([1, *(len(assay.variants) for assay in self.watched)]), WATCHED)
+        self.loader = AssayLoader(self.loader, heads, self.training.variants, max(most, 1))
+        self.fixed = AssayLoader(self.fixed, heads, watched, max(most, 1))
 
     def train(self, start: int) -> Iterator[tuple[int, list[str], tuple]]:
         """(step, the ids of its batch, this process's share of the batch) from `start` on."""

@@ -27,7 +27,7 @@ from af2jax.heads import SCOPE, TAKEN
 from af2jax.losses.symmetry import permute
 from af2jax.model.heads import logits
 from af2jax.model.recycle import forward
-from af2jax.schema import Features, Outputs, Targets
+from af2jax.schema import Features, Outputs, Targets, Variants
 
 
 def train_step(
@@ -200,12 +200,31 @@ def _loss(setup: Setup, params: dict, example, num_recycle, key, shares: dict | 
     own = {name: weights.pop(name) for name in heads if name in weights}
     total, metrics = all_losses.total(outputs, targets, weights)
     answers = task_heads.apply(heads, params.get(SCOPE, {}), outputs, features)
+    for name in (name for name, head in heads.items() if head.kind == "variant" and name in targets.labels):
+        own_labels, wild = targets.labels[name], task_heads.sites(outputs, features.seq_mask)
+        changed = _changed(setup, params, own_labels, num_recycle, key) if heads[name].mode == "full" else None
+        answers[name] = task_heads.apply_variants(heads[name], params[SCOPE][name], wild, changed, own_labels)
     for name, weight in own.items():
         loss = task_loss.loss(heads[name], params[SCOPE][name], answers[name], targets.labels[name], targets)
         metrics[name] = loss * (1.0 if shares is None else shares[name])
         total += weight * metrics[name]
     ca = outputs.structure.atom37[:, CA], targets.positions[:, CA], targets.atom_mask[:, CA]
     return total, (metrics | {"loss": total}, answers, ca)
+
+
+def _changed(setup: Setup, params: dict, variants: Variants, num_recycle, key):
+    """What the network says of each variant at the residues that it changes, one pass after the other; or, where the
+    trunk is frozen, what it said before."""
+    if variants.sites is not None:
+        return variants.sites
+
+    @jax.checkpoint
+    def one(variant):
+        features, position = variant
+        outputs = forward(setup.model, apart(params), features, num_recycle, key)
+        return task_heads.sites(outputs, features.seq_mask)[position]
+
+    return jax.lax.map(one, (variants.features, variants.position))
 
 
 @partial(Jitted, static_argnums=0)
@@ -224,6 +243,6 @@ def _knowing(setup: Setup, batch: tuple) -> dict[str, jax.Array]:
     """By new head that has a loss, which examples of a batch know its label: bool [N_example]."""
     targets = batch[1]
     return {
-        name: task_loss.known(head, jnp.asarray(targets.labels[name]), targets.seq_mask)
+        name: task_loss.known(head, jax.tree.map(jnp.asarray, targets.labels[name]), targets.seq_mask)
         for name, head in setup.scored.items()
     }

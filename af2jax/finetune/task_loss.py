@@ -7,13 +7,16 @@ import numpy as np
 
 from af2jax.errors import InputError
 from af2jax.heads import Head, starts
+from af2jax.losses import ranking
 from af2jax.losses.auxiliary import cross_entropy
 from af2jax.nn.layers import masked_mean
-from af2jax.schema import Features, Targets
+from af2jax.schema import Features, Targets, Variants
 from af2jax.typing import Array, Bool, Float, Int
 
 AnyArray = Array | np.ndarray
-Label = Int[AnyArray, "..."] | Float[AnyArray, "..."]  # classes, -1 where unknown; numbers, NaN where unknown
+Label = (
+    Int[AnyArray, "..."] | Float[AnyArray, "..."] | Variants
+)  # classes, -1 where unknown; numbers, NaN where unknown
 
 
 def present(head: Head, seq_mask: Bool[AnyArray, "*batch N_res"]) -> Bool[AnyArray, "..."]:
@@ -25,6 +28,8 @@ def present(head: Head, seq_mask: Bool[AnyArray, "*batch N_res"]) -> Bool[AnyArr
 
 def known(head: Head, label: Label, seq_mask: Bool[AnyArray, "N_example N_res"]) -> Bool[AnyArray, " N_example"]:
     """Which examples of a batch know a label of theirs."""
+    if head.kind == "variant":
+        return _known_variants(head, label)
     mask = present(head, seq_mask)
     there = (label >= 0) if head.classes else ~jnp.isnan(label)
     there = there.reshape(*mask.shape, -1).any(-1) & mask
@@ -37,6 +42,8 @@ def loss(head: Head, params: dict, predicted: Float[Array, "..."], label: Label,
     Args:
         predicted: logits of classes or numbers on the last axis, after the axes that the head's kind has.
     """
+    if head.kind == "variant":
+        return _variant_loss(head, params, predicted, label)
     mask = present(head, targets.seq_mask)
     if head.classes:
         weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, predicted.dtype)
@@ -46,6 +53,39 @@ def loss(head: Head, params: dict, predicted: Float[Array, "..."], label: Label,
     known = jnp.broadcast_to(mask[..., None], predicted.shape) & ~jnp.isnan(label)
     error = (predicted - jnp.where(known, label, 0)) / jnp.broadcast_to(params["scale"], predicted.shape)
     return masked_mean(error**2, known, tuple(range(predicted.ndim)), eps=1e-8)
+
+
+def _known_variants(head: Head, label: Variants) -> Bool[AnyArray, " N_example"]:
+    """Which assays of a batch teach anything: of those that are ranked, where the order of two variants is known."""
+    if not head.ranks:
+        return ((label.value >= 0) if head.classes else ~jnp.isnan(label.value)).any(-1)
+    low, high = ranking.limits(label.value, label.bound)
+    return low.max(-1) > high.min(-1)
+
+
+def _variant_loss(head: Head, params: dict, said: Float[Array, "N_var n"], label: Variants) -> Float[Array, ""]:
+    """Of one assay: cross-entropy, squared error in units of `std`, or how its variants are ranked."""
+    value, bound = jnp.asarray(label.value), jnp.asarray(label.bound)
+    if head.classes:
+        weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, said.dtype)
+        weight = jnp.where(value >= 0, weights[jnp.maximum(value, 0)], 0)
+        return jnp.sum(weight * cross_entropy(said, value)) / (jnp.sum(weight) + 1e-8)
+    if head.ranks:
+        return ranking.ranking(said[:, 0], *ranking.limits(value, bound))
+    error = ranking.beyond(said[:, 0], value, bound) / params["scale"][0]
+    return masked_mean(error**2, ~jnp.isnan(value), 0, eps=1e-8)
+
+
+def _check_variants(name: str, head: Head, features: Features, label: Label) -> None:
+    """Raises InputError where the labels of a "variant" head are none, or do not fit the batch."""
+    if not isinstance(label, Variants):
+        raise InputError(f'labels["{name}"] of a "variant" head are variants; make them by data.variants.labelled')
+    if head.mode == "full" and label.features is None and label.sites is None:
+        raise InputError(f'head "{name}" runs the network for each variant; give labelled(..., features=True)')
+    lengths, mask = np.asarray(features.seq_mask).sum(1), np.asarray(label.mask)
+    if (np.where(mask, np.asarray(label.position), 0) >= lengths[:, None, None]).any():
+        raise InputError(f'labels["{name}"] have a position past the end of the wild type; do not crop it')
+    _check_values(name, head, np.asarray(label.value))
 
 
 def check_labels(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> None:
@@ -65,6 +105,9 @@ def check_labels(heads: Mapping[str, Head], batch: tuple[Features, Targets]) -> 
     for name, head in heads.items():
         if name not in targets.labels:
             raise InputError(f'head "{name}" has no labels; give example(..., labels={{"{name}": ...}})')
+        if head.kind == "variant":
+            _check_variants(name, head, features, targets.labels[name])
+            continue
         label, mask = np.asarray(targets.labels[name]), present(head, seq_mask)
         shape = mask.shape + (() if head.classes else (head.outputs,))
         if label.shape != shape and not (head.outputs == 1 and label.shape == mask.shape):

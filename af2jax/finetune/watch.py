@@ -10,6 +10,8 @@ from af2jax.finetune.step import eval_step
 from af2jax.finetune.task_loss import Label, present
 from af2jax.heads import Head
 from af2jax.heads.calibration import Calibration, calibrate
+from af2jax.metrics.statistics import spearman
+from af2jax.schema import Variants
 from af2jax.typing import Float, Int
 
 HIGHER = ("accuracy", "spearman", "lddt_ca")  # what is best when it is high
@@ -34,8 +36,9 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
 
     A new head has what people read besides, of all its known labels together: "<head>/accuracy" of classes, with
     "<head>/calibration_error" as trained and "<head>/calibrated_error" after a temperature; "<head>/rmse" and
-    "<head>/spearman" of numbers. Beside them is what needs no network: "<head>/accuracy_of_majority" of always
-    predicting the class with most of these labels, "<head>/rmse_of_mean" of always predicting their mean.
+    "<head>/spearman" of numbers (of variants within an assay, the mean over assays). Beside them is what needs no
+    network: "<head>/accuracy_of_majority" of always predicting the class with most of these labels,
+    "<head>/rmse_of_mean" of always predicting their mean.
     """
     metrics: dict[str, list[float]] = {}
     seen: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -51,6 +54,8 @@ def validate(state: TrainState, batches: Iterable[tuple], num_recycle: int | Non
         head = state.setup.scored[name]
         answers, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         own = _scores(head, answers, labels)
+        if head.kind == "variant" and head.outputs:
+            own = _of_assays(head, own, pairs)
         if head.classes:
             proteins = np.repeat(np.arange(len(pairs)), [len(labels) for _, labels in pairs])
             found = calibration[name] = calibrate(answers, labels, proteins)
@@ -63,6 +68,8 @@ def known(
     head: Head, answers: Float[np.ndarray, "..."], labels: Label, targets
 ) -> tuple[Float[np.ndarray, "N_known N_answer"], Int[np.ndarray, " N_known"] | Float[np.ndarray, "N_known N_answer"]]:
     """(what the head says, the labels) where labels are known: logits and classes, or numbers twice."""
+    if head.kind == "variant":
+        return _known_variants(head, answers, labels)
     mask = np.asarray(present(head, np.asarray(targets.seq_mask)))
     if head.classes:
         labels = np.asarray(labels)
@@ -79,6 +86,21 @@ def baseline(monitor: str, scores: Mapping[str, float | int | None]) -> tuple[st
     name, words = BASELINES.get(kind, ("", ""))
     value = scores.get(f"{head}/{name}")
     return None if value is None else (words, value)
+
+
+def _known_variants(head: Head, answers: np.ndarray, labels: Variants) -> tuple[np.ndarray, np.ndarray]:
+    """The same of an assay: measured values, not those that are known to be beyond one."""
+    value = np.asarray(labels.value)
+    mask = (value >= 0) if head.classes else ~np.isnan(value) & (np.asarray(labels.bound) == 0)
+    return answers[mask], value[mask] if head.classes else value[mask][:, None]
+
+
+def _of_assays(head: Head, scores: dict[str, float], assays: list) -> dict[str, float]:
+    """Spearman's correlation is that within an assay, the mean of all; numbers that only rank have no error."""
+    ordered = [(x[:, 0], y[:, 0]) for x, y in assays if len(y) and np.ptp(y) > 0]
+    each = [spearman(x, y) if np.ptp(x) > 0 else 0.0 for x, y in ordered]  # one answer for all ranks nothing
+    kept = {name: value for name, value in scores.items() if name.startswith("rmse") and not head.ranks}
+    return kept | ({"spearman": float(np.mean(each))} if each else {})
 
 
 def better(monitor: str, new: float, old: float | None) -> bool:

@@ -3,8 +3,21 @@
 from af2jax.heads.answer import Answer, agree, combine, read_answers, together
 from af2jax.heads.calibration import Calibration, calibrate
 from af2jax.heads.description import Description, check_heads, describe
-from af2jax.heads.head import BREAK, SCOPE, TAKEN, Head, TaskHead, apply, init, interface, label, starts
+from af2jax.heads.head import (
+    BREAK,
+    SCOPE,
+    TAKEN,
+    Head,
+    TaskHead,
+    apply,
+    apply_variants,
+    init,
+    interface,
+    label,
+    starts,
+)
 from af2jax.heads.trained_on import Nearness, TrainedOn
+from af2jax.heads.variant import at, sites
 
 __all__ = [
     "BREAK",
@@ -19,6 +32,8 @@ __all__ = [
     "TrainedOn",
     "agree",
     "apply",
+    "apply_variants",
+    "at",
     "calibrate",
     "check_heads",
     "combine",
@@ -27,6 +42,7 @@ __all__ = [
     "interface",
     "label",
     "read_answers",
+    "sites",
     "starts",
     "together",
 ]

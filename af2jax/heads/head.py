@@ -16,12 +16,13 @@ from af2jax.config import Config
 from af2jax.data.labels import Label
 from af2jax.errors import InputError
 from af2jax.geometry.rigid import Rigid
+from af2jax.heads import variant
 from af2jax.heads.calibration import Calibration
 from af2jax.losses import LOSSES
 from af2jax.metrics import confidence
 from af2jax.nn.layers import LayerNorm, final, masked_mean
-from af2jax.schema import Features, Outputs, StructureOutput, Targets, blank
-from af2jax.typing import Array, Bool
+from af2jax.schema import Features, Outputs, StructureOutput, Targets, Variants, blank
+from af2jax.typing import Array, Bool, Float
 
 SCOPE = "task_heads"
 SINGLE = {
@@ -31,6 +32,7 @@ SINGLE = {
 }
 PAIR = {"pair": lambda outputs: outputs.pair}
 READS = {"residue": SINGLE, "chain": SINGLE, "pair": PAIR, "binding": {"pae": lambda outputs: outputs.logits["pae"]}}
+READS["variant"] = {"single": SINGLE["single"]}  # and the pair representation (`variant.sites`)
 TAKEN = ("", "loss", "grad_norm", "skipped", "bad_example")  # names of metrics
 BREAK = 100  # residue numbers between two molecules that are written as one chain
 
@@ -40,10 +42,11 @@ class Head:
     """What a new head says, of what, and from which activations.
 
     Attributes:
-        kind: "residue", "chain" (one answer for the whole), "pair", or "binding": one answer for the whole, from two
-            numbers alone, the mean predicted aligned error between the last molecule and the others and the last one's
-            mean pLDDT (after Motmaen et al., PNAS 120, e2216697120, 2023). Molecules are chains, or parts of one whose
-            residue numbers lie 100 apart.
+        kind: "residue", "chain" (one answer for the whole), "pair", "variant" (one answer for each variant of a wild
+            type, see `heads.variant`), or "binding": one answer for the whole, from two numbers alone, the mean
+            predicted aligned error between the last molecule and the others and the last one's mean pLDDT (after
+            Motmaen et al., PNAS 120, e2216697120, 2023). Molecules are chains, or parts of one whose residue numbers
+            lie 100 apart.
         classes: of a classification, their number or their names, such as ("H", "E", "C"); kept as the number. Labels
             are 0 to classes - 1, and -1 where unknown.
         outputs: numbers of a regression, in place of classes; NaN where unknown.
@@ -52,11 +55,16 @@ class Head:
         pool: of "chain": "mean" over the residues, or "attention": a learnt weight for each.
         class_weights: of each class in the loss; (): all 1.
         mean, std: of the labels of a regression, which is learnt in units of `std` from `mean`; they are kept among the
-            parameters (`offset` and `scale`, never trained), so that the head says numbers in the labels' own unit.
+            parameters (`offset` and `scale`, never trained), so that the head says numbers in the labels' own unit. Of
+            variants `mean` is the value of the wild type.
         unit: of a regression's labels, such as "degrees Celsius", shown beside its numbers.
         names: of the classes; (): they are called "0", "1" and so on.
         calibration: of the probabilities of classes, on the validation part of the training that made its parameters;
             None before a training, or without such a part.
+        mode: of "variant": "cached" (also ""), one pass of the wild type for all of its variants; or "full", one for
+            each variant. In full mode the wild type has 0, so that `mean` must be 0.
+        ranks: of "variant" with outputs: only the order of an assay's labels is learnt, so that assays in other units
+            teach one head; its numbers have no unit and mean nothing beside those of another protein.
     """
 
     kind: str
@@ -70,6 +78,8 @@ class Head:
     unit: str = ""
     names: Sequence[str] = ()
     calibration: Calibration | Mapping | None = None
+    mode: str = ""
+    ranks: bool = False
 
     def __post_init__(self):
         if isinstance(self.calibration, Mapping):  # as a description in a file has it
@@ -91,6 +101,7 @@ class Head:
             raise InputError(f"Head: {len(self.names)} names for {self.classes} classes")
         if not all(isinstance(n, str) and n.strip() for n in self.names) or len({*self.names}) < len(self.names):
             raise InputError(f"Head: classes {list(self.names)} must have different names")
+        self._check_variant()
         if self.unit and not self.outputs:
             raise InputError(f'Head: classes have no unit; "{self.unit}" belongs to a head with outputs')
         if self.pool not in ("mean", "attention"):
@@ -101,6 +112,19 @@ class Head:
             raise InputError(f"Head: class_weights={list(self.class_weights)} must be 0 or more")
         if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
             raise InputError(f"Head: mean={self.mean} and std={self.std} must be numbers, and std positive")
+
+    def _check_variant(self) -> None:
+        if self.kind != "variant":
+            if self.mode or self.ranks:
+                raise InputError(f'Head: mode and ranks are of "variant" heads; this one is "{self.kind}"')
+            return
+        object.__setattr__(self, "mode", self.mode or variant.MODES[0])
+        if self.mode not in variant.MODES:
+            raise InputError(f'Head: mode "{self.mode}" is not known; give {" or ".join(variant.MODES)}')
+        if self.outputs > 1 or (self.ranks and self.classes):
+            raise InputError('Head: a "variant" head has classes or outputs=1, and ranks=True needs outputs=1')
+        if self.mode == "full" and self.mean:
+            raise InputError(f"Head: in full mode the wild type has 0, so give mean=0, not {self.mean}")
 
     @property
     def size(self) -> int:
@@ -114,8 +138,8 @@ class Head:
 
     @property
     def judged(self) -> bool:
-        """Whether `af2jax evaluate` and `compare` judge it; heads of pairs and of several numbers they do not."""
-        return self.kind != "pair" and self.outputs < 2
+        """Whether `af2jax evaluate` and `compare` judge it: not heads of pairs, of variants, or of several numbers."""
+        return self.kind not in ("pair", "variant") and self.outputs < 2
 
     @property
     def column(self) -> Label:
@@ -191,7 +215,11 @@ def init(heads: Mapping[str, Head], config: Config) -> dict:
         if head.source == "pae" and not config.heads.pae:
             raise InputError(f'head "{name}" needs the PAE head, which {config.name} lacks; load a "_ptm" preset')
     outputs, features = _nothing(config), jax.tree.map(jnp.asarray, blank(config))
-    return {n: TaskHead(head).init(jax.random.key(0), outputs, features)["params"] for n, head in heads.items()}
+    ask = lambda head: TaskHead(head).init(jax.random.key(0), outputs, features)["params"]
+    found = variant.sites(outputs, jnp.ones(1, bool))
+    return {
+        n: variant.init(_variant(head), found) if head.kind == "variant" else ask(head) for n, head in heads.items()
+    }
 
 
 def _nothing(config: Config) -> Outputs:
@@ -211,5 +239,28 @@ def label(params: dict) -> dict:
 
 
 def apply(heads: Mapping[str, Head], params: dict, outputs: Outputs, features: Features) -> dict[str, Array]:
-    """What each head says, by name: logits of classes, or numbers in the labels' own unit."""
-    return {name: TaskHead(head).apply({"params": params[name]}, outputs, features) for name, head in heads.items()}
+    """What each head says, by name: logits of classes, or numbers in the labels' own unit. Heads of variants do not
+    answer of a sequence alone (`apply_variants`)."""
+    own = {name: head for name, head in heads.items() if head.kind != "variant"}
+    return {name: TaskHead(head).apply({"params": params[name]}, outputs, features) for name, head in own.items()}
+
+
+def apply_variants(
+    head: Head,
+    params: dict,
+    wild: Float[Array, "N_res c"],
+    changed: Float[Array, "N_var N_mut c"] | None,
+    variants: Variants,
+) -> Float[Array, "N_var n"]:
+    """What a "variant" head says of each variant: logits of classes, or a number in the labels' unit.
+
+    Args:
+        params: of this head.
+        wild: `sites` of the wild type.
+        changed: `sites` of each variant at the residues that it changes; of no meaning in cached mode.
+    """
+    return _variant(head).apply({"params": params}, variant.at(wild, variants), changed, variants)
+
+
+def _variant(head: Head) -> variant.VariantHead:
+    return variant.VariantHead(head.mode, head.size, bool(head.outputs), head.mean, head.std)

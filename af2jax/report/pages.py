@@ -6,11 +6,12 @@ from af2jax.evaluation.assessment import assess
 from af2jax.evaluation.comparison import Comparison
 from af2jax.evaluation.record import Evaluation
 from af2jax.html.page import Page
-from af2jax.report import assessment, comparison, explore
+from af2jax.report import assessment, comparison, explore, scan
+from af2jax.screening.variants import Scan
 
 
-def page(found: Audit | Evaluation | Comparison) -> Page:
-    """The page of an audit, an evaluation or a comparison, as the commands write it; `save(folder)` writes it.
+def page(found: Audit | Evaluation | Comparison | Scan) -> Page:
+    """The page of an audit, an evaluation, a comparison or a scan, as the commands write it; `save(folder)` writes it.
 
     Raises:
         InputError: nothing of the evaluation could be judged.
@@ -19,6 +20,8 @@ def page(found: Audit | Evaluation | Comparison) -> Page:
         return explore.render(found)
     if isinstance(found, Comparison):
         return comparison.render(found)
+    if isinstance(found, Scan):
+        return scan.render(found)
     if not found.judged:
         raise InputError("nothing to judge: no target has a known structure or a label; see Evaluation.unjudged")
     return assessment.render(assess(found))

@@ -145,6 +145,8 @@ def members(
     for source, (model, _, _) in loaded.items():
         if not model.heads:
             raise InputError(f"{source} {NONE}")
+        if all(head.kind == "variant" for _, head in model.heads):
+            raise InputError(f"{source} has heads of variants alone, which answer of mutations: ask af2jax scan")
     agree({source: dict(model.heads) for source, (model, _, _) in loaded.items()})
     seeds, found = list(seeds), []
     for model, params, known in loaded.values():

@@ -50,7 +50,7 @@ def ask(
         raise InputError("the network has no tuned heads to ask; load a run that trained some, or its exported folder")
     num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
     params = jax.device_put(params)
-    padded = ((name, _padded(features, model)) for name, features in queries)
+    padded = ((name, fitted(features, model)) for name, features in queries)
     for shapes, group in groupby(padded, key=lambda query: jax.tree.map(np.shape, query[1])):
         n_res = shapes.aatype[0]
         compiled = network(model, n_res)
@@ -65,7 +65,7 @@ def ask(
                 yield name, _read(model, {head: values[i] for head, values in raw.items()}, features)
 
 
-def _padded(features: Features, model: AlphaFold) -> Features:
+def fitted(features: Features, model: AlphaFold) -> Features:
     """To one of few shapes, as `transforms.padded`, but a sequence without an alignment keeps its one row."""
     data, rows = model.config.data, features.msa.feat.shape[1]
     extra = features.msa.extra.shape[1]

@@ -135,7 +135,7 @@ def test_pae_files(tmp_path):
     bad = {
         "[": "is not JSON that can be read",
         "{}": 'has no PAE: expected a table "pae" or "predicted_aligned_error"; give a PAE file',
-        '{"pae": [[1, 2], [3]]}': '"pae" is not a square table of finite numbers; write it anew',
+        '{"pae": [[1, 2], [3]]}': '"pae" is not a square table of finite numbers; write it again',
         '{"pae": [[1, NaN], [3, 1]]}': "not a square table of finite numbers",
         '{"pae": [[1, 2], [3, 1]]}': r"a PAE of 2 residues, a.pdb has 4; give the PAE file of this structure$",
     }

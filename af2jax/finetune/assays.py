@@ -1,0 +1,135 @@
+"""Items that are variants, gathered to assays: what heads of variants learn from and are validated on."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from af2jax import schema
+from af2jax.data import msa as msa_ops
+from af2jax.data import variants as tables
+from af2jax.data.assembly import assemble
+from af2jax.data.items import Item, label_of, read_item
+from af2jax.data.loading import Loader
+from af2jax.data.pipeline import Read, read_query
+from af2jax.data.transforms import pad
+from af2jax.errors import InputError
+from af2jax.heads import Head
+
+ASSAY = "assay"  # the column that tells several assays of one protein apart
+WATCHED = 256  # variants of an assay that are validated on, at most
+
+
+@dataclass(frozen=True)
+class Assay:
+    """Variants of one wild type that were measured in one way, as a `Loader` takes an item."""
+
+    id: str
+    wild: Item  # without labels
+    variants: tuple[tables.Mutations, ...]
+    labels: Mapping[str, np.ndarray]  # [N_var] by head
+    weight: float = 1.0
+
+
+def gather(items: Sequence[Item], heads: Mapping[str, Head], *, taught: bool) -> list[Assay]:
+    """The assays of items, by wild type and by the column "assay" where there is one.
+
+    Args:
+        taught: they are learnt from, so that each must have an order where a head learns that.
+
+    Raises:
+        InputError: an item is no variant, or its wild type is not known; an assay has one variant or equal labels.
+    """
+    found: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        if not item.wild:
+            raise InputError(f'{item.where}: a head of variants needs the columns "mutant" and "sequence", of each row')
+        if "/" in item.wild:
+            raise InputError(f"{item.where}: heads of variants read one chain, and this wild type has several")
+        found.setdefault((item.values.get(ASSAY, ""), item.wild), []).append(item)
+    return [_assay(name, wild, own, heads, taught) for (name, wild), own in found.items()]
+
+
+def _assay(name: str, wild: str, items: list[Item], heads: Mapping[str, Head], taught: bool) -> Assay:
+    first = replace(items[0], sequence=wild, mutations=(), values={}, file=None, known=None)
+    variants = tuple(tuple(m for m in item.mutations if m.new != m.wild) for item in items)
+    chain = read_item(first)
+    labels = {}
+    for head_name, head in heads.items():
+        labels[head_name] = np.array([label_of(item, head_name, head.column, chain) for item in items])
+        if taught:
+            of = f"{items[0].where}: assay {name or items[0].id}"
+            tables.labelled(variants, labels[head_name], ranks=head.ranks, assay=of)
+    return Assay(items[0].id, first, variants, labels, max(item.weight for item in items))
+
+
+@dataclass(frozen=True)
+class AssayLoader:
+    """Examples of assays, of one shape: the wild type, with so many of its variants as labels.
+
+    Attributes:
+        loader: of the wild types.
+        heads: that learn.
+        room: variants of an example; an assay with more is drawn from.
+        most: mutations of a variant.
+    """
+
+    loader: Loader
+    heads: Mapping[str, Head]
+    room: int
+    most: int
+    _read: dict[str, Read] = field(default_factory=dict, compare=False)
+
+    @property
+    def seed(self) -> int:
+        """Of order and draws."""
+        return self.loader.seed
+
+    def example(self, assay: Assay, visit: int) -> tuple[schema.Features, schema.Targets]:
+        """The example of an assay when it is visited for the `visit`-th time.
+
+        Raises:
+            InputError: the crop is shorter than the wild type.
+        """
+        loader, length = self.loader, len(assay.wild.sequence)
+        if length > loader.crop:
+            raise InputError(
+                f"{assay.id} has {length} residues and crop = {loader.crop}: heads of variants read whole proteins"
+            )
+        padded, targets = loader.example(assay.wild, visit)
+        draw = visit % loader.draws if loader.draws else visit
+        own = zlib.crc32(assay.id.encode())
+        seed = int(np.random.SeedSequence([loader.seed, draw, own]).generate_state(1)[0])
+        order = np.random.default_rng([loader.seed, visit, own]).permutation(len(assay.variants))
+        picks = np.sort(order[: self.room])
+        known = self._known(assay)
+
+        def features(variant: tables.Mutations) -> schema.Features:
+            cycles, n_seq, _, _ = padded.msa.feat.shape
+            found = tables.features(known, variant, seed, loader.drawn, cycles)
+            found = pad(found, n_res=loader.crop, n_seq=n_seq, n_extra=padded.msa.extra.shape[1])
+            return found.replace(templates=padded.templates)
+
+        chosen = [assay.variants[i] for i in picks] + [()] * (self.room - len(picks))
+        labels = {name: self._labels(head, assay.labels[name][picks], chosen) for name, head in self.heads.items()}
+        if any(head.mode == "full" for head in self.heads.values()):
+            passes = tables.stacked([features(one) for one in chosen])
+            full = {name for name, head in self.heads.items() if head.mode == "full"}
+            labels = {name: x.replace(features=passes) if name in full else x for name, x in labels.items()}
+        return features(()), targets.replace(labels=labels)
+
+    def _labels(self, head: Head, value: np.ndarray, chosen: Sequence[tables.Mutations]) -> schema.Variants:
+        rest = (0, self.room - len(value))
+        unknown, kind = (-1, np.int32) if head.classes else (np.nan, np.float32)
+        return tables.numbered(chosen, self.most).replace(
+            value=np.pad(value, rest, constant_values=unknown).astype(kind)
+        )
+
+    def _known(self, assay: Assay) -> Read:
+        """The wild type with its alignment, read once."""
+        if assay.id not in self._read:
+            query = read_query(assay.wild.sequence, assay.wild.msa or None)
+            found = assemble(query.chains, query.unpaired)
+            self._read[assay.id] = Read(query, found, msa_ops.profile(found.alignment.codes), None)
+        return self._read[assay.id]

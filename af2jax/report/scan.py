@@ -1,0 +1,68 @@
+"""The page of a scan: a heat map of each score, what it agrees with, and every variant in a table."""
+
+import numpy as np
+
+from af2jax.data import variants as tables
+from af2jax.html.page import Caption, Page
+from af2jax.plots.scan import AMINO_ACIDS, heat_map
+from af2jax.screening.variants import ZERO_SHOT, Scan
+
+MADE = {
+    ZERO_SHOT: "Each residue was hidden in turn: log p(new) - log p(old) by the masked-MSA head, without any label.",
+    "full": "One pass for each variant; the head reads how activations differ from those of the wild type.",
+    "cached": "One pass of the wild type; the head is told which amino acid comes.",
+}
+
+
+def render(scan: Scan) -> Page:
+    """The page; `variants.csv`, in ProteinGym's form, lies beside it."""
+    page = Page(f"Variants of {scan.name}", scan.notes)
+    page.text(
+        f"{len(scan.variants)} variants of a protein of {len(scan.sequence)} residues, scored by {scan.source} "
+        f"({scan.preset}, {scan.num_recycle} recycles). A dot marks the wild type; grey was not scored."
+    )
+    if scan.near:
+        page.text(f"What taught the heads: {scan.near}.")
+    page.section("Scores")
+    for name in scan.scores:
+        _map(page, scan, name)
+    if scan.agreement:
+        page.section("Beside what was measured")
+        page.table("agreement", ["score", "Spearman"], [[name, value] for name, value in scan.agreement.items()])
+    page.section("Variants")
+    page.table("variants", scan.columns, scan.cells)
+    page.number("scan", scan.json())
+    page.file("variants.csv", scan.csv)
+    return page
+
+
+def _map(page: Page, scan: Scan, name: str) -> None:
+    single = [
+        (one[0], score) for one, score in zip(scan.variants, scan.scores[name].tolist(), strict=True) if len(one) == 1
+    ]
+    if not single:
+        page.text(f"{_title(scan, name)}: no variant has one mutation, so that there is no map.")
+        return
+    first, last = (end(mutation.position for mutation, _ in single) for end in (min, max))
+    values = np.full((len(AMINO_ACIDS), last - first + 1), np.nan)
+    for mutation, score in single:
+        values[AMINO_ACIDS.index(mutation.new), mutation.position - first] = score
+    best, lowest = max(single, key=lambda pair: pair[1]), min(single, key=lambda pair: pair[1])
+    page.figure(
+        f"scan_{name}",
+        heat_map(values, scan.sequence[first - 1 : last], first, _title(scan, name)),
+        Caption(
+            f"{_title(scan, name)} of {len(single)} single variants, by position and new amino acid.",
+            MADE[ZERO_SHOT if name == ZERO_SHOT else scan.heads[name].mode],
+            f"Highest {tables.name((best[0],))} ({best[1]:.3g}), lowest {tables.name((lowest[0],))} ({lowest[1]:.3g}).",
+        ),
+    )
+
+
+def _title(scan: Scan, name: str) -> str:
+    if name == ZERO_SHOT:
+        return "masked marginal (nats)"
+    head = scan.heads[name]
+    if head.classes:
+        return f"{name}: probability of {head.labels[-1]}"
+    return f"{name} (ranks alone)" if head.ranks else f"{name} ({head.unit})" if head.unit else name
