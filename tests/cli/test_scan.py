@@ -10,9 +10,7 @@ WILD = "MKTAYIAKQR"
 
 
 def run(tmp_path, *more: str) -> int:
-    return main(
-        ["scan", WILD, "--params", "mini", "--out", str(tmp_path / "out"), "--num-recycle", "0", "--quiet", *more]
-    )
+    return main(["scan", WILD, "--params", "mini", "--out", str(tmp_path / "out"), "--num-recycle", "0", *more])
 
 
 @pytest.mark.medium("compiles the network in the package")

@@ -116,7 +116,7 @@ def ask(place) -> dict[str, np.ndarray]:
 def command(folder, params, out: str, *flags) -> dict[str, np.ndarray]:
     """The answers in the scores file of seed 0 that the command writes."""
     arguments = ["predict", folder / "new.fasta", "--params", params, "--out", folder / out, "--num-recycle", 0]
-    assert main([*map(str, arguments), "--quiet", *flags]) == 0
+    assert main([*map(str, arguments), *flags]) == 0
     (file,) = (folder / out).glob("*_scores_*seed_000.json")
     return {name: np.array(answer["values"]) for name, answer in json.loads(file.read_text())["heads"].items()}
 
