@@ -177,7 +177,7 @@ def test_what_is_out_of_memory(error, is_it):
 def test_t03_unknown_residues_are_warned_of_before_relaxation(fold, tmp_path, monkeypatch, capsys):
     given = []
 
-    def relax(protein, gpu):
+    def relax(protein, cyclic, gpu):
         given.append((protein, gpu))
         if len(given) == 2:
             raise InputError("three attempts failed")
