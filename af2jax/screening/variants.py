@@ -30,9 +30,7 @@ from af2jax.pretrained.load import PACKAGED
 from af2jax.schema import Features, Variants
 from af2jax.screening.program import RESIDUES, fitted
 
-EARLY = (
-    "these weights were trained before residues of the query were hidden: masked marginals show the form of an answer"
-)
+EARLY = "zero-shot scores of these weights mean nothing: they were trained before residues of the query were hidden"
 ZERO_SHOT = "zero_shot"
 SITES, MASKED = "sites", "masked_msa"  # what a pass is asked for
 Source = str | os.PathLike | tuple[AlphaFold, dict]
