@@ -18,6 +18,7 @@ from af2jax.files import path_and_chain
 from af2jax.protein.frames import backbone_frames
 from af2jax.protein.record import chain_name
 from af2jax.typing import Float
+from af2jax.words import counted
 
 FAR = 1e5  # angstrom; so far from all others an unknown residue is in no bin of distance
 _ALANINE = ATOM14_TO_ATOM37[CODES["A"]].tolist()
@@ -130,10 +131,12 @@ def read_given(item: str | os.PathLike, query: Sequence[str] | None = None) -> G
     sequences = known.chains if query is None else tuple(query)
     chains = known.name.split(",")
     if len(sequences) != len(chains):
-        raise InputError(
-            f"{known.source}: {len(chains)} chains are given ({known.name}), the query has {len(sequences)}; name "
-            f"those that are meant in the order of the query, such as {path}:A"
+        some = (
+            f"name those that are meant in the order of the query, such as {path}:{','.join(chains[: len(sequences)])}"
         )
+        cure = some if len(chains) > len(sequences) else "give a structure that has every chain of the query"
+        shown = counted(len(chains), "chain is", "chains are")
+        raise InputError(f"{known.source}: {shown} given ({known.name}), the query has {len(sequences)}; {cure}")
     rows = []
     for number, (part, name, sequence) in enumerate(zip(known.parts, chains, sequences, strict=True), 1):
         found = _rows(known, part, encode(sequence))

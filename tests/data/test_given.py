@@ -12,6 +12,7 @@ from af2jax.constants.residues import GAP, encode
 from af2jax.data.given import FAR, read_given
 from af2jax.data.pae import read_pae
 from af2jax.errors import InputError
+from tests.cli.test_score import together
 from tests.data.molecules import change, cif, pdb, peptide, save, without
 from tests.protein.test_files import protein
 
@@ -117,8 +118,11 @@ def test_bad_structures(file, tmp_path):
         read_given(file, [SEQUENCE[:-1]])
     with pytest.raises(InputError, match=r'has no chain "B"; its protein chains are: A$'):
         read_given(f"{file}:B")
-    with pytest.raises(InputError, match=r"1 chains are given \(A\), the query has 2; name those that are meant"):
+    with pytest.raises(InputError, match=r"1 chain is given \(A\), the query has 2; give a structure"):
         read_given(file, [SEQUENCE, SEQUENCE])
+    two = save(tmp_path, pdb(together(SEQUENCE, SEQUENCE, 9.0)), "two.pdb")
+    with pytest.raises(InputError, match=r"2 chains are given \(A,B\), the query has 1; name those .*two.pdb:A$"):
+        read_given(two, [SEQUENCE])
 
 
 def test_pae_files(tmp_path):
