@@ -77,7 +77,7 @@ class Score:
         chosen, networks = command.networks()
         for member in chosen:
             scoring.check(self.protocol, target, preset(member.preset))
-        jobs, unread, found = [], [], structures.named(self.structures)
+        jobs, unread, found = [], [], structures.named(self.structures, chains=True)
         for name, path in found.items():
             try:
                 jobs.append(self.job(name, path, target))
@@ -105,7 +105,7 @@ class Score:
         from af2jax import scoring
         from af2jax.files import plain, write
 
-        found = structures.named(self.structures)
+        found = structures.named(self.structures, chains=True)
         if self.network.params or self.network.random_weights:
             raise InputError("--pae scores files as they are: leave --params and --random-weights out")
         if len(found) != len(self.pae):

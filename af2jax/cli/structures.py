@@ -8,8 +8,12 @@ from af2jax.errors import InputError
 SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")  # of two files of one name in a folder, the first
 
 
-def named(paths: Sequence[Path], results: str = "") -> dict[str, Path]:
-    """The files by the name of their results; those in folders whose name ends in `results` are left out, as results.
+def named(paths: Sequence[Path], results: str = "", chains: bool = False) -> dict[str, Path]:
+    """The files by the name of their results.
+
+    Args:
+        results: in folders, files whose name ends so are left out, as results; "": none are.
+        chains: FILE:A,B is read as some of the chains of a file.
 
     Raises:
         InputError: there is none, one is missing, or two would write the same files.
@@ -17,12 +21,13 @@ def named(paths: Sequence[Path], results: str = "") -> dict[str, Path]:
     from af2jax.files import file_name, path_and_chain
 
     jobs: dict[str, Path] = {}
+    parted = path_and_chain if chains else lambda path: (path, None)
     for path in paths:
-        if not path_and_chain(path)[0].exists():
+        if not parted(path)[0].exists():
             raise InputError(f"{path}: no such file; check the path")
         for file in _inside(path, results) if path.is_dir() else [path]:
-            own, chains = path_and_chain(file)
-            name = file_name(parts(own)[0] + (f"_{chains}" if chains else ""))
+            own, chain = parted(file)
+            name = file_name(parts(own)[0] + (f"_{chain}" if chain else ""))
             if name in jobs:
                 raise InputError(f"{jobs[name]} and {file} would write the same files; rename one")
             jobs[name] = file

@@ -92,6 +92,7 @@ def test_its_own_results_are_no_input(folder, capsys):
     ("arguments", "message"),
     [
         (["absent.pdb"], "absent.pdb: no such file; check the path"),
+        (["in/a.pdb:A"], "in/a.pdb:A: no such file; check the path"),
         (["empty"], "no structures in empty: files must end in .cif, .mmcif, .pdb, .ent (.gz too)"),
         (["in/a.cif", "in/a.pdb"], "in/a.cif and in/a.pdb would write the same files; rename one"),
         (["in", "--rounds", "1"], None),
