@@ -1,6 +1,7 @@
 """Words for what is counted, in messages and on pages."""
 
 import re
+from collections.abc import Iterable
 
 ENDINGS = ((r"([^aeiou])y$", r"\1ies"), (r"(s|x|ch|sh)$", r"\1es"), (r"$", "s"))  # of plurals; the first that fits
 
@@ -16,3 +17,8 @@ def counted(number: int, one: str, many: str = "") -> str:
         return f"{number} {one}"
     ending, plural = next((ending, plural) for ending, plural in ENDINGS if re.search(ending, one))
     return f"{number} {many or re.sub(ending, plural, one, count=1)}"
+
+
+def chosen(table: Iterable[tuple], *of) -> tuple:
+    """What stands beside the first condition of a table that holds for `of`: rows are (condition, ...)."""
+    return next(tuple(rest) for holds, *rest in table if holds(*of))

@@ -86,12 +86,11 @@ def relax(predictions: Sequence[tuple[Any, int]], count: int, gpu: bool, cyclic:
     from af2jax.relax import relax as minimised
 
     found = {}
-    called = lambda protein: dict(zip(map(chain_name, range(len(protein.names))), protein.names.values(), strict=True))
     for rank, (prediction, _) in enumerate(predictions[:count], 1):
         try:
-            found[rank] = minimised(
-                prediction.protein, cyclic=[called(prediction.protein)[name] for name in cyclic], gpu=gpu
-            ).protein
+            names = prediction.protein.names.values()
+            rings = [name for i, name in enumerate(names) if chain_name(i) in cyclic]
+            found[rank] = minimised(prediction.protein, cyclic=rings, gpu=gpu).protein
         except InputError as error:
             warn("rank %d stays unrelaxed: %s", rank, error)
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from af2jax import schema
 from af2jax.config import PRESETS, Config, Data
-from af2jax.constants.residues import CODES, GAP, LETTERS, UNKNOWN, encode
+from af2jax.constants.residues import GAP, LETTERS, UNKNOWN, encode
 from af2jax.data import crop as window
 from af2jax.data import msa as msa_ops
 from af2jax.data import transforms
@@ -106,20 +106,18 @@ def example_of(
     size = crop or num
     residues = window.choose(rng, known, size, clamped)  # the last to be drawn: a window changes nothing else
     codes, deletions, own_cells = codes[kept], deletions[kept], own_cells[kept]
-    data, shown = config.data, known.aatype
+    data = config.data
     hidden = _hidden(seed, num, data)
     if hidden is not None:
-        codes[0] = shown = np.where(hidden, UNKNOWN, known.aatype)
+        codes[0] = np.where(hidden, UNKNOWN, known.aatype)
     profile = msa_ops.profile(codes)
     draws = [
         transforms.draw_msa(np.random.default_rng([seed, cycle]), codes, deletions, profile, data, own_cells, hidden)
         for cycle in range(config.num_recycle + 1)
     ]
     stacked = transforms.stack_draws([draw.msa for draw in draws])
-    features = transforms.assembled(shown, known.ids, stacked, config)
-    features = features.replace(ring=ring)
+    features = transforms.assembled(known.aatype, known.ids, stacked, config, hidden).replace(ring=ring)
     if hidden is not None:
-        features = features.replace(aatype=np.where(hidden, CODES["A"], known.aatype).astype(np.int32))
         draws[-1].true_msa[0] = known.aatype
     if templates is not None:
         features = features.replace(templates=templates)

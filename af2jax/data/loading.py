@@ -53,11 +53,14 @@ class Loader:
             return self.config
         return dataclasses.replace(self.config, data=dataclasses.replace(self.config.data, clusters=1, extra=1))
 
+    def draw(self, name: str, visit: int) -> int:
+        """The seed of what is drawn for an item by its id, when it is visited for the `visit`-th time."""
+        draw = visit % self.draws if self.draws else visit
+        return int(np.random.SeedSequence([self.seed, draw, zlib.crc32(name.encode())]).generate_state(1)[0])
+
     def example(self, item: Item, visit: int) -> tuple[schema.Features, schema.Targets]:
         """The example of an item when it is visited for the `visit`-th time."""
-        draw = visit % self.draws if self.draws else visit
-        seed = int(np.random.SeedSequence([self.seed, draw, zlib.crc32(item.id.encode())]).generate_state(1)[0])
-        config = self.drawn
+        seed, config = self.draw(item.id, visit), self.drawn
         features, targets = load_example(item, config, self.crop, seed, self.labels)
         data = config.data
         places = data.max_templates if self.templates and config.template else 1

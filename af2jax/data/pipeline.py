@@ -12,7 +12,7 @@ from absl import logging
 
 from af2jax import schema
 from af2jax.config import Config
-from af2jax.constants.residues import CODES, LETTERS, UNKNOWN, encode
+from af2jax.constants.residues import LETTERS, UNKNOWN, encode
 from af2jax.data import formats, inputs, stockholm
 from af2jax.data import msa as msa_ops
 from af2jax.data.alignment import difference
@@ -176,8 +176,7 @@ def draw(
     if seed < 0:
         raise InputError(f"seed={seed} is negative; give 0 or more")
     found = known.assembly
-    aatype, codes, profile = encode(found.alignment.query), found.alignment.codes, known.profile
-    shown = aatype if hidden is None else np.where(hidden, UNKNOWN, aatype)
+    codes, profile = found.alignment.codes, known.profile
     if hidden is not None:
         codes = np.concatenate([np.where(hidden, UNKNOWN, codes[:1]), codes[1:]]).astype(codes.dtype)
         profile = msa_ops.profile(codes)
@@ -186,9 +185,8 @@ def draw(
         draw_msa(np.random.default_rng([seed, cycle]), *rows, config.data, found.own, hidden).msa
         for cycle in range(cycles)
     ]
-    out = assembled(shown, found.ids, stack_draws(draws), config).replace(ring=known.ring)
-    if hidden is not None:  # the structure module builds alanine there
-        out = out.replace(aatype=np.where(hidden, CODES["A"], aatype).astype(np.int32))
+    aatype = encode(found.alignment.query)
+    out = assembled(aatype, found.ids, stack_draws(draws), config, hidden).replace(ring=known.ring)
     return schema.check_features(out if known.templates is None else out.replace(templates=known.templates(config)))
 
 

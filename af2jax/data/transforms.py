@@ -7,6 +7,7 @@ import numpy as np
 
 from af2jax import schema
 from af2jax.config import Config, Data
+from af2jax.constants.residues import CODES, UNKNOWN
 from af2jax.data import msa
 from af2jax.data.assembly import Ids
 from af2jax.errors import InputError
@@ -63,11 +64,22 @@ def stack_draws(draws: list[schema.Msa]) -> schema.Msa:
     return jax.tree.map(lambda *fields: np.stack(fields), *draws)
 
 
-def assembled(aatype: Int[np.ndarray, "N_res"], ids: Ids, alignment: schema.Msa, config: Config) -> schema.Features:
-    """The features of one chain or several without templates; all residues are present."""
-    n_res = len(aatype)
+def assembled(
+    aatype: Int[np.ndarray, "N_res"],
+    ids: Ids,
+    alignment: schema.Msa,
+    config: Config,
+    hidden: Bool[np.ndarray, "N_res"] | None = None,
+) -> schema.Features:
+    """The features of one chain or several without templates; all residues are present.
+
+    `hidden`: residues that are not shown, of which the structure module builds alanine; None: none.
+    """
+    n_res, built = len(aatype), aatype
+    if hidden is not None:
+        aatype, built = np.where(hidden, UNKNOWN, aatype), np.where(hidden, CODES["A"], aatype)
     return schema.Features(
-        aatype=aatype.astype(np.int32),
+        aatype=built.astype(np.int32),
         seq_mask=np.ones(n_res, bool),
         **ids._asdict(),
         target_feat=target_feat(aatype, config.target_features),

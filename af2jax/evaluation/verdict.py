@@ -10,7 +10,7 @@ import numpy as np
 
 from af2jax.metrics.judgement import BETTER, EQUAL, NOTHING, TOO_FEW, UNCLEAR, WORSE, Judgement, judge
 from af2jax.metrics.statistics import ALPHA, Interval, Paired, fewest, paired
-from af2jax.words import counted
+from af2jax.words import chosen, counted
 
 GOOD = 70.0  # lDDT-CA, from which AlphaFold calls a backbone mostly right
 NO_FOLD = 30.0  # lDDT-CA, a mark of our own: below it no two structures are seen to be alike
@@ -148,7 +148,7 @@ def transfers(values: np.ndarray, families: np.ndarray) -> Verdict:
         "more": _more(found, judged),
     }
     transfer = Transfer(interval, judged)
-    answer, text = next((answer, text) for holds, answer, text in TRANSFERS if holds(transfer))
+    answer, text = chosen(TRANSFERS, transfer)
     return _worded(answer, text, words, interval if interval.count else None, "mean lDDT-CA")
 
 
@@ -181,7 +181,7 @@ def any_beats(
         where: the group of targets that it holds for; "": all.
         more: what is told of each network.
     """
-    answer, text = next((answer, text) for holds, answer, text in ANY_BEATS if holds(judgements))
+    answer, text = chosen(ANY_BEATS, judgements)
     where = f" on the targets {where}" if where else ""
     sentence = text.format(label=label, after=after, before=before, where=where)
     return Verdict(answer, f"{sentence}\n\n{more}", sentence, decides, f"{DIFFERENCE}{label}")

@@ -98,9 +98,7 @@ class AssayLoader:
                 f"{assay.id} has {length} residues and crop = {loader.crop}: heads of variants read whole proteins"
             )
         padded, targets = loader.example(assay.wild, visit)
-        draw = visit % loader.draws if loader.draws else visit
-        own = zlib.crc32(assay.id.encode())
-        seed = int(np.random.SeedSequence([loader.seed, draw, own]).generate_state(1)[0])
+        seed, own = loader.draw(assay.id, visit), zlib.crc32(assay.id.encode())
         order = np.random.default_rng([loader.seed, visit, own]).permutation(len(assay.variants))
         picks = np.sort(order[: self.room])
         known = self._known(assay)

@@ -16,7 +16,7 @@ import jax
 
 from af2jax.errors import InputError
 from af2jax.files import write
-from af2jax.finetune.config import Training, read
+from af2jax.finetune.config import PLACES, Training, read
 from af2jax.finetune.run import CHECKPOINTS, CONFIG, RUN, facts_of, latest
 from af2jax.finetune.state import TrainState
 from af2jax.finetune.watch import Validation
@@ -24,7 +24,6 @@ from af2jax.pretrained import checkpoint
 from af2jax.pretrained.tree import digest, flatten
 
 FORMAT = 1
-PLACES = ("data", "valid", "params", "cache_dir")  # where something lies that is known by what it holds
 LATER = ("steps", "batch_size", "learning_rate", "warmup")  # what a run may change when it is resumed
 
 

@@ -46,13 +46,20 @@ def loss(head: Head, params: dict, predicted: Float[Array, "..."], label: Label,
         return _variant_loss(head, params, predicted, label)
     mask = present(head, targets.seq_mask)
     if head.classes:
-        weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, predicted.dtype)
-        weight = jnp.where(mask & (label >= 0), weights[jnp.maximum(label, 0)], 0)
-        return jnp.sum(weight * cross_entropy(predicted, label)) / (jnp.sum(weight) + 1e-8)
+        return _classified(head, predicted, label, mask)
     label = label.reshape(predicted.shape)
     known = jnp.broadcast_to(mask[..., None], predicted.shape) & ~jnp.isnan(label)
     error = (predicted - jnp.where(known, label, 0)) / jnp.broadcast_to(params["scale"], predicted.shape)
     return masked_mean(error**2, known, tuple(range(predicted.ndim)), eps=1e-8)
+
+
+def _classified(
+    head: Head, logits: Float[Array, "*n classes"], label: Int[Array, "*n"], mask: Bool[Array, "*n"]
+) -> Float[Array, ""]:
+    """The weighted mean of the cross-entropy over the labels in `mask` that are known."""
+    weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, logits.dtype)
+    weight = jnp.where(mask & (label >= 0), weights[jnp.maximum(label, 0)], 0)
+    return jnp.sum(weight * cross_entropy(logits, label)) / (jnp.sum(weight) + 1e-8)
 
 
 def _known_variants(head: Head, label: Variants) -> Bool[AnyArray, " N_example"]:
@@ -63,16 +70,14 @@ def _known_variants(head: Head, label: Variants) -> Bool[AnyArray, " N_example"]
     return low.max(-1) > high.min(-1)
 
 
-def _variant_loss(head: Head, params: dict, said: Float[Array, "N_var n"], label: Variants) -> Float[Array, ""]:
+def _variant_loss(head: Head, params: dict, predicted: Float[Array, "N_var n"], label: Variants) -> Float[Array, ""]:
     """Of one assay: cross-entropy, squared error in units of `std`, or how its variants are ranked."""
     value, bound = jnp.asarray(label.value), jnp.asarray(label.bound)
     if head.classes:
-        weights = jnp.asarray(head.class_weights or (1.0,) * head.classes, said.dtype)
-        weight = jnp.where(value >= 0, weights[jnp.maximum(value, 0)], 0)
-        return jnp.sum(weight * cross_entropy(said, value)) / (jnp.sum(weight) + 1e-8)
+        return _classified(head, predicted, value, jnp.ones_like(value, bool))
     if head.ranks:
-        return ranking.ranking(said[:, 0], *ranking.limits(value, bound))
-    error = ranking.beyond(said[:, 0], value, bound) / params["scale"][0]
+        return ranking.ranking(predicted[:, 0], *ranking.limits(value, bound))
+    error = ranking.beyond(predicted[:, 0], value, bound) / params["scale"][0]
     return masked_mean(error**2, ~jnp.isnan(value), 0, eps=1e-8)
 
 
@@ -81,7 +86,9 @@ def _check_variants(name: str, head: Head, features: Features, label: Label) -> 
     if not isinstance(label, Variants):
         raise InputError(f'labels["{name}"] of a "variant" head are variants; make them by data.variants.labelled')
     if head.mode == "full" and label.features is None and label.sites is None:
-        raise InputError(f'head "{name}" runs the network for each variant; give labelled(..., features=True)')
+        raise InputError(
+            f'head "{name}" runs the network for each variant; give labelled(...).replace(features=...), of each'
+        )
     lengths, mask = np.asarray(features.seq_mask).sum(1), np.asarray(label.mask)
     if (np.where(mask, np.asarray(label.position), 0) >= lengths[:, None, None]).any():
         raise InputError(f'labels["{name}"] have a position past the end of the wild type; do not crop it')

@@ -133,6 +133,11 @@ def caption(words: tuple[str, str, str], files: Collection[str] = ()) -> str:
     return f'<p>{shows}</p><p class="made">{made}</p><p class="follows">{follows}</p>'
 
 
+def source(content: bytes, kind: str = "image/png") -> str:
+    """A picture as a data URI."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def figure(
     name: str,
     image: tuple[bytes, str] | None,
@@ -150,8 +155,7 @@ def figure(
         picture = f'<a href="plots/{escape(name)}.png">plots/{escape(name)}.png (too large for this page)</a>'
     else:
         content, kind = image
-        source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-        picture = f'<img alt="{escape(words[0])}" src="{source}">'
+        picture = f'<img alt="{escape(words[0])}" src="{source(content, kind)}">'
     below = f'<p class="notes">{links(files)}</p>' if files else ""
     kind = ' class="wide"' if wide else ""
     return f"<figure{kind}><div>{picture}</div><figcaption>{caption(words)}{below}</figcaption></figure>"

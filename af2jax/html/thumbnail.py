@@ -1,14 +1,13 @@
 """A structure as a small picture: its CA atoms as a line in AlphaFold DB's colours of pLDDT, what is nearer on top."""
 
-import base64
 import io
 
 import numpy as np
 
 from af2jax.html.viewer import facing
+from af2jax.plots.confidence import BANDS
 
 WIDTH, HEIGHT, FINE = 96, 64, 3  # pixels; how many times larger it is drawn
-COLOURS = ((90, (0x00, 0x53, 0xD6)), (70, (0x65, 0xCB, 0xF3)), (50, (0xFF, 0xDB, 0x13)), (0, (0xFF, 0x7D, 0x45)))
 PALETTE = 40  # colours of the file
 JOINED = 5.0  # angstrom between CA atoms, above which the line is broken
 
@@ -27,7 +26,8 @@ def thumbnail(points: np.ndarray, plddt: np.ndarray) -> bytes:
         size = np.array([FINE * WIDTH, FINE * HEIGHT])
         scale = ((size - 2 * margin) / np.maximum(high - low, 1)[:2]).min()
         place = (flat[:, :2] - (low + high)[:2] / 2) * [scale, -scale] + size / 2
-        paint = [next(colour for least, colour in COLOURS if value >= least or least == 0) for value in plddt]
+        colours = list(BANDS.values())
+        paint = [colours[band] for band in np.digitize(plddt, list(BANDS)[:-1])]
         pen = ImageDraw.Draw(picture)
         lines = np.flatnonzero(np.linalg.norm(np.diff(points, axis=0), axis=-1) < JOINED)
         for i in lines[np.argsort(flat[lines, 2])]:
@@ -38,8 +38,3 @@ def thumbnail(points: np.ndarray, plddt: np.ndarray) -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)
     return out.getvalue()
-
-
-def source(picture: bytes) -> str:
-    """A PNG as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

@@ -5,7 +5,6 @@ show. The scripts read one block of JSON and write text with `textContent` alone
 holds.
 """
 
-import base64
 import io
 from collections.abc import Sequence
 from html import escape
@@ -111,7 +110,7 @@ def picture(errors: np.ndarray) -> str:
         errors = np.add.reduceat(np.add.reduceat(errors, first, axis=0), first, axis=1) / np.outer(count, count)
     out = io.BytesIO()
     Image.fromarray(np.clip(np.round(errors * LEVELS), 0, 255).astype(np.uint8)).save(out, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+    return markup.source(out.getvalue())
 
 
 def viewer(name: str, scenes: Sequence[dict], pae: tuple[str, str, str] | None = None) -> tuple[str, str]:

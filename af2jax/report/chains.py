@@ -53,8 +53,7 @@ def _table(page: Page, seen: Sequence[Seen]) -> None:
 def _tables(page: Page, audit: Audit) -> None:
     """What the plots show, as numbers, folded away."""
     known = audit.composition
-    here, at_large = 100 * known.shares, 100 * reference.COMPOSITION
-    order = sorted(range(len(RESTYPES)), key=lambda i: -at_large[i])
+    here, at_large, order = _beside(known)
     page.table(
         "composition",
         ["residue", "here (%)", "Swiss-Prot (%)"],
@@ -85,9 +84,14 @@ def _lengths(page: Page, lengths: Lengths) -> None:
     page.figure("lengths", panels.histogram({"chains": known.values}, "residues", "chains", marks), caption)
 
 
-def _composition(page: Page, known: Composition) -> None:
+def _beside(known: Composition) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Per cent of each residue type here and at large, and the order from the most frequent at large."""
     here, at_large = 100 * known.shares, 100 * reference.COMPOSITION
-    order = sorted(range(len(RESTYPES)), key=lambda i: -at_large[i])
+    return here, at_large, sorted(range(len(RESTYPES)), key=lambda i: -at_large[i])
+
+
+def _composition(page: Page, known: Composition) -> None:
+    here, at_large, order = _beside(known)
     usual = f"as among proteins at large, as {known.chance:.1%} are expected by chance and up to {FAR:.0%} are usual"
     verdict = "another domain: evaluate before you trust any score" if known.foreign else usual
     most = known.order[0]

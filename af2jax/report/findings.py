@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from af2jax.audit.findings import CAUTION, SERIOUS, Finding
 from af2jax.html.markup import Decision
 from af2jax.html.page import Page
-from af2jax.words import counted
+from af2jax.words import chosen, counted
 
 READY = (  # are the data ready to train on? By the worst finding: condition, answer, sentence
     (
@@ -25,7 +25,7 @@ READY = (  # are the data ready to train on? By the worst finding: condition, an
 def decision(findings: Sequence[Finding]) -> Decision:
     """Whether the data are ready to train on; `findings`: the worst first."""
     worst = findings[0].threat if findings else 0
-    answer, sentence = next((answer, text) for holds, answer, text in READY if holds(worst))
+    answer, sentence = chosen(READY, worst)
     alarms = sum(finding.threat >= (SERIOUS if answer == "no" else CAUTION) for finding in findings)
     number = counted(alarms, {"no": "serious finding", "open": "caution", "yes": "threat"}[answer])
     return Decision(answer, number, sentence.format(title=findings[0].title if findings else ""))

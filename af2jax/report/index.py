@@ -9,7 +9,7 @@ from af2jax.data.parse import printable
 from af2jax.files import whole
 from af2jax.html import markup
 from af2jax.html.page import Page
-from af2jax.html.thumbnail import HEIGHT, WIDTH, source, thumbnail
+from af2jax.html.thumbnail import HEIGHT, WIDTH, thumbnail
 from af2jax.results.done import Done, done, failed, trace
 from af2jax.results.reading import SURE
 
@@ -53,7 +53,7 @@ def _pictures(out: Path, rows: Sequence[Done]) -> list[str]:
     pictures, room = [], PICTURES
     for row in rows:
         found = trace(out, row) if room > 0 else None
-        pictures.append(source(thumbnail(*found)) if found else "")
+        pictures.append(markup.source(thumbnail(*found)) if found else "")
         room -= len(pictures[-1])
     return pictures
 

@@ -9,7 +9,7 @@ from af2jax.metrics.dockq import CLASSES
 from af2jax.plots import panels
 from af2jax.results import Prediction
 from af2jax.results.reading import PairConfidence, Reading
-from af2jax.words import counted
+from af2jax.words import chosen, counted
 
 FAILED, SURE = 0.6, 0.8  # ipTM: below, an arrangement has probably failed; from here on, it is confident (EMBL-EBI)
 ACCEPTABLE = dict(CLASSES)["acceptable"]  # DockQ
@@ -35,7 +35,7 @@ EVALUATED = ("target", "chains", "DockQ", "class", "fnat", "iRMSD (angstrom)", "
 
 def decision(best: Prediction, calibrated: bool) -> Decision:
     """Whether the arrangement of the chains of a prediction may be trusted; `calibrated`: as of DeepMind's weights."""
-    answer, text = next((answer, text) for holds, answer, text in TRUSTED if holds(best.iptm, calibrated))
+    answer, text = chosen(TRUSTED, best.iptm, calibrated)
     number = "" if best.iptm is None else f"ipTM {best.iptm:.2f}"
     return Decision(answer, number, text.format(sure=SURE, failed=FAILED))
 

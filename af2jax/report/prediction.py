@@ -25,7 +25,7 @@ from af2jax.report import given, heads, interfaces
 from af2jax.results import Prediction, answers
 from af2jax.results.reading import LOW, SHORTEST, SURE, TRACES, Ranked, Reading, read
 from af2jax.scoring import Score
-from af2jax.words import counted
+from af2jax.words import chosen, counted
 
 RESERVE = 150_000  # bytes of a page for all but plots and structures
 ERRORS = 350_000  # bytes of a page for the maps of aligned errors
@@ -195,7 +195,7 @@ def render(
 def decision(found: Reading, calibrated: bool) -> Decision:
     """Whether the structure of rank 1 may be read as a whole."""
     words = {"reach": found.sure, "all": len(found.best.plddt), "sure": f"pLDDT {SURE}"}
-    answer, sentence = next((answer, text) for holds, answer, text in READ if holds(found, calibrated))
+    answer, sentence = chosen(READ, found, calibrated)
     below = found.best.plddt < SURE
     details = f"Residues below {SURE}: {ranges(found.best.protein, below)}." if found.sure and below.any() else ""
     number = f"mean pLDDT {numbers.text(found.means[0], numbers.TENTH)}"
