@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Without bytecode, which an environment may forbid, each process compiles every module and every test anew: half a minute.
+export PYTHONDONTWRITEBYTECODE :=
 # make test compiles many networks: side by side, and without XLA's optimisations, which take half the time.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
 SPREAD := -q -n auto --dist loadfile --no-loadscope-reorder --durations=10

@@ -50,6 +50,7 @@ def test_t02_letters_that_are_no_amino_acids(fold, capsys, text, where):
     assert line.startswith("error: ") and f"q.fasta, {where} is not an amino-acid letter; " in line
 
 
+@pytest.mark.medium("compiles the small network")
 def test_t02_small_letters_and_a_trailing_star(fold, tmp_path):
     assert fold(">q\nmkt\nayi*\n") == 0
     assert len(json.loads(next((tmp_path / "out").glob("*_scores_*")).read_text())["plddt"]) == 6

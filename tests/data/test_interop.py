@@ -301,6 +301,7 @@ def test_outputs_are_where_they_belong(passed):
         np.testing.assert_array_equal(found[f"{theirs}/logits"], outputs.logits[ours])
 
 
+@pytest.mark.medium("compiles the small network")
 def test_a_preset_without_a_head_has_no_such_name(passed):
     outputs, _ = passed
     fewer = outputs.replace(logits=without(outputs.logits, "pae"))

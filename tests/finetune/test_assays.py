@@ -126,6 +126,7 @@ def test_from_a_table_to_a_scan(tmp_path, mode):
         af2jax.answer(tmp_path / "run", [FIRST])
 
 
+@pytest.mark.medium("trains a small network")
 def test_heads_of_other_kinds_are_trained_apart(tmp_path):
     data = table(tmp_path, [f"{row},1" for row in rows(FIRST)], "mutant,sequence,split,ddg,tm")
     heads = {"ddg": CACHED, "tm": Head("chain", outputs=1)}

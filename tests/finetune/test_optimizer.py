@@ -126,6 +126,7 @@ class TestAdamW:
         updates, _ = optimizer.update(params, optimizer.init(params), params)
         np.testing.assert_allclose(updates["x"]["kernel"], -1e-2, rtol=1e-4)
 
+    @pytest.mark.medium("compiles an optimizer")
     def test_accumulation_is_the_mean_of_gradients(self):
         one = train(finetune.adamw(1e-3, 10, clip=1.0, weight_decay=0.1, accumulate=3), PARAMS, gradients, steps=6)
         mean = lambda step: jax.tree.map(lambda *x: sum(x) / 3, *(gradients(3 * step + i) for i in range(3)))

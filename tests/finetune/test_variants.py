@@ -16,6 +16,7 @@ from af2jax.finetune.watch import validate
 from af2jax.heads import Head
 from tests.finetune import toy
 
+pytestmark = pytest.mark.medium("compiles training steps")
 RNG = np.random.default_rng(0)
 LETTERS = "ARNDCQ"
 FULL = Head("variant", outputs=1, mode="full")

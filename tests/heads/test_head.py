@@ -90,6 +90,7 @@ def bad(match, function):
 
 
 class TestAtFirst:
+    @pytest.mark.medium("compiles every kind of head")
     @pytest.mark.parametrize("name", CLASSES)
     def test_every_class_is_equally_likely(self, name):
         head = CLASSES[name]

@@ -35,6 +35,7 @@ def offsets(features, config=CONFIG) -> np.ndarray:
     return np.asarray(relpos(features.cycle(0), config))
 
 
+@pytest.mark.medium("compiles the positions of many lengths")
 @pytest.mark.parametrize("config", KINDS, ids=["residue", "chain"])
 @pytest.mark.parametrize("num", [3, 4, 9, 12, 31, 66, 100])
 def test_rotating_a_ring_rotates_its_features_exactly(num, config):

@@ -57,6 +57,7 @@ def test_masked_mean():
     assert masked_mean(X[..., 0], MASK, axis=1)[2] == 0
 
 
+@pytest.mark.medium("compiles attention in every form")
 def test_attention_sees_only_what_is_present():
     """Junk under the mask changes nothing; a row with nothing present stays finite, gradients too."""
     module = Attention(2, 4)

@@ -94,6 +94,7 @@ def test_loads_back_as_the_same_tree(tmp_path):
     assert all(back.tobytes() == flatten(PARAMS)[path].tobytes() for path, back in flatten(back).items())
 
 
+@pytest.mark.medium("compiles both layouts")
 @pytest.mark.parametrize(
     "convert", [np.asarray, jnp.asarray, lambda x: np.asarray(x, np.float64)], ids=["np", "jax", "double"]
 )

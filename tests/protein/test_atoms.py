@@ -34,6 +34,7 @@ def test_torsions_survive_the_round_trip(residues):
     np.testing.assert_allclose(found[known], torsions[known], atol=1e-4)
 
 
+@pytest.mark.medium("compiles every residue's atoms")
 def test_backbone_frames_survive_the_round_trip(residues):
     aatype, backbone, _ = residues
     _, _, atom37 = build(*residues)

@@ -80,6 +80,7 @@ def test_torsions_and_frames_are_those_it_was_built_from():
     np.testing.assert_allclose(found.chi[at], torsions[:, 3:][at], atol=2e-3)
 
 
+@pytest.mark.medium("compiles the labels")
 def test_the_other_naming_of_the_other_naming_is_the_first(holed):
     found = of(holed)
     swap = jnp.asarray(ATOM14_SWAP)[holed["aatype"]]

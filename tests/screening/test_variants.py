@@ -34,6 +34,7 @@ def network():
     return model.clone(heads=tuple(HEADS.items())), params | {SCOPE: own}
 
 
+@pytest.mark.medium("compiles the small network with heads")
 def test_there_and_back_is_minus_bit_for_bit(network):
     there = af2jax.scan(WILD, network, variants=["A4W", "A4W:R10K", ""])
     back = af2jax.scan(OTHER, network, variants=["W4A", "W4A", ""])
@@ -44,6 +45,7 @@ def test_there_and_back_is_minus_bit_for_bit(network):
     assert there.scores["fitness"][0] != -back.scores["fitness"][0] and there.scores["fitness"][2] == np.float32(0.3)
 
 
+@pytest.mark.medium("compiles the small network with heads")
 def test_cached_answers_are_those_of_a_trunk_computed_again(network, tmp_path):
     """Beside the cache of a training, whose outputs the same head reads."""
     model, params = network
@@ -69,6 +71,7 @@ def test_cached_answers_are_those_of_a_trunk_computed_again(network, tmp_path):
         assert np.ptp(values) > 1e-2
 
 
+@pytest.mark.medium("compiles the small network with heads")
 def test_what_a_scan_is(network, tmp_path):
     found = af2jax.scan(WILD, network, "2-3, 10")
     assert len(found.variants) == 57 and found.columns[:4] == ["mutant", tables.SEQUENCE, "ddg", "fitness"]
@@ -86,6 +89,7 @@ def test_what_a_scan_is(network, tmp_path):
     assert found.json()["rows"][0] == found.cells[0] and found.json()["agreement"] == {}
 
 
+@pytest.mark.medium("compiles the small network with heads")
 def test_beside_what_was_measured(network, tmp_path):
     path = tmp_path / "dms.csv"
     values = {"K2A": "1.5", "K2C": ">9", "T3A": "0.5", "T3C": "", "A4C": "3"}
