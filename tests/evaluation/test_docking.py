@@ -57,6 +57,7 @@ def seen(targets, positions) -> Observed:
     return Observed(np.stack([positions] * 2)[None], atoms, rot, *said, iptm=0.5, chain_tm=TM)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_copies_are_matched_before_they_are_scored(given):
     features, targets = given
     said = seen(targets, exchanged(targets.positions))

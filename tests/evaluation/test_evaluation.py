@@ -91,6 +91,7 @@ def test_a_network_that_knows(knows, data, tmp_path):
     assert len(models) == 2 and len(final) == 1 and len(models[1][0]) == len(final[0][0]) > 20
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_which_split(knows, data):
     parts = {row["id"]: row["split"] for row in rows(data)}
     found = evaluating.evaluate(network(), data)
@@ -141,6 +142,7 @@ def test_labels_that_are_not_there(knows, data):
     assert found.data["without"] == ["tm"] and found.classes == {"ss": ["H", "E", "C"], "rg": []}
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_nothing_to_judge(monkeypatch, tmp_path, capsys):
     def observe(_, features, name):
         num = len(features.aatype)

@@ -54,6 +54,7 @@ def _far(features) -> np.ndarray:
     return (np.abs(index[:, None] - index) >= 6) | (chain[:, None] != chain)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_perfect(given):
     found = score(seen(given[1]), *given)
     n = found.numbers

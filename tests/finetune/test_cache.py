@@ -57,6 +57,7 @@ def test_the_same_training_with_and_without(tmp_path):
     assert not np.array_equal(start_["task_heads/ss/logits/kernel"], left["task_heads/ss/logits/kernel"])
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_an_entry_is_computed_once_by_all_processes(tmp_path, monkeypatch):
     pair = example()
     first = Cache(start(), tmp_path, 1)(pair[0])
@@ -67,6 +68,7 @@ def test_an_entry_is_computed_once_by_all_processes(tmp_path, monkeypatch):
     assert toy.bits(first) == toy.bits(again)
 
 
+@pytest.mark.medium("compiles for more than a second")
 @pytest.mark.parametrize("what", ["weights", "recycles", "features", "model", "heads"])
 def test_a_stale_entry_is_never_used(tmp_path, what):
     pair = example()

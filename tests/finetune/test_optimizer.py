@@ -104,6 +104,7 @@ class TestTwoForms:
 
 
 class TestAdamW:
+    @pytest.mark.medium("compiles for more than a second")
     def test_only_kernels_decay(self):
         found = train(finetune.adamw(1e-2, 10, weight_decay=0.5), PARAMS, same(0.0), steps=1)
         for path, x in flatten(found).items():
@@ -182,6 +183,7 @@ class TestLayerwise:
         head = {"task_heads": {"ss": {"logits": {"kernel": np.ones((2, 2), np.float32)}}}}
         assert (self.scales(head)["task_heads/ss/logits/kernel"] == 1).all()
 
+    @pytest.mark.medium("compiles for more than a second")
     def test_scales_what_adam_and_decay_say(self):
         layers = finetune.layerwise(CONFIG, 0.5)
         kernel = lambda tree: tree["evoformer"]["blocks"]["outer"]["a"]["kernel"]

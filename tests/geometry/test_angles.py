@@ -25,6 +25,7 @@ def test_sign_is_that_of_iupac(degrees):
     np.testing.assert_allclose(found, [np.sin(angle), np.cos(angle)], atol=1e-6)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_invariant_to_motion_odd_under_mirror_same_backwards(random_rigid):
     x = four(0, 6)
     angle = sin_cos(*x)

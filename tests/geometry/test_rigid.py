@@ -40,6 +40,7 @@ def test_scale_changes_the_unit_of_everything(random_rigid):
     np.testing.assert_allclose(a.scale(0.1).apply(0.1 * x), 0.1 * a.apply(x), atol=1e-5)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_indexing_sees_leading_axes_only_and_axes_of_one_stretch(random_rigid):
     frames, x = random_rigid(0, 2, 4), points(1, 3)
     assert frames.shape == (2, 4)

@@ -222,6 +222,7 @@ class TestLosses:
         other = Head("residue", outputs=2)  # the parameters alone say the unit
         np.testing.assert_array_equal(say(other, params), say(head, params))
 
+    @pytest.mark.medium("compiles for more than a second")
     def test_one_number_with_an_axis_or_without(self):
         for kind in SHAPES:
             head = Head(kind, outputs=1, mean=40.0)

@@ -82,6 +82,7 @@ def test_a_cached_head_is_told_which_amino_acid_comes():
     assert differs[0].all() and not differs[1:].any()
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_what_is_read_does_not_depend_on_padding():
     rng = np.random.default_rng(1)
     single, pair = rng.normal(size=(6, 8)), rng.normal(size=(6, 6, 4))

@@ -14,6 +14,7 @@ MASK = np.arange(30) < 26
 CHAINS = np.repeat([1, 2], [12, 18])
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_equal_to_deepminds():
     theirs = pytest.importorskip("alphafold.common.confidence", reason="the oracle is not installed")
     np.testing.assert_allclose(confidence.plddt(jnp.asarray(PLDDT)), theirs.compute_plddt(PLDDT), rtol=1e-5)

@@ -124,6 +124,7 @@ def test_nothing_is_nan_where_a_share():
     assert np.isnan(found.length_error) and found._replace(length_error=0.0) == Bonds(0, 0.0, 0, 0, 0, 0)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_equal_to_deepminds():
     """Per residue and per bond, of types in which DeepMind's exception for SG touches no other atom."""
     all_atom = pytest.importorskip("alphafold.model.all_atom", reason="the oracle is not installed")

@@ -46,6 +46,7 @@ def test_rotating_a_ring_rotates_its_features_exactly(num, config):
     assert not np.array_equal(linear[turned][:, turned], linear)
 
 
+@pytest.mark.medium("compiles for more than a second")
 @pytest.mark.parametrize("num", [5, 8, 13, 40])
 def test_the_offset_is_afcycdesigns(num):
     """Rettie et al.: of i - j with and without a turn more or less what is nearest to 0; opposite residues of an even

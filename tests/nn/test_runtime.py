@@ -86,6 +86,7 @@ def test_chunks_change_nothing(room, chunk):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6 * float(jnp.abs(a).max()))
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_nothing_to_attend_to_is_finite(impl):
     loss = lambda q, bias: jnp.sum(Runtime(impl=impl).attend(q, K, V, bias, jnp.zeros_like(MASK)) ** 2)
     value, grads = jax.value_and_grad(loss, argnums=(0, 1))(Q, BIAS)
@@ -107,6 +108,7 @@ def test_passes_alone_take_what_a_cache_holds(num_res, rows):
     assert Runtime(chunk=7).forward_only(num_res).chunk == 7
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_a_chunked_backward_pass_does_not_store_every_chunk():
     """Temporary memory of the gradient stays below that of all rows at once."""
     x, mask = jnp.tile(X, (40, 1, 1)), jnp.tile(MASK, (40, 1))

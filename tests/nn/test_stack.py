@@ -77,6 +77,7 @@ def test_a_stack_is_a_loop(remat):
         np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.medium("compiles for more than a second")
 @pytest.mark.parametrize(("remat", "loops"), [(False, False), (True, True)])
 def test_a_loop_that_would_copy_what_is_stored_is_unrolled(remat, loops):
     params = parameters(Stacked(remat), X)

@@ -61,6 +61,7 @@ def test_bonds_and_angles_are_ideal_whatever_the_torsions(residues):
                 assert abs(np.arccos(cosine) - angle.angle) < 5 * angle.stddev, (name, angle)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_atoms_move_with_the_backbone(residues):
     aatype, backbone, torsions = residues
     motion = Rigid(quaternion.random_rotation(jax.random.key(7), (1,)), jnp.array([[3.0, -20, 5]]))
@@ -70,6 +71,7 @@ def test_atoms_move_with_the_backbone(residues):
     np.testing.assert_allclose(moved, expected, atol=2e-5)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_layouts_and_masks_agree(residues):
     aatype = residues[0]
     _, atom14, atom37 = build(*residues)
@@ -83,6 +85,7 @@ def test_layouts_and_masks_agree(residues):
     np.testing.assert_array_equal(atom37[row, column], atom14[row, ATOM37_TO_ATOM14[aatype[row], column]])
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_gradients_are_finite(residues):
     value = lambda backbone, torsions: jnp.sum(build(residues[0], backbone, torsions)[2] ** 2)
     grads = jax.jit(jax.grad(value, argnums=(0, 1)))(*residues[1:])
@@ -97,6 +100,7 @@ def test_double_precision(residues):
         assert {x.dtype for x in jax.tree.leaves(jax.eval_shape(build, aatype, *wide))} == {jnp.dtype("float64")}
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_parity_with_deepmind(residues, oracle):
     from alphafold.model import r3
 

@@ -28,6 +28,7 @@ def cloud():
     return jnp.asarray(aatype), jnp.asarray(positions, jnp.float32), jnp.asarray(mask)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_torsions_ignore_motion_and_turn_back_in_a_mirror(cloud):
     aatype, positions, mask = cloud
     motion = Rigid(quaternion.random_rotation(jax.random.key(7), (1, 1, 1)), jnp.array([[[[3.0, -20, 5]]]]))
@@ -62,6 +63,7 @@ def test_the_other_naming_is_that_of_exchanged_atoms():
     np.testing.assert_allclose(other[last], -found[last], atol=1e-6)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_absent_atoms_give_the_placeholder_and_finite_gradients(cloud):
     aatype, positions, mask = cloud
     found, other, exists = torsions(*cloud)
@@ -86,6 +88,7 @@ def test_leading_axes_are_a_loop(cloud):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-6), torsions(*cloud), one)
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_backbone_frames_put_c_on_x_and_n_above(cloud):
     _, positions, mask = cloud
     rigid, exists = backbone_frames(positions, mask)
@@ -138,6 +141,7 @@ def test_backbone_frames_equal_deepminds(cloud, oracle):
     np.testing.assert_array_equal(exists, theirs["rigidgroups_gt_exists"][..., 0])
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_golden_labels():
     """Backbone frames, chi angles and pseudo beta of a label dictionary that DeepMind's pipeline made."""
     path = Path(__file__).resolve().parents[3] / "shared" / "golden" / "model_1_ptm_forward.npz"

@@ -180,6 +180,7 @@ def test_codes_above_20_count_as_unknown(holed):
     assert jax.tree.all(jax.tree.map(lambda x, y: bool(np.array_equal(x, y)), of(holed), of(gap)))
 
 
+@pytest.mark.medium("compiles for more than a second")
 def test_in_double_precision(holed, x64):
     d = holed | {"all_atom_positions": holed["all_atom_positions"].astype(np.float64)}
     double = jax.jit(truth)(

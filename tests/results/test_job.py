@@ -73,6 +73,7 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.medium("writes files of 100,000 atoms")
 @pytest.mark.parametrize("naming", ["colabfold", "alphafold"])
 def test_t24_more_than_62_chains(naming, tmp_path, caplog):
     large = prediction((1,) * 63)
