@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Without bytecode, which an environment may forbid, each process compiles every module and every test anew: half a minute.
 export PYTHONDONTWRITEBYTECODE :=
-# make test compiles many networks: side by side, and without XLA's optimisations, which take half the time.
-QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
+# make test compiles many networks: side by side, and without what XLA takes most of the time for (tests/flags.py).
+QUICK = XLA_FLAGS="$$($(BIN)/python -m tests.flags) $$XLA_FLAGS"
 SPREAD := -q -n auto --dist loadfile --no-loadscope-reorder --durations=10
 TEST := -m "not slow" $(SPREAD)
 TWO := -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20
@@ -68,7 +68,7 @@ matrix:  ## make test on every interpreter found
 	  echo "== $$($$p --version) =="; \
 	  test -x .venv-$$v/bin/python || $$p -m venv .venv-$$v || exit 1; \
 	  .venv-$$v/bin/python -m pip install --quiet -e ".[dev]" || exit 1; \
-	  $(QUICK) .venv-$$v/bin/python -m pytest $(TEST) || exit 1; \
+	  XLA_FLAGS="$$(.venv-$$v/bin/python -m tests.flags) $$XLA_FLAGS" .venv-$$v/bin/python -m pytest $(TEST) || exit 1; \
 	done; [ $$found = 1 ]
 
 check-weights: $(STAMP)  ## AF2JAX_PARAMS=DIR: loads every preset in DIR and folds a known chain

@@ -30,6 +30,7 @@ NAME = "model_1_ptm"
 STEP = How(NAME, "bfloat16", chunk=4)
 PARTS: dict[str, tuple] = {  # by name: a function of `on_gpu`, and its arguments
     "attention": ("attention",),
+    "goldens": ("goldens",),
     "parity": ("parity", NAME, Sizes(48, 16, 32, 2)),
     "training step": ("gradient", NAME, Sizes(32, 8, 16, 1)),
     **{f"memory, pass, {n}": ("memory", "pass", How(NAME), Sizes(n, ROWS, EXTRA, TEMPLATES)) for n in LENGTHS},
@@ -69,7 +70,11 @@ def part(name: str, folder: Path) -> None:
 
 def report(found: dict[str, dict]) -> str:
     """The page, as Markdown: a table for each part."""
-    lines = ["# On a GPU", "", "Made by `make gpu`. Errors are against float32 on the CPU of the same machine."]
+    lines = [
+        "# On a GPU",
+        "",
+        "Made by `make gpu`. Errors are against float32 on this machine's CPU; those of goldens, DeepMind's code.",
+    ]
     for name, entry in found.items():
         how = f"{entry['device']}, jax {entry['jax']}, {entry['day']}, code {entry['code']}, {entry['seconds']:.0f} s"
         lines += ["", f"## {name[:1].upper()}{name[1:]}", "", how, "", "| | |", "|---|---:|"]

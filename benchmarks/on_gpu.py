@@ -1,7 +1,7 @@
 """What `benchmarks.gpu` measures: each function returns figures by name, and runs on any device.
 
-Everything is compared with float32 on this machine's CPU, which tests hold to DeepMind's numbers. Weights are made by
-rule, inputs are made up: what they show is the device's arithmetic, not a protein.
+`goldens` compares with stored figures of DeepMind's code; everything else with float32 on this machine's CPU, which
+tests hold to them. Weights are made by rule, inputs are made up: they show the device's arithmetic, not a protein.
 """
 
 import time
@@ -22,6 +22,7 @@ from af2jax.nn.runtime import IMPLS, Runtime
 from af2jax.profile import measure, programs
 from af2jax.profile.programs import How, Sizes
 from tests import support
+from tests.goldens import make, ours
 from tests.losses import examples
 
 PRECISIONS = {  # name: (dtype, precision of float32 products)
@@ -104,6 +105,26 @@ def parity(name: str, sizes: Sizes) -> Figures:
         figures |= {f"{how}: {part}": support.relative_error(found[part], x) for part, x in expected.items()}
         atoms, true = (x["structure_module/final_atom_positions"][:, CA] for x in (found, expected))
         figures[f"{how}: CA atoms"] = moved(atoms - true.mean(0, keepdims=True), true - true.mean(0, keepdims=True))
+    return figures
+
+
+def goldens() -> Figures:
+    """One full-size pass beside what DeepMind's code gave: largest error over largest value, norms of the gradient.
+
+    The norm is that of all arrays together; the change of one array's norm is over the whole, too.
+    """
+    stored = dict(np.load(make.PASS, allow_pickle=False))
+    norms, figures = {n.removeprefix("norm/"): float(x) for n, x in stored.items() if n.startswith("norm/")}, {}
+    whole = np.linalg.norm(list(norms.values()))
+    for how, (dtype, precision) in PRECISIONS.items():
+        arrays, _, gradient = on(jax.devices()[0], precision, lambda d=dtype: ours.one_pass(d))
+        error = {name: support.relative_error(np.float32(x), stored[f"out/{name}"]) for name, x in arrays.items()}
+        figures |= {f"{how}: {name}": x for name, x in error.items()}
+        found = {name: np.linalg.norm(np.float64(gradient[name])) for name in norms}
+        figures[f"{how}: norm of the gradient, over DeepMind's"] = float(np.linalg.norm(list(found.values())) / whole)
+        figures[f"{how}: largest change of an array's norm"] = float(
+            max(abs(found[n] - norms[n]) for n in norms) / whole
+        )
     return figures
 
 

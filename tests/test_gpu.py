@@ -54,6 +54,17 @@ def test_parity():
     assert 1e-4 < found["bfloat16: CA atoms"] < 0.1 and 1e-4 < found["bfloat16: representations/pair"] < 0.1
 
 
+@pytest.mark.slow("compiles the full-size network and its gradient in two precisions")
+def test_goldens():
+    found = on_gpu.goldens()
+    norm, moved = "norm of the gradient, over DeepMind's", "largest change of an array's norm"
+    exact, rounded = of(found, "float32: "), of(found, "bfloat16: ")
+    assert exact[norm] == pytest.approx(1, abs=1e-3) and exact[moved] < 1e-3 < rounded[moved] < 0.3
+    arrays = [name for name in exact if "/" in name]
+    assert len(arrays) == 12 and max(exact[name] for name in arrays) < 1e-4
+    assert max(rounded[name] for name in arrays) > 1e-3
+
+
 @pytest.mark.slow("compiles the gradient of the small network")
 def test_training_step():
     found = on_gpu.gradient("tiny", SMALL)
