@@ -18,7 +18,7 @@ from af2jax.cli.networks import Member, Networks, device, members
 from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
 from af2jax.cli.warnings import show_warnings, warn
-from af2jax.errors import InputError, WeightsError, machine
+from af2jax.errors import InputError, WeightsError, internal, machine, one_line
 from af2jax.files import path_and_chain, tidy
 from af2jax.profile.memory import is_out_of_memory
 from af2jax.words import counted
@@ -365,11 +365,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, InputError):
         return str(error)
     if is_out_of_memory(error):
-        return f"out of memory ({_line(error)}); try --max-msa with fewer rows, or a shorter query"
+        return f"out of memory ({one_line(error)}); try --max-msa with fewer rows, or a shorter query"
     if isinstance(error, OSError) and error.strerror:
         return machine(error)
-    return f"internal error ({type(error).__name__}: {_line(error)}); please report it (--debug shows the traceback)"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return internal(error)

@@ -184,9 +184,9 @@ def scan(
     told = lambda: progress(next(count), total)
     if zero_shot:
         scores[ZERO_SHOT] = _marginals(ask, every, places, told)
-    said = _answers(ask, heads, every, told)
-    check_finite(known.query.name, scores | said)
-    for name, values in said.items():
+    answers = _answers(ask, heads, every, told)
+    check_finite(known.query.name, scores | answers)
+    for name, values in answers.items():
         if heads[name].classes:
             classes[name] = probabilities(values, heads[name].temperature)
         scores[name] = classes[name][:, -1] if name in classes else values[:, 0]
