@@ -338,13 +338,13 @@ def _answers(ask: _Passes, heads: Mapping[str, Head], every: Sequence[Mutations]
         passes = ask(SITES, ask.variants(every), told)
         changed = np.stack([one[place] for one, place in zip(passes, numbered.position, strict=True)])
     return {
-        name: np.asarray(_said(head, ask.params[SCOPE][name], wild, changed, numbered), np.float64)
+        name: np.asarray(_predicted(head, ask.params[SCOPE][name], wild, changed, numbered), np.float64)
         for name, head in heads.items()
     }
 
 
 @partial(Jitted, static_argnums=0)
-def _said(head: Head, params: dict, wild, changed, numbered) -> jax.Array:
+def _predicted(head: Head, params: dict, wild, changed, numbered) -> jax.Array:
     """[N_var n]. In full mode, where mutations add up, one residue after the other, so that no bit of an answer depends
     on how many are asked."""
     ask = partial(task_heads.apply_variants, head, params, wild)
