@@ -15,7 +15,8 @@ import numpy as np
 from af2jax import heads as task_heads
 from af2jax.compilation import Jitted, make_room
 from af2jax.data import variants as tables
-from af2jax.data.pipeline import Read, draw, read
+from af2jax.data.mutants import FORM
+from af2jax.data.pipeline import Read, draw, read, read_query
 from af2jax.data.templates import Paths
 from af2jax.data.variants import Mutations
 from af2jax.errors import InputError
@@ -32,6 +33,8 @@ from af2jax.screening.program import RESIDUES, fitted
 
 EARLY = "zero-shot scores of these weights mean nothing: they were trained before residues of the query were hidden"
 ZERO_SHOT = "zero_shot"
+RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")  # of positions
+LETTERS = re.compile(r"[A-Za-z]+(?=\d)")  # before a number
 SITES, MASKED = "sites", "masked_msa"  # what a pass is asked for
 Source = str | os.PathLike | tuple[AlphaFold, dict]
 Progress = Callable[[int, int], object]
@@ -152,12 +155,12 @@ def scan(
             chains; zero-shot scores are asked for of a network that reads the residue; nothing can answer.
         WeightsError: as of `load`.
     """
-    model, params, named = _opened(source, preset)
-    known = read(query, msa=msa)
-    if len(known.query.chains) > 1:
-        raise InputError(f"a scan is of one chain; the query has {len(known.query.chains)}; give one of them")
-    wild = known.query.chains[0]
+    asked = read_query(query, msa)
+    if len(asked.chains) > 1:
+        raise InputError(f"a scan is of one chain; the query has {len(asked.chains)}; give one of them")
+    wild = asked.chains[0]
     every, measured, notes = _asked(wild, positions, variants)
+    model, params, named = _opened(source, preset)
     heads = {name: head for name, head in model.heads if head.kind == "variant"}
     notes += [
         f'head "{name}" is not a head of variants and was not asked' for name, _ in model.heads if name not in heads
@@ -174,6 +177,7 @@ def scan(
     if not (zero_shot or heads):
         raise InputError(f"{named} has no head of variants; leave zero_shot on, or give a run that trained one")
 
+    known = read(asked)  # which warns where there is no alignment, once all that was asked for is known to be right
     cycles = model.config.num_recycle if num_recycle is None else num_recycle
     ask = _Passes(model, params, known, cycles, seed)
     scores, classes = {}, {}
@@ -200,10 +204,10 @@ def scan(
 def _opened(source: Source, preset: str | None) -> tuple[AlphaFold, dict, str]:
     if isinstance(source, tuple):
         return *source, source[0].config.name
-    if str(source) in PACKAGED:
+    if str(source) in PACKAGED and preset is None:
         model, params = load(str(source))
     else:
-        model, params = load(source) if preset is None else load(preset, source)
+        model, params = load(Path(source)) if preset is None else load(preset, source)
     return model, params, str(source)
 
 
@@ -238,14 +242,24 @@ def parsed(text: str, length: int) -> list[int]:
     """
     found: list[int] = []
     for part in text.replace(" ", "").split(","):
-        match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
+        match = RANGE.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 0 < first <= last:
-            raise InputError(f'positions "{text[:40]}": expected numbers from 1 and ranges, such as 10-40,55')
+            raise InputError(f'positions "{text[:40]}": {_cure(part)}')
         if last > length:
             raise InputError(f"position {last} is past the end: the wild type has residues 1 to {length}")
         found += range(first, last + 1)
     return list(dict.fromkeys(found))
+
+
+def _cure(part: str) -> str:
+    """What to write in place of a part of `positions` that names no residues."""
+    numbers = LETTERS.sub("", part)
+    if RANGE.fullmatch(numbers):
+        return f"residues are named by number alone; write {numbers} in place of {part}"
+    if variant := FORM.fullmatch(part):
+        return f"{part} is a variant, not a residue; write {variant[2]}, or give it as one of the variants"
+    return "expected numbers from 1 and ranges, such as 10-40,55"
 
 
 def _leaks(source: Source, model: AlphaFold, named: str) -> str:
