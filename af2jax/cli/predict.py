@@ -47,8 +47,8 @@ class Predict:
     """Fold sequences (FASTA, CSV) or alignments (A3M, Stockholm): structures, scores, plots, a page for each query.
 
     Queries that are done are skipped, so that the same command resumes a batch that was stopped. Several processes
-    may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, 3 some queries
-    failed, 4 all did.
+    may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, nothing was begun, 3
+    some queries failed, 4 all did.
     """
 
     query: Positional[tuple[Path, ...]]
@@ -140,7 +140,7 @@ class Predict:
         self.fold_all(tasks, chosen, networks, failed, chip.platform == "cpu")
         self.index()
         bad = len(unread) + sum(job.name in failed for job in jobs)  # two of one name have both failed
-        return 0 if not bad else 3 if bad < len(jobs) + len(unread) else 4
+        return batch.exit_code(bad, len(jobs) + len(unread), len(tasks))
 
     def fail(self, failed: dict[str, str], name: str, reason: str) -> None:
         """Says and notes that a query failed."""
