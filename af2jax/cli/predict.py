@@ -76,6 +76,10 @@ class Predict:
         """Raises InputError where options are out of range or contradict each other."""
         for options in (self.network, self.sampling, self.inputs, self.sources, self.results):
             options.check()
+        self.check_out()
+
+    def check_out(self) -> None:
+        """Raises InputError where the folder is a file."""
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
 
@@ -254,9 +258,12 @@ class Predict:
             given = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says
                 given = given._replace(query=task.read)
-            known = read(**given._asdict())
+            known = read(**given._asdict(), alone=bool(task.job.structure))
             start = ready(task.job, self.inputs, known)
             known, guess = (start.query, start.guess) if start else (known, None)
+            for note in start.notes if start else ():
+                warn("%s", note)
+            remarks += start.notes if start else ()
             told = lambda part, text: progress.at(name, part, text)
             sampling, keep = self.sampling, self.results.keep()
             found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks, guess)
@@ -319,12 +326,15 @@ class Predict:
         """Ranks, relaxes and writes the predictions of a query, and how near they are to the structure that was given
         of it (`start`); what to say of it."""
         from af2jax.heads import summary
+        from af2jax.report.given import TITLES
         from af2jax.report.prediction import save_page
         from af2jax.results import answers, ranked, save_job, table_names
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax, task.given.cyclic)
         alignment = known.alignment.codes
+        if task.job.structure and len(alignment) == 1:
+            alignment = None  # it is meant to have none
         scores = start.judge(order) if start else []
         batch.clear(self.out, task.job.name)
         files = save_job(
@@ -337,7 +347,8 @@ class Predict:
             relaxed=relaxed,
             by=self.results.rank,
         )
-        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated, scores))
+        title = TITLES[task.job.protocol]
+        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated, scores, title))
         heads = answers([prediction for prediction, _ in order])
         tables = table_names(heads, task.job.name, self.results.naming)
         rows = summary.rows(task.job.name, heads, tables), [row for score in scores for row in score.rows]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from af2jax.cli import batch
 from af2jax.html import markup
+from af2jax.html.thumbnail import thumbnail
 from af2jax.report import index as report
 from af2jax.report.index import save_index
 from af2jax.report.prediction import save_page
@@ -97,6 +98,13 @@ def test_thumbnails_are_of_the_best_structure_in_the_colours_of_its_plddt(tmp_pa
     np.testing.assert_allclose(colours, known, atol=40)
     monkeypatch.setattr(report, "PICTURES", 10)
     assert index().count("<img") == 1  # no room for the second
+
+
+@pytest.mark.parametrize("points", [np.zeros((12, 3)), np.arange(36.0).reshape(12, 3) * 9], ids=["collapsed", "apart"])
+def test_residues_that_no_line_joins_are_seen(points):
+    with Image.open(io.BytesIO(thumbnail(points, np.full(len(points), 95.0)))) as image:
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    assert (np.ptp(pixels, axis=-1) > 100).sum() > 3
 
 
 def test_the_index_sorts(tmp_path, index):
