@@ -144,7 +144,9 @@ class Head:
     @property
     def column(self) -> Label:
         """How the cells of a table are read that have its labels."""
-        return Label(self.kind == "residue", self.classes, tuple(self.names), self.kind == "pair", self.outputs or 1)
+        limits = self.kind == "variant" and bool(self.outputs)
+        of = self.kind == "residue", self.classes, tuple(self.names), self.kind == "pair", self.outputs or 1
+        return Label(*of, limits)
 
     @property
     def temperature(self) -> float:
