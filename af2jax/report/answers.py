@@ -87,7 +87,9 @@ def _calibration(page: Page, name: str, found: ClassScores) -> None:
     page.number(f"{name}_calibration", bins._asdict())
     page.figure(
         f"{name}_calibration",
-        assess.curves({"labels": (bins.confidence[there], bins.right[there])}, ("probability", "share right"), diagonal=1),
+        assess.curves(
+            {"labels": (bins.confidence[there], bins.right[there])}, ("probability", "share right"), diagonal=1
+        ),
         Caption(
             f"How often {name} is right by its probability; a perfect head is the dotted diagonal.",
             f"Ten bins of the highest probability, {found.labels:,} labels.",
