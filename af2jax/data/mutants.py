@@ -4,11 +4,14 @@ A23G is glycine for the alanine at residue 23 of the wild type, counted from 1 (
 "p.Ala23Gly" and "p.[Ala23Gly;Thr25Ser]" (MaveDB) say the same.
 """
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from af2jax.constants.residues import THREE_TO_ONE
+import numpy as np
+
+from af2jax.constants.residues import ONE_TO_THREE, RESTYPES, THREE_TO_ONE
 from af2jax.errors import InputError
 from af2jax.words import counted
 
@@ -149,3 +152,14 @@ def shift(sequence: str, mutations: list[Mutation]) -> int | None:
 
     best = max(range(-FARTHEST, FARTHEST + 1), key=lambda by: (fits(by), -abs(by)))
     return best if fits(best) >= 0.95 * len(named) else None
+
+
+@functools.cache
+def blosum62() -> np.ndarray:
+    """int [20 20] BLOSUM62 (Henikoff and Henikoff, PNAS 89, 10915, 1992) by code, as gemmi has it."""
+    import gemmi
+
+    scoring = gemmi.AlignmentScoring("b")
+    scoring.gapo = scoring.gape = -100
+    score = lambda a, b: gemmi.align_string_sequences([ONE_TO_THREE[a]], [ONE_TO_THREE[b]], [], scoring).score
+    return np.array([[score(a, b) for b in RESTYPES] for a in RESTYPES])

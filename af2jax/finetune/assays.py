@@ -68,6 +68,13 @@ def _assay(name: str, wild: str, items: list[Item], heads: Mapping[str, Head], t
     return Assay(items[0].id, first, variants, labels, bounds, max(item.weight for item in items))
 
 
+def wild_type(assay: Assay) -> Read:
+    """The wild type of an assay with its alignment."""
+    query = read_query(assay.wild.sequence, assay.wild.msa or None)
+    found = assemble(query.chains, query.unpaired)
+    return Read(query, found, msa_ops.profile(found.alignment.codes), None)
+
+
 @dataclass(frozen=True)
 class AssayLoader:
     """Examples of assays, of one shape: the wild type, with so many of its variants as labels.
@@ -134,7 +141,5 @@ class AssayLoader:
     def _known(self, assay: Assay) -> Read:
         """The wild type with its alignment, read once."""
         if assay.id not in self._read:
-            query = read_query(assay.wild.sequence, assay.wild.msa or None)
-            found = assemble(query.chains, query.unpaired)
-            self._read[assay.id] = Read(query, found, msa_ops.profile(found.alignment.codes), None)
+            self._read[assay.id] = wild_type(assay)
         return self._read[assay.id]

@@ -138,8 +138,8 @@ class Head:
 
     @property
     def judged(self) -> bool:
-        """Whether `af2jax evaluate` and `compare` judge it: not heads of pairs, of variants, or of several numbers."""
-        return self.kind not in ("pair", "variant") and self.outputs < 2
+        """Whether `af2jax evaluate` and `compare` judge it: not heads of pairs, or of several numbers."""
+        return self.kind != "pair" and self.outputs < 2
 
     @property
     def column(self) -> Label:

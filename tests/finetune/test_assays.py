@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 import af2jax
 from af2jax.config import preset
@@ -139,6 +140,19 @@ def test_from_a_table_to_a_scan(tmp_path, mode, caplog):
     assert found.near and found.near.identity > 0.9
     with pytest.raises(InputError, match="has heads of variants alone, which answer of mutations: ask af2jax scan"):
         af2jax.answer(tmp_path / "run", [FIRST])
+
+    judged = af2jax.evaluate(tmp_path / "run", data)  # on its own validation part
+    (target,) = judged.targets
+    answers, names = target.answers["ddg"], [row.partition(",")[0] for row in rows(SECOND)]
+    again = af2jax.scan(SECOND, tmp_path / "run", variants=names)
+    assert target.sequence == SECOND and judged.data["split"] == "valid" and not judged.problems
+    np.testing.assert_allclose(answers.predicted, again.scores["ddg"], atol=1e-5)
+    assert answers.label.tolist() == [i % 7 for i in range(len(names))] and not target.homologue
+    expected = spearmanr(again.scores["ddg"], answers.label).statistic
+    assert target.numbers["ddg/spearman"] == pytest.approx(expected, abs=1e-6)
+    found = af2jax.compare([tmp_path / "run"], data=data)
+    assert {"mean of the substitution", "mean by BLOSUM62"} <= {one.name for one in found.baselines} and not found.notes
+    assert {pair.name for pair in found.pairs} == {"ddg/spearman"} and "Spearman" in found.beats_baseline[0].text
 
 
 def test_heads_of_other_kinds_are_trained_apart(tmp_path):
