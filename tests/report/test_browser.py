@@ -21,9 +21,11 @@ from af2jax.report.index import save_index
 from tests.audit import sets
 from tests.html.test_page import HOSTILE, Tags
 from tests.report import made
-from tests.report.test_index import done
+from tests.report.test_index import done, scored
 from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
+from tests.report.test_training import SS, course
+from tests.screening import runs
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -40,7 +42,7 @@ for(let i=0;i<p.length;i+=4)n+=p[i+3]>0&&p[i]+p[i+1]+p[i+2]<700;return n}});
 out.textContent="width "+e.scrollWidth+" of "+e.clientWidth+" images "+d.images.length+" drawn "+
 [...d.images].filter(i=>i.complete&&i.naturalWidth>50).length+" painted "+
 painted.join(",")+" end"}}</script></body></html>"""
-PLOTS = {"explore": 6, "evaluate": 8, "compare": 4, "predict": 2, "index": 2}  # and more are on the page of each
+PLOTS = {"explore": 6, "evaluate": 8, "compare": 4, "predict": 2, "index": 2, "scored": 2, "training": 2}  # and more are on the page of each
 CANVASES = {"evaluate": 2, "predict": 2}  # a structure and its map of errors
 # the same, after a script that points and clicks in the page
 POINTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
@@ -119,6 +121,16 @@ def made_page(kind: str, folder):
             done(folder, name, notes=(HOSTILE,))
         batch.note(folder, {HOSTILE: HOSTILE})
         return save_index(folder, folder / batch.FAILURES)
+    if kind == "scored":
+        for name in ("a", HOSTILE):
+            scored(folder, name, pairs=("A-B", "B-A"), target=HOSTILE)
+        batch.note(folder, {HOSTILE: HOSTILE})
+        (folder / "scores.csv").write_text("")
+        return save_index(folder, folder / batch.FAILURES)
+    if kind == "training":
+        out = course(runs.make(folder, heads=SS, monitor="ss/accuracy", calibration=None), [0.3, 0.7, 0.6])
+        (out / "summary.txt").write_text(HOSTILE)
+        return af2jax.page(out).save(out)
     pair = [(confident(low=range(8), name=HOSTILE, notes=(HOSTILE,)), seed) for seed in range(2)]
     return written(pair, folder, alignment=shallow(40, 30))
 
