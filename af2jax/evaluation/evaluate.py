@@ -150,7 +150,7 @@ def evaluate(
                 heapq.heappop(worst)
     progress(len(left), len(left))
     told["without"] = lost
-    classes = {name: list(subject.heads[name].labels) for name in labels}
+    classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     worst.sort(key=lambda entry: entry[:2], reverse=True)
     best_last = [dataclasses.replace(shown, alignment=_alignment(item)) for _, _, item, shown in worst]
     return Evaluation(facts(subject), told, classes, found, problems, pae, residues, best_last, unjudged)

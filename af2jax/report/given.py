@@ -53,7 +53,8 @@ def part(page: Page, scores: Sequence[Score]) -> None:
     page.section("The given structure")
     table(page, "given", WHOLE, [score.rows[0] for score in scores], "The network's own structure beside it")
     pairs = [row for score in scores for row in score.rows if row["pair"]]
-    table(page, "given_pairs", PAIRS, pairs, "Each pair of chains")
+    columns = PAIRS if len(scores) > 1 else {key: PAIRS[key] for key in PAIRS if key not in ("network", "seed")}
+    table(page, "given_pairs", columns, pairs, "Each pair of chains")
     protocol = scores[0].protocol
     page.text(f"{scores[0].structure} {SHOWN_AS[protocol]}.")
     if protocol != FILES:

@@ -201,6 +201,28 @@ def test_what_is_pointed_at_is_shown_in_sequence_structure_and_map(tmp_path):
     assert scene[0] == "scenefound" and scene[1] and scene[3:] == ["true", "true"]
 
 
+HINTS = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width={width} height=900></iframe>
+<p id=out>waiting</p><script>f.onload=()=>{{const d=f.contentDocument,w=f.contentWindow;
+const one=b=>(b.scrollWidth>b.clientWidth+1)+"|"+(w.getComputedStyle(b.previousElementSibling).display!="none");
+const told=[...d.querySelectorAll(".box")].map(one);
+d.querySelectorAll("details").forEach(x=>x.open=true);
+setTimeout(()=>{{out.textContent=[...told,...[...d.querySelectorAll(".box")].map(one)].join(" ; ")+" end"}},500)
+}}</script></body></html>"""
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_a_table_that_is_wider_than_its_place_says_so(tmp_path, width):
+    from af2jax.html.page import Page
+
+    out = Page("x")
+    out.table("narrow", ["a", "b"], [["x", 1.0]])
+    out.table("wide", [f"column {i}" for i in range(8)], [["value"] * 8] * 2)
+    out.table("folded", [f"column {i}" for i in range(30)], [["value"] * 30] * 2, "folded", folded=True)
+    narrow, wide, *_, folded = found = told(out.save(tmp_path), HINTS, width=width)
+    assert narrow == "false|false" and wide == ("true|true" if width < 500 else "false|false")
+    assert folded == "true|true" and len(found) == 6
+
+
 def test_a_table_sorts_by_its_column(tmp_path):
     from af2jax.html.page import Page
 
