@@ -109,7 +109,7 @@ def test_protocols_and_their_recycles(run, tmp_path):
         assert code == 2 and err.count("\n") == 1 and "has scores of one" in err and what in err
         assert "give another folder, or --overwrite-existing-results" in err and table(tmp_path) == rows
     assert scores.read_text() == before and run(*rank)[1].count("already done, skipped") == 1
-    assert run(*rank, "--num-seeds", 2)[0] == 0 and table(tmp_path)[0] == row and len(table(tmp_path)) == 2
+    assert run(*rank, "--num-seeds", 2)[0] == 0 and row in table(tmp_path) and len(table(tmp_path)) == 2
     assert run(*guess, "--overwrite-existing-results", "--cyclic", "A")[0] == 0
     (row,) = table(tmp_path)
     assert (row["protocol"], row["target"], row["cyclic"]) == ("initial-guess", "B", "A")
