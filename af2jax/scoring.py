@@ -147,9 +147,7 @@ def judge(
     composite = None if prediction.ptm is None else float(np.mean(prediction.plddt)) / 100 * prediction.ptm * near
     whole = rmsd(found, known, there)
     observed = int(given.atom_mask[:, CA].sum())
-    return Score(
-        given.source, protocol, prediction, seed, whole, near, composite, moved, observed, target, cyclic
-    )
+    return Score(given.source, protocol, prediction, seed, whole, near, composite, moved, observed, target, cyclic)
 
 
 def named(prediction: Prediction, given: Given) -> Prediction:

@@ -67,8 +67,8 @@ class Given:
         name = lambda row: self.chains[chain[row]] if len(self.chains) > 1 else ""
         shown = [f"{name(r[0])}{place[r[0]]}" + (f"-{place[r[-1]]}" if len(r) > 1 else "") for r in runs]
         return (
-            f"{len(rows)} of {counted(len(chain), 'residue')} of the sequence have no atoms in the given structure, and "
-            f"the network places them: {few(shown, LISTED)}"
+            f"{len(rows)} of {counted(len(chain), 'residue')} of the sequence have no atoms in the given structure, "
+            f"and the network places them: {few(shown, LISTED)}"
         )
 
     def with_beta(self) -> tuple[np.ndarray, np.ndarray]:

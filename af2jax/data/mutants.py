@@ -77,9 +77,7 @@ def parse(text: str) -> tuple[Mutation, ...]:
 def _unlike(part: str) -> str:
     """Why what stands for a mutation is not one, and what to do."""
     if INDEL.search(part):
-        return (
-            "is an insertion or deletion, and is not of the form A23G: substitutions alone are read; leave it out"
-        )
+        return "is an insertion or deletion, and is not of the form A23G: substitutions alone are read; leave it out"
     if found := SEVERAL.fullmatch(part.upper()):
         return (
             f"puts {len(found[2])} residues in place of one, which is an insertion: substitutions alone are read, such "

@@ -41,9 +41,7 @@ def choose(subject: Subject, dataset: str | Path, split: str = "") -> tuple[list
     return chosen(subject.training, subject.path, dataset, split)
 
 
-def chosen(
-    training: Training | None, path: str | Path, dataset: str | Path, split: str = ""
-) -> tuple[list[Item], str]:
+def chosen(training: Training | None, path: str | Path, dataset: str | Path, split: str = "") -> tuple[list[Item], str]:
     """(the items to evaluate, their split): those of `split`, or of "test", or else of "valid", or else all.
 
     Where the data are those that the run at `path` trained with, its own splits count.

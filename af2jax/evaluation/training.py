@@ -27,8 +27,8 @@ OUTCOMES = (  # of (the best step or None, whether the baseline is beaten or Non
     (
         lambda step, beaten: beaten is False,
         NO,
-        "It is better than before the first step ({first:.4g}), and not better than {baseline} ({level:.4g}), which "
-        "needs no network.",
+        "It is better than before the first step ({first:.4g}), and not better than {baseline} ({level:.4g}), for "
+        "which nothing need be trained.",
     ),
     (
         lambda step, beaten: beaten,

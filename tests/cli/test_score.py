@@ -139,7 +139,9 @@ def test_files_of_other_programs(run, tmp_path):
     assert "<h1>Scores of the files of two</h1>" in page and "0.141" in page and "no network was run" in page
     index = (tmp_path / "out" / "index.html").read_text()
     assert index.count('<a href="two_report.html">') == 1 and index.count('<a href="three_report.html">') == 3
-    assert run("score", *files, *pae("two", "three"))[1].count("already done, skipped") == 2 and len(table(tmp_path)) == 4
+    assert (
+        run("score", *files, *pae("two", "three"))[1].count("already done, skipped") == 2 and len(table(tmp_path)) == 4
+    )
     code, _, err = run("score", *files, *pae("two", "two"))
     assert code == 3 and err.strip().endswith(
         f"two.json: a PAE of 61 residues, {files[1]} has 59; give the PAE file of this structure"
@@ -183,7 +185,7 @@ def test_nothing_that_can_be_read_is_2_and_some_is_3(run, tmp_path):
 def test_residues_without_atoms_are_told(run, tmp_path):
     """They are of the sequence, so that the network places them."""
     save(tmp_path, cif(without(peptide(SEQUENCE), 1, 2, 6), {1: SEQUENCE}), "gaps.cif")
-    code, out, err = run("score", tmp_path / "gaps.cif", "--no-plots", "--num-recycle", 0)
+    code, _, err = run("score", tmp_path / "gaps.cif", "--no-plots", "--num-recycle", 0)
     text = "3 of 10 residues of the sequence have no atoms in the given structure, and the network places them"
     assert code == 0 and f"{text}: 1-2, 6" in err
     (row,) = table(tmp_path)

@@ -68,12 +68,12 @@ def test_the_verdict_and_the_page(kind, undrawn, tmp_path):
 
 
 def test_assays_of_a_table_and_what_cannot_be_used(tmp_path):
-    made = [*rows(FIRST)[:6], *rows(SECOND)[:4], f"A1G,{SECOND},train,2", f"K2A,{FIRST},train,high"]
+    made = [*rows(FIRST)[:6], *rows(SECOND)[:4], f"A2G,{SECOND},train,2", f"K2A,{FIRST},train,high"]
     made.append(f"T3A,{FIRST},train,>5")
     found, problems = assays(read_dataset(table(tmp_path, made)), HEADS)
     assert [len(one.variants) for one in found] == [7, 4] and len(problems) == 2
     reasons = " ".join(reason for _, reason in problems)
-    assert "residue 1 of the sequence is G, not A" in reasons and "'high' is not a number" in reasons
+    assert "residue 2 of the sequence is S, not A" in reasons and "'high' is not a number" in reasons
     answers = simple(found, found, "ddg", HEADS["ddg"])
     assert [len(one) for one in answers["mean by BLOSUM62"]] == [6, 4]  # the limit is compared with nothing
 

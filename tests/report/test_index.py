@@ -135,7 +135,7 @@ def test_scored_structures_have_a_page_of_their_own(tmp_path, index):
     assert sum(tag == "img" for tag, _ in found.tags) == 2  # once for a structure, not for each of its rows
     assert [text for tag, _, text in found.code if tag == "script"] == [markup.SORT] and HOSTILE not in text
     rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", text)][:4]
-    assert [row[1:5] for row in rows] == [[c, "1.25", "0.25", "80.5"] for c in ("A-B", "A-B", "A-B", "A-C")]
+    assert [row[1:5] for row in rows] == [[c, "1.25", "0.250", "80.5"] for c in ("A-B", "A-B", "A-B", "A-C")]
     done(tmp_path, "predicted")  # beside predictions the page is that of these, with the table
     text = index()
     assert "<h1>Predictions: 3 done, 1 failed</h1>" in text and 'href="scores.csv"' in text

@@ -218,7 +218,12 @@ def test_how_chains_lie_to_each_other(tmp_path):
 def test_what_iptm_means(iptm, calibrated, answer, says, tmp_path):
     """It is judged once on a page, in its box."""
     text = written([(complex_of(iptm), 0)], tmp_path, plots=False, calibrated=calibrated).read_text()
-    words = ("has probably failed", "it may be right or wrong", "on it is confident", "It was not measured what the ipTM")
+    words = (
+        "has probably failed",
+        "it may be right or wrong",
+        "on it is confident",
+        "It was not measured what the ipTM",
+    )
     second = re.findall(r'<section class="verdict (\w+)">(.*?)</section>', text)[1]
     assert second[0] == answer and says in second[1] and f"ipTM {iptm:.2f}" in second[1]
     assert [text.count(word) for word in words] == [int(word in says) for word in words]
