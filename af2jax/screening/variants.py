@@ -246,7 +246,7 @@ def parsed(text: str, length: int) -> list[int]:
 def _cure(part: str) -> str:
     """What to write in place of a part of `positions` that names no residues."""
     numbers = LETTERS.sub("", part)
-    if RANGE.fullmatch(numbers):
+    if numbers != part and RANGE.fullmatch(numbers):
         return f"residues are named by number alone; write {numbers} in place of {part}"
     if variant := FORM.fullmatch(part):
         return f"{part} is a variant, not a residue; write {variant[2]}, or give it as one of the variants"
