@@ -24,6 +24,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
+def one_line(error: Exception) -> str:
+    """The words of an error, the first 300 characters."""
+    return " ".join(str(error).split())[:300]
+
+
+def internal(error: Exception) -> str:
+    """What is told of an error that is the program's own."""
+    reason = f"{type(error).__name__}: {one_line(error)}"
+    return f"internal error ({reason}); please report it (--debug shows the traceback)"
+
+
 CURES = {  # what to do where the machine is at fault
     errno.ENOSPC: "make room on this disk, then give the same command again",
     errno.EDQUOT: "make room in this quota, then give the same command again",

@@ -23,6 +23,7 @@ from af2jax.protein.files import Protein
 from af2jax.results import Prediction
 from af2jax.schema import Features, Prev, StructureOutput, check_features, num_chains
 
+RESIDUES = 2048  # of the queries that are computed side by side where that is quicker, which on a CPU it is not
 KEPT = ("passes", "single", "pair", "distogram")  # what `predict` keeps where it is asked to
 
 
@@ -218,6 +219,11 @@ def network(model: AlphaFold, num_res: int) -> AlphaFold:
     """As it is compiled for passes without a gradient: presets that differ in weights alone share a program."""
     heads = tuple((name, dataclasses.replace(head, calibration=None)) for name, head in model.heads)
     return model.clone(config=graph(model.config), runtime=model.runtime.forward_only(num_res), heads=heads)
+
+
+def at_once(num_res: int) -> int:
+    """How many queries of so many residues are computed side by side."""
+    return 1 if jax.default_backend() == "cpu" else max(RESIDUES // num_res, 1)
 
 
 def lower(model: AlphaFold, params: dict, features: Features):

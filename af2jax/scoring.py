@@ -18,7 +18,7 @@ from af2jax.data import formats
 from af2jax.data.cyclic import names as chain_names
 from af2jax.data.given import Given, read_given
 from af2jax.data.pae import read_pae
-from af2jax.data.pipeline import Read, draw, read
+from af2jax.data.pipeline import NO_ALIGNMENT, Read, draw, read
 from af2jax.data.protein import read_protein
 from af2jax.data.templates import Paths
 from af2jax.errors import InputError
@@ -31,10 +31,12 @@ from af2jax.results import Prediction
 from af2jax.results.scored import DIRECTED
 
 GUESS, RANK = PROTOCOLS = ("initial-guess", "af2rank")
+FILES = "files"  # of a structure and its PAE file, without a network
 RECYCLES = {GUESS: 3, RANK: 1}  # as published
 TABLE = "scores.csv"
 COLUMNS = (
-    *("structure", "protocol", "network", "seed", "residues", "plddt", "ptm", "iptm", "actifptm", "rmsd", "tm_score"),
+    *("structure", "protocol", "target", "cyclic", "network", "seed", "recycles", "residues", "observed"),
+    *("plddt", "ptm", "iptm", "actifptm", "rmsd", "tm_score"),
     *("composite", "pair", "pair_iptm", "pair_actifptm", "pae_interaction", "interface_pae", "contacts", "pdockq"),
     *(f"{name}_min" for name in DIRECTED),
     *("plddt_first", "plddt_second", "rmsd_first", "rmsd_second", "rmsd_first_on_second", "rmsd_second_on_first"),
@@ -56,6 +58,9 @@ class Score:
         composite: AF2Rank's score, 0 to 1: mean pLDDT / 100 times pTM times `tm_score`; None without pTM.
         moved: [N_chain N_chain] CA-RMSD of the chain of the column once the chain of the row is superposed, angstrom;
             on the diagonal of each chain by itself.
+        observed: residues with a CA atom in the given structure, which `rmsd` and `tm_score` are of.
+        target: chains that were shown as a template.
+        cyclic: chains that are rings.
     """
 
     structure: str
@@ -66,13 +71,23 @@ class Score:
     tm_score: float
     composite: float | None
     moved: np.ndarray
+    observed: int
+    target: tuple[str, ...] = ()
+    cyclic: tuple[str, ...] = ()
+
+    @property
+    def recycles(self) -> int | None:
+        """Passes before the last; None where nothing was folded."""
+        return len(self.prediction.changes) - 1 if self.prediction.changes else None
 
     @property
     def rows(self) -> list[dict]:
         """A row of `COLUMNS` for each pair of chains, or one row of one chain; "" where nothing is known."""
         one = self.prediction
         whole = {"structure": one.protein.name, "protocol": self.protocol, "network": one.preset, "seed": self.seed}
-        whole |= {"residues": len(one.plddt), "plddt": float(np.mean(one.plddt)), "rmsd": self.rmsd}
+        whole |= {"target": ",".join(self.target), "cyclic": ",".join(self.cyclic), "recycles": self.recycles}
+        whole |= {"residues": len(one.plddt), "observed": self.observed}
+        whole |= {"plddt": float(np.mean(one.plddt)), "rmsd": self.rmsd}
         whole |= {name: getattr(one, name) for name in ("ptm", "iptm", "actifptm")}
         whole |= {"tm_score": self.tm_score, "composite": self.composite}
         rows = [whole | self._pair(pair, *at) for pair, at in one.pairs.items()] or [whole]
@@ -110,7 +125,14 @@ def _known(value):
     return float(f"{value:.6g}") if isinstance(value, float | np.floating) else value
 
 
-def judge(prediction: Prediction, given: Given, protocol: str = GUESS, seed: int = 0) -> Score:
+def judge(
+    prediction: Prediction,
+    given: Given,
+    protocol: str = GUESS,
+    seed: int = 0,
+    target: tuple[str, ...] = (),
+    cyclic: tuple[str, ...] = (),
+) -> Score:
     """How a prediction compares with the structure that was given of it; both have the same residues."""
     found, known = prediction.protein.positions[:, CA], given.positions[:, CA]
     there = given.atom_mask[:, CA] & (np.asarray(prediction.protein.atom_mask)[:, CA] > 0)
@@ -124,12 +146,15 @@ def judge(prediction: Prediction, given: Given, protocol: str = GUESS, seed: int
     near = tm_score(found, known, there)
     composite = None if prediction.ptm is None else float(np.mean(prediction.plddt)) / 100 * prediction.ptm * near
     whole = rmsd(found, known, there)
-    return Score(given.source, protocol, prediction, seed, whole, near, composite, moved)
+    observed = int(given.atom_mask[:, CA].sum())
+    return Score(given.source, protocol, prediction, seed, whole, near, composite, moved, observed, target, cyclic)
 
 
 def named(prediction: Prediction, given: Given) -> Prediction:
-    """The prediction with the names of the structure's chains."""
-    rename = lambda protein: dataclasses.replace(protein, chain_names=given.chains)
+    """The prediction with the names of the structure's chains, and without the note that there was no alignment, which
+    the protocols do without."""
+    notes = tuple(note for note in prediction.protein.notes if note != NO_ALIGNMENT)
+    rename = lambda protein: dataclasses.replace(protein, chain_names=given.chains, notes=notes)
     passes = tuple(map(rename, prediction.passes))
     return dataclasses.replace(prediction, protein=rename(prediction.protein), passes=passes)
 
@@ -159,10 +184,25 @@ class Ready:
     given: Given
     guess: np.ndarray | None  # float32 [N_res 37 3], the initial guess
     protocol: str
+    target: tuple[str, ...] = ()  # chains that are shown as a template
+
+    @property
+    def cyclic(self) -> tuple[str, ...]:
+        """The chains that are rings, as the structure calls them."""
+        if self.query.ring is None:
+            return ()
+        rings = set(self.given.chain_index[self.query.ring > 0].tolist())
+        return tuple(name for i, name in enumerate(self.given.chains) if i in rings)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every file states of the structure."""
+        return (self.given.gaps,) if self.given.gaps else ()
 
     def judge(self, predictions: Sequence[tuple[Prediction, int]]) -> list[Score]:
-        """What is to be said of each prediction, with its seed."""
-        return [judge(one, self.given, self.protocol, seed) for one, seed in predictions]
+        """The scores of each prediction, with its seed."""
+        way = self.protocol, self.target, self.cyclic
+        return [judge(one, self.given, way[0], seed, *way[1:]) for one, seed in predictions]
 
 
 def prepared(query: Read, given: Given, protocol: str = GUESS, target: Sequence[str] = ()) -> Ready:
@@ -173,7 +213,7 @@ def prepared(query: Read, given: Given, protocol: str = GUESS, target: Sequence[
     elif target:
         templates = lambda config: given.target(target, config)
     guess = given.guess() if protocol == GUESS else None
-    return Ready(dataclasses.replace(query, templates=templates), given, guess, protocol)
+    return Ready(dataclasses.replace(query, templates=templates), given, guess, protocol, tuple(target))
 
 
 def save(out: Path, rows: Iterable[Mapping]) -> Path | None:
@@ -188,8 +228,11 @@ def save(out: Path, rows: Iterable[Mapping]) -> Path | None:
     return write(out / TABLE, text.getvalue())
 
 
-def of_files(path: str | os.PathLike, pae: str | os.PathLike) -> Score:
+def of_files(path: str | os.PathLike, pae: str | os.PathLike, name: str = "") -> Score:
     """The scores of a predicted structure by its pLDDT (B factors) and its PAE file, without a network.
+
+    Args:
+        name: of the structure in tables; "": that of its file.
 
     Raises:
         InputError: a file cannot be read, the PAE is of another number of residues, or B factors are no pLDDT.
@@ -201,10 +244,12 @@ def of_files(path: str | os.PathLike, pae: str | os.PathLike) -> Score:
             f"{path}: B factors of {protein.plddt.min():.4g} to {protein.plddt.max():.4g} are not a pLDDT of 0 to 100; "
             "give a predicted structure"
         )
-    known = {name: numbers.get(name) for name in ("ptm", "iptm")}
+    protein = dataclasses.replace(protein, name=name or protein.name)
+    known = {score: numbers.get(score) for score in ("ptm", "iptm")}
     one = Prediction(plddt=protein.plddt, pae=table, protein=protein, preset="", changes=(), **known)
     moved = np.full((len(protein.names),) * 2, np.nan)
-    return Score(str(path), "files", one, None, np.nan, np.nan, None, moved)
+    observed = int((protein.atom_mask[:, CA] > 0).sum())
+    return Score(str(path), FILES, one, None, np.nan, np.nan, None, moved, observed)
 
 
 def score(
@@ -243,11 +288,11 @@ def score(
     check(protocol, shown, model.config)
     given = read_given(f"{os.fspath(path)}:{chains}" if chains else path)
     given.check_target(shown)
-    ready = prepared(
-        read(":".join(given.sequences), msa=msa, cyclic=given.letters(chain_names(cyclic))), given, protocol, shown
-    )
+    query = read(":".join(given.sequences), msa=msa, cyclic=given.letters(chain_names(cyclic)), alone=True)
+    ready = prepared(query, given, protocol, shown)
     recycles = RECYCLES[protocol] if num_recycle is None else num_recycle
     features = draw(ready.query, seed, model.config, recycles + 1)
     stem = Path(formats.plain(Path(path).name)).stem
-    found = predict(model, params, features, recycles, name=stem, guess=ready.guess)
-    return judge(named(found, given), given, protocol, seed)
+    found = predict(model, params, features, recycles, name=stem, notes=ready.notes, guess=ready.guess)
+    (scored,) = ready.judge([(named(found, given), seed)])
+    return scored

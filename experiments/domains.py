@@ -6,11 +6,11 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import gemmi
 import numpy as np
 
-from af2jax.constants.residues import ONE_TO_THREE, RESTYPES
+from af2jax.constants.residues import RESTYPES
 from af2jax.data import variants as tables
+from af2jax.data.mutants import blosum62
 from af2jax.data.parse import read_text
 
 SIZE, LEAST = 72, 200  # residues and variants of the domains that are used
@@ -86,14 +86,6 @@ def parts(found: list[Domain], test: int, train: int, judged: int) -> tuple[list
     return learnt, places, [few(one, judged) for one in unseen]
 
 
-def blosum62() -> dict[tuple[str, str], int]:
-    """By pair of amino acids."""
-    scoring = gemmi.AlignmentScoring("b")
-    scoring.gapo = scoring.gape = -100
-    score = lambda a, b: gemmi.align_string_sequences([ONE_TO_THREE[a]], [ONE_TO_THREE[b]], [], scoring).score
-    return {(a, b): score(a, b) for a in RESTYPES for b in RESTYPES}
-
-
 def simple(domain: Domain, table: dict, means: dict) -> dict[str, np.ndarray]:
     """What baselines say of each variant, more being worse."""
     pairs = [(v[0].wild, v[0].new) for v in domain.variants]
@@ -109,7 +101,8 @@ def simple(domain: Domain, table: dict, means: dict) -> dict[str, np.ndarray]:
 
 def baselines(learnt: list[Domain], asked: dict[str, list[Domain]]) -> dict[str, dict[str, list[np.ndarray]]]:
     """By name and part, of each domain."""
-    table, sums = blosum62(), {}
+    known = blosum62()
+    table, sums = {(a, b): known[i, j] for i, a in enumerate(RESTYPES) for j, b in enumerate(RESTYPES)}, {}
     for domain in learnt:
         for variant, value in zip(domain.variants, domain.ddg.tolist(), strict=True):
             for key in ((variant[0].wild, variant[0].new), variant[0].wild, ""):

@@ -46,6 +46,7 @@ FLOORS = {
     "finetune": 7,
     "evaluation": 8,
     "scoring": 7,
+    "effects": 7,
     "screening": 8,
     "profile": 8,
     "report": 9,
@@ -351,3 +352,15 @@ def test_a_banned_phrase_is_found(tmp_path):
 
     found = [line for line, words in shown(Made(file)) if banned(words)]
     assert sorted(found) == [3, 5, 8]
+
+
+def test_the_words_of_an_internal_error_are_in_one_place():
+    assert [path.name for path in FILES if "internal error (" in path.read_text()] == ["errors.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_is_called_said(path):
+    """What a network predicts is called so in names too."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    assert "said" not in names | {node.id for node in nodes if isinstance(node, ast.Name)}

@@ -97,6 +97,8 @@ def test_a_complex_is_scored(found, params, tmp_path):
     own = rmsd(x, y, np.arange(14) >= 8)
     assert row["rmsd_second"] == pytest.approx(own, rel=1e-4) and row["rmsd_second_on_first"] > own
     assert json.loads(json.dumps(found.json(), allow_nan=False))["rows"][0]["pair"] == "H-L"
+    assert (row["target"], row["cyclic"], row["recycles"], row["observed"]) == ("", "", 1, 14)
+    assert not one.protein.notes or "alignment" not in " ".join(one.protein.notes)
     scoring.save(tmp_path, found.rows)
     (written,) = csv.DictReader((tmp_path / "scores.csv").open())
     assert tuple(written) == scoring.COLUMNS and float(written["plddt"]) == row["plddt"]
@@ -133,7 +135,8 @@ def prediction_of(atoms):
 def test_protocols_differ_and_templates_are_seen(found, params, tmp_path):
     file = complex_file(tmp_path)
     ranked = af2jax.score(file, MODEL, params, protocol="af2rank")
-    shown = af2jax.score(file, MODEL, params, target="L", num_recycle=1)
+    shown = af2jax.score(file, MODEL, params, target="L", cyclic="H", num_recycle=1)
+    assert (shown.rows[0]["target"], shown.rows[0]["cyclic"]) == ("L", "H")
     assert len(ranked.prediction.changes) == 2 and ranked.rows[0]["protocol"] == "af2rank"
     plddt = [one.prediction.plddt for one in (found, ranked, shown)]
     assert all(np.abs(a - b).max() > 1e-3 for a, b in ((plddt[0], plddt[1]), (plddt[0], plddt[2])))

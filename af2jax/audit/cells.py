@@ -24,7 +24,7 @@ KINDS = (  # name, what such a cell is, as a question, and what to do; the first
     (
         "a bound",
         rf"[<>≤≥~≈]=?\s*{NUMBER}\s*{UNIT}?",
-        "write the number alone, or leave it out: a bound is not a measurement",
+        "write the number alone, or leave it out: a bound is not a measurement, and heads of variants alone read one",
     ),
     ("thousands", r"[-+\u2212]?\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?", "write numbers without separators"),
     (

@@ -36,6 +36,18 @@ def lock_of(out: Path, name: str) -> Path:
     return out / f".{file_name(name)}.lock"
 
 
+def exit_code(failed: int, of: int, begun: int) -> int:
+    """That of a batch, by what failed of how many, and of how many the work was begun: 0 all done, 3 some failed, 4 all
+    failed, 2 nothing was begun, as nothing that was given can be used."""
+    return 0 if not failed else 3 if failed < of else 4 if begun else 2
+
+
+def settings(out: Path, name: str) -> dict:
+    """Those with which a query was finished; {}: it was not."""
+    found = _marked(out, name).get("settings")
+    return found if isinstance(found, dict) else {}
+
+
 def is_done(out: Path, name: str, settings: Mapping) -> bool:
     """Whether a query was finished with these settings, and its files are still there."""
     same = _marked(out, name).get("settings") == json.loads(json.dumps(settings))

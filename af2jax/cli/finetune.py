@@ -13,7 +13,8 @@ from af2jax.errors import InputError
 
 @dataclass
 class Finetune:
-    """Train what a config (TOML or JSON) says on a data set; the run directory holds all that came of it."""
+    """Train what a config (TOML or JSON) says on a data set; the run directory holds all that came of it, and a page
+    (index.html) that says whether it helped."""
 
     config: Positional[Path]
     """The config file, or with --resume the run directory."""
@@ -71,10 +72,11 @@ class Finetune:
         return 0
 
     def fit(self, training, out: Path, resume: bool) -> None:
-        """One training; in the end its best validation is printed, and what to do with it."""
+        """One training; in the end its page is written and its best validation printed, and what to do with it."""
         from af2jax.finetune.account import outcome
         from af2jax.finetune.loop import fit
         from af2jax.processes import first
+        from af2jax.report.pages import page
 
         with bar("training", self.quiet) as update:
 
@@ -84,6 +86,7 @@ class Finetune:
             fit(training, out, resume=resume, say=lambda line: print(line, flush=True), progress=progress)
         if first():
             print(outcome(out))
+            print(page(out).save(out))
             at, data = shlex.quote(str(out)), shlex.quote(training.data)
             alone = (" --answers-only", "answers") if training.heads or training.keep_heads else ("", "predictions")
             print(f"next: af2jax predict NEW.fasta --params {at}{alone[0]} --out {alone[1]}")

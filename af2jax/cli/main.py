@@ -17,7 +17,7 @@ import textwrap
 from pathlib import Path
 
 from af2jax.cli import colabfold
-from af2jax.errors import InputError, machine, nearest
+from af2jax.errors import InputError, internal, machine, nearest
 
 COMMANDS = (
     *("predict", "score", "relax", "search", "download", "fetch", "scan", "explore", "finetune"),
@@ -107,7 +107,5 @@ def _run(name: str, command) -> int:
     except Exception as error:
         if command.debug:
             raise
-        kind = type(error).__name__
-        text = f"internal error ({kind}: {error}); please report it (--debug shows the traceback)"
-        print(f"error: {text}".replace("\n", " "), file=sys.stderr)
+        print(f"error: {internal(error)}", file=sys.stderr)
         return 1

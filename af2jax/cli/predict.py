@@ -18,7 +18,7 @@ from af2jax.cli.networks import Member, Networks, device, members
 from af2jax.cli.options import Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
 from af2jax.cli.warnings import show_warnings, warn
-from af2jax.errors import InputError, WeightsError, machine
+from af2jax.errors import InputError, WeightsError, internal, machine, one_line
 from af2jax.files import path_and_chain, tidy
 from af2jax.profile.memory import is_out_of_memory
 from af2jax.words import counted
@@ -47,8 +47,8 @@ class Predict:
     """Fold sequences (FASTA, CSV) or alignments (A3M, Stockholm): structures, scores, plots, a page for each query.
 
     Queries that are done are skipped, so that the same command resumes a batch that was stopped. Several processes
-    may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, 3 some queries
-    failed, 4 all did.
+    may work on one folder. failures.jsonl lists what failed. Exit codes: 0 all done, 2 bad input, nothing was begun, 3
+    some queries failed, 4 all did.
     """
 
     query: Positional[tuple[Path, ...]]
@@ -76,6 +76,10 @@ class Predict:
         """Raises InputError where options are out of range or contradict each other."""
         for options in (self.network, self.sampling, self.inputs, self.sources, self.results):
             options.check()
+        self.check_out()
+
+    def check_out(self) -> None:
+        """Raises InputError where the folder is a file."""
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
 
@@ -140,7 +144,7 @@ class Predict:
         self.fold_all(tasks, chosen, networks, failed, chip.platform == "cpu")
         self.index()
         bad = len(unread) + sum(job.name in failed for job in jobs)  # two of one name have both failed
-        return 0 if not bad else 3 if bad < len(jobs) + len(unread) else 4
+        return batch.exit_code(bad, len(jobs) + len(unread), len(tasks))
 
     def fail(self, failed: dict[str, str], name: str, reason: str) -> None:
         """Says and notes that a query failed."""
@@ -254,9 +258,12 @@ class Predict:
             given = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says
                 given = given._replace(query=task.read)
-            known = read(**given._asdict())
+            known = read(**given._asdict(), alone=bool(task.job.structure))
             start = ready(task.job, self.inputs, known)
             known, guess = (start.query, start.guess) if start else (known, None)
+            for note in start.notes if start else ():
+                warn("%s", note)
+            remarks += start.notes if start else ()
             told = lambda part, text: progress.at(name, part, text)
             sampling, keep = self.sampling, self.results.keep()
             found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks, guess)
@@ -319,12 +326,15 @@ class Predict:
         """Ranks, relaxes and writes the predictions of a query, and how near they are to the structure that was given
         of it (`start`); what to say of it."""
         from af2jax.heads import summary
+        from af2jax.report.given import TITLES
         from af2jax.report.prediction import save_page
         from af2jax.results import answers, ranked, save_job, table_names
 
         order = ranked(found, self.results.rank)
         relaxed = relax(order, self.results.relaxed(len(order)), self.results.use_gpu_relax, task.given.cyclic)
         alignment = known.alignment.codes
+        if task.job.structure and len(alignment) == 1:
+            alignment = None  # it is meant to have none
         scores = start.judge(order) if start else []
         batch.clear(self.out, task.job.name)
         files = save_job(
@@ -337,7 +347,8 @@ class Predict:
             relaxed=relaxed,
             by=self.results.rank,
         )
-        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated, scores))
+        title = TITLES[task.job.protocol]
+        files.append(save_page(order, files, self.out, self.results.naming, alignment, calibrated, scores, title))
         heads = answers([prediction for prediction, _ in order])
         tables = table_names(heads, task.job.name, self.results.naming)
         rows = summary.rows(task.job.name, heads, tables), [row for score in scores for row in score.rows]
@@ -365,11 +376,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, InputError):
         return str(error)
     if is_out_of_memory(error):
-        return f"out of memory ({_line(error)}); try --max-msa with fewer rows, or a shorter query"
+        return f"out of memory ({one_line(error)}); try --max-msa with fewer rows, or a shorter query"
     if isinstance(error, OSError) and error.strerror:
         return machine(error)
-    return f"internal error ({type(error).__name__}: {_line(error)}); please report it (--debug shows the traceback)"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return internal(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from af2jax.cli.batch import note_failures
+from af2jax.cli.batch import exit_code, note_failures
 from af2jax.cli.progress import bar
 from af2jax.cli.structures import named
 from af2jax.cli.warnings import show_warnings
@@ -20,7 +20,10 @@ RECORDED = ("energy_before", "energy_after", "rmsd", "violations_before", "viola
 
 @dataclass
 class Relax:
-    """Relax structures (PDB, mmCIF) with AMBER ff99SB as AlphaFold does; needs `pip install "af2jax[relax]"`."""
+    """Relax structures (PDB, mmCIF) with AMBER ff99SB as AlphaFold does; needs `pip install "af2jax[relax]"`.
+
+    Exit codes as of predict.
+    """
 
     structures: Positional[tuple[Path, ...]]
     """PDB or mmCIF files (.gz too), or folders of them."""
@@ -51,13 +54,15 @@ class Relax:
         check_settings(**self.settings())
         jobs = named(self.structures, DONE)
         print(f"device: {available(self.gpu)}")
-        failures = []
+        failures, begun = [], 0
         with bar("relaxing", self.quiet) as progress:
             for number, (name, path) in enumerate(jobs.items()):
                 progress(number, len(jobs))
                 try:
                     show_warnings(name)
-                    self.relax(name, path)
+                    if (left := self.left(name, path)) is not None:
+                        begun += 1
+                        self.relax(name, *left)
                 except (InputError, OSError) as error:
                     if self.debug:
                         raise
@@ -66,7 +71,7 @@ class Relax:
                     print(f"failed: {reason}", file=sys.stderr)
         if failures:
             note_failures(self.out / "relax_failures.jsonl", failures)
-        return 0 if not failures else 3 if len(failures) < len(jobs) else 4
+        return exit_code(len(failures), len(jobs), begun)
 
     def settings(self) -> dict[str, int | float]:
         """What decides on the result."""
@@ -77,26 +82,31 @@ class Relax:
             "rounds": self.max_outer_iterations,
         }
 
-    def relax(self, name: str, path: Path) -> None:
-        """One file; one that was done before from the same content and with the same settings is skipped."""
+    def left(self, name: str, path: Path):
+        """(the structure in a file, what its result depends on); None: it was done before from the same content and
+        with the same settings."""
         from af2jax.data.cyclic import names
         from af2jax.data.parse import read_bytes
         from af2jax.data.protein import read_protein
-        from af2jax.files import write
-        from af2jax.relax import relax
 
-        settings = self.settings()
         cyclic = names(self.cyclic)
         origin = {
             "file": path.name,
             "sha256": hashlib.sha256(read_bytes(path)).hexdigest(),
-            "settings": settings | ({"cyclic": list(cyclic)} if cyclic else {}),
+            "settings": self.settings() | ({"cyclic": list(cyclic)} if cyclic else {}),
         }
-        record = self.out / f"{name}{DONE}.json"
-        if _same(record, origin):
+        if _same(self.out / f"{name}{DONE}.json", origin):
             print(f"{name}: already done, skipped")
-            return
-        found = relax(read_protein(path), cyclic=cyclic, gpu=self.gpu, **settings)
+            return None
+        return read_protein(path), origin
+
+    def relax(self, name: str, protein, origin: dict) -> None:
+        """One structure; `origin` is recorded beside what came of it."""
+        from af2jax.data.cyclic import names
+        from af2jax.files import write
+        from af2jax.relax import relax
+
+        found = relax(protein, cyclic=names(self.cyclic), gpu=self.gpu, **self.settings())
         texts = {".cif": found.protein.to_mmcif()}
         if reason := found.protein.beyond_pdb():
             print(f"WARNING: {name}: no PDB file, only mmCIF: {reason}", file=sys.stderr)

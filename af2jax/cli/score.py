@@ -2,18 +2,18 @@
 
 import dataclasses
 import json
-import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
 
-from af2jax.cli import structures
-from af2jax.cli.batch import FAILURES, note_failures
+from af2jax.cli import batch, structures
 from af2jax.cli.options import Inputs, Network, Results, Sampling
-from af2jax.cli.predict import Predict
+from af2jax.cli.predict import SKIPPED, Predict
 from af2jax.errors import InputError
+from af2jax.files import file_name
 from af2jax.words import counted
 
 
@@ -22,9 +22,9 @@ class Score:
     """Judge given structures: how sure a network is that starts from each (initial guess) or sees it as a template
     without side chains (AF2Rank); pLDDT, pTM, scores of interfaces and RMSD, a table and a page for each.
 
-    What was judged before is skipped, so that the same command resumes a batch that was stopped. With --pae nothing is
-    folded: the scores of interfaces follow from the structure, its pLDDT (B factors) and its PAE file. Exit codes as of
-    predict.
+    What was judged before is skipped, so that the same command resumes a batch that was stopped; scores of the same
+    structure by another protocol or network are not replaced. With --pae nothing is folded: the scores of interfaces
+    follow from the structure, its pLDDT (B factors) and its PAE file. Exit codes as of predict.
     """
 
     structures: Positional[tuple[Path, ...]]
@@ -47,7 +47,7 @@ class Score:
     """PAE files (JSON of ColabFold, AlphaFold or its database), one for each structure in their order; in place of
     --params."""
     overwrite_existing_results: bool = False
-    """Judge again what was judged before."""
+    """Judge again what was judged before, and replace scores by another protocol or network."""
     shard: str = ""
     """Do part i of n of the structures, i/n, such as 1/4."""
     quiet: bool = False
@@ -64,15 +64,8 @@ class Score:
             return self.from_files()
         target, recycles = names(self.target), self.sampling.num_recycle
         recycles = scoring.RECYCLES[self.protocol] if recycles is None else recycles
-        command = Predict(
-            query=(),
-            out=self.out,
-            network=self.network,
-            sampling=dataclasses.replace(self.sampling, num_recycle=recycles),
-            inputs=Inputs(msa=self.msa),
-            results=self.results,
-            **{name: getattr(self, name) for name in ("overwrite_existing_results", "shard", "quiet", "debug")},
-        )
+        sampling = dataclasses.replace(self.sampling, num_recycle=recycles)
+        command = self.command(sampling=sampling, inputs=Inputs(msa=self.msa))
         command.check()
         chosen, networks = command.networks()
         for member in chosen:
@@ -83,6 +76,12 @@ class Score:
                 jobs.append(self.job(name, path, target))
             except InputError as error:
                 unread.append((name, str(error)))
+        new = {
+            "structure": [None, None, self.protocol, list(target)],
+            "sampling": dataclasses.asdict(sampling),
+            "presets": {member.name: networks.fingerprint(member) for member in chosen},
+        }
+        self.keep_others([job.name for job in jobs], {job.name: new | {"cyclic": list(job.cyclic)} for job in jobs})
         return command.fold_jobs(chosen, networks, jobs, unread, set(found))
 
     def job(self, name: str, path: Path, target: tuple[str, ...]):
@@ -103,7 +102,9 @@ class Score:
     def from_files(self) -> int:
         """The scores of interfaces that structures have with their PAE files."""
         from af2jax import scoring
-        from af2jax.files import plain, write
+        from af2jax.files import path_and_chain, plain, tidy, write
+        from af2jax.report.given import TITLES
+        from af2jax.report.prediction import save_page
 
         found = structures.named(self.structures, chains=True)
         if self.network.params or self.network.random_weights:
@@ -112,19 +113,82 @@ class Score:
             raise InputError(
                 f"{len(found)} structures and {len(self.pae)} PAE files; give one --pae for each structure"
             )
-        rows, failures = [], []
+        if parts := [path for path in found.values() if path_and_chain(path)[1]]:
+            raise InputError(f"--pae scores whole files: give {path_and_chain(parts[0])[0]}, not {parts[0]}")
+        command = self.command()
+        command.check_out()
+        new = {"structure": [None, None, scoring.FILES, []]}
+        self.keep_others(found, dict.fromkeys(found, new))
+        tidy(self.out)
+        failed, begun, title = {}, 0, TITLES[scoring.FILES]
         for (name, path), pae in zip(found.items(), self.pae, strict=True):
-            try:
-                one = scoring.of_files(path, pae)
-            except InputError as error:
-                failures.append((name, str(error)))
-                print(f"failed: {error}", file=sys.stderr)
+            settings = {"structure": [batch.identity(path), *new["structure"][1:]], "pae": batch.identity(pae)}
+            if not self.overwrite_existing_results and batch.is_done(self.out, name, settings):
+                print(f"{name}: {SKIPPED}")
                 continue
-            write(self.out / f"{name}_scores.json", json.dumps(plain(one.prediction.scores())))
-            rows += one.rows
+            try:
+                one = scoring.of_files(path, pae, name)
+            except InputError as error:
+                command.fail(failed, name, str(error))
+                continue
+            begun += 1
+            batch.clear(self.out, name)
+            files = [write(self.out / f"{file_name(name)}_scores.json", json.dumps(plain(one.prediction.scores())))]
+            files.append(save_page([(one.prediction, None)], files, self.out, "colabfold", scores=[one], title=title))
+            batch.finish(self.out, name, settings, files, scores=one.rows)
+            batch.note(self.out, {}, [name])
             pairs = "".join(f", {row['pair']} ipSAE {row['ipsae_min']:.3f}" for row in one.rows if row["pair"])
             print(f"{name}: {counted(len(one.prediction.plddt), 'residue')}{pairs}")
-        scoring.save(self.out, rows)
-        if failures:
-            note_failures(self.out / FAILURES, failures)
-        return 0 if not failures else 3 if rows else 4
+        command.index()
+        return batch.exit_code(len(failed), len(found), begun)
+
+    def command(self, **more) -> Predict:
+        """The command that folds structures as its queries, and writes what a folder has once."""
+        shared = {name: getattr(self, name) for name in ("overwrite_existing_results", "shard", "quiet", "debug")}
+        return Predict(query=(), out=self.out, network=self.network, results=self.results, **shared, **more)
+
+    def keep_others(self, names: Iterable[str], settings: Mapping[str, Mapping]) -> None:
+        """Raises InputError where the folder has scores of one of these structures that would be lost, as `settings` of
+        this command do not make them again."""
+        if self.overwrite_existing_results:
+            return
+        for name in names:
+            old = batch.settings(self.out, name)
+            if old and (lost := difference(old, settings[name])):
+                raise InputError(
+                    f"--out {self.out} has scores of {name} {lost}: they would be lost; give another folder, or "
+                    "--overwrite-existing-results"
+                )
+
+
+def difference(old: Mapping, new: Mapping) -> str:
+    """Which scores a structure has by the settings `old` that it has not by `new`, in words; "": none."""
+    was, now = _way(old), _way(new)
+    if other := [what for what in was if was[what] != now[what]]:
+        what = other[0]
+        return f"with {what} = {was[what] or 'none'} (now {now[what] or 'none'})"
+    for network, weights, seed in sorted(_made(old) - _made(new)):
+        other = new.get("presets", {}).get(network, weights) != weights
+        return f"by other weights of {network}" if other else f"by {network} with seed {seed}"
+    return ""
+
+
+def _way(settings: Mapping) -> dict[str, str]:
+    """How a structure was shown to the network, in words."""
+    *_, protocol, target = settings.get("structure") or (None, None, "", ())
+    recycles = settings.get("sampling", {}).get("num_recycle", "")
+    cyclic = ",".join(settings.get("cyclic", ()))
+    return {
+        "protocol": protocol or "predict",
+        "target": ",".join(target),
+        "cyclic": cyclic,
+        "recycles": "" if recycles is None else str(recycles),
+    }
+
+
+def _made(settings: Mapping) -> set[tuple[str, str, int]]:
+    """(network, its weights, seed) of each prediction."""
+    sampling = settings.get("sampling", {})
+    first = sampling.get("random_seed", 0)
+    seeds = range(first, first + sampling.get("num_seeds", 1))
+    return {(network, weights, seed) for network, weights in settings.get("presets", {}).items() for seed in seeds}

@@ -43,7 +43,7 @@ def screen(command) -> int:
     jobs, unread = read_queries(command.query, command.inputs.one_complex)
     order = {job.name: place for place, job in enumerate(jobs)}
     jobs, unread = batch.shard(jobs, command.shard), batch.shard(unread, command.shard)
-    if not jobs and unread:
+    if not jobs and len(unread) == 1:
         raise InputError(unread[0][1])
     chosen = device(command.network.device)
     heads = dict.fromkeys(name for member in asked for name, _ in member.model.heads)
@@ -58,12 +58,12 @@ def screen(command) -> int:
         for job, reason in unread:
             print(f"failed: {job}: {reason}", file=sys.stderr)
         try:
-            _ask(command, asked, jobs, order, kept, failed, chosen.platform == "cpu")
+            begun = _ask(command, asked, jobs, order, kept, failed, chosen.platform == "cpu")
         finally:
             collect(command.out)
     batch.note(command.out, failed, {job.name for job in jobs} - failed.keys())
     bad = len(unread) + sum(job.name in failed for job in jobs)  # two of one name have both failed
-    return 0 if not bad else 3 if bad < len(jobs) + len(unread) else 4
+    return batch.exit_code(bad, len(jobs) + len(unread), begun)
 
 
 def _check(command) -> None:
@@ -98,8 +98,11 @@ def _chosen(options) -> list[Member]:
     return found
 
 
-def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Path, failed: dict[str, str], cpu: bool):
-    """Asks of what is left, and keeps each answer as it comes, with the place of its query in the table."""
+def _ask(
+    command, asked: list, jobs: list[Job], order: dict[str, int], kept: Path, failed: dict[str, str], cpu: bool
+) -> int:
+    """Asks of what is left, and keeps each answer as it comes, with the place of its query in the table; the number of
+    queries that could be read."""
     from af2jax.data.pipeline import read
     from af2jax.heads import summary
     from af2jax.screening.answers import answered
@@ -145,6 +148,7 @@ def _ask(command, asked: list, jobs: list[Job], order: dict[str, int], kept: Pat
             f"{command.out / summary.TABLE}",
             flush=True,
         )
+    return len(jobs)
 
 
 def _settings(member) -> list:

@@ -13,13 +13,14 @@ from af2jax.constants.atoms import ATOM14_LOCAL, ATOM14_TO_ATOM37, CA, CB, C, N,
 from af2jax.constants.residues import CODES, GAP, LETTERS, UNKNOWN, encode
 from af2jax.data.structure import BLANK, Chain, read_complex
 from af2jax.data.templates import PlacedTemplate, stack
-from af2jax.errors import InputError
+from af2jax.errors import InputError, few
 from af2jax.files import path_and_chain
 from af2jax.protein.frames import backbone_frames
 from af2jax.protein.record import chain_name
 from af2jax.typing import Float
 from af2jax.words import counted
 
+LISTED = 6  # stretches that a note names
 FAR = 1e5  # angstrom; so far from all others an unknown residue is in no bin of distance
 _ALANINE = ATOM14_TO_ATOM37[CODES["A"]].tolist()
 
@@ -54,6 +55,21 @@ class Given:
         """Of each chain, one letter for each residue."""
         ends = np.cumsum(self.lengths)[:-1]
         return tuple("".join(LETTERS[code] for code in codes) for codes in np.split(self.aatype, ends))
+
+    @property
+    def gaps(self) -> str:
+        """Which residues of the query have no CA atom here, in words, by their places in the sequences; "": none."""
+        chain, rows = self.chain_index, np.flatnonzero(~self.atom_mask[:, CA])
+        if not len(rows):
+            return ""
+        place = np.concatenate([np.arange(1, length + 1) for length in self.lengths])
+        runs = np.split(rows, np.flatnonzero((np.diff(rows) > 1) | (np.diff(chain[rows]) != 0)) + 1)
+        name = lambda row: self.chains[chain[row]] if len(self.chains) > 1 else ""
+        shown = [f"{name(r[0])}{place[r[0]]}" + (f"-{place[r[-1]]}" if len(r) > 1 else "") for r in runs]
+        return (
+            f"{len(rows)} of {counted(len(chain), 'residue')} of the sequence have no atoms in the given structure, "
+            f"and the network places them: {few(shown, LISTED)}"
+        )
 
     def with_beta(self) -> tuple[np.ndarray, np.ndarray]:
         """Positions and mask with CB at its ideal place wherever it is absent and N, CA and C are there, in glycine

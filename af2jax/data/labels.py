@@ -15,6 +15,8 @@ from af2jax.typing import Float, Int
 from af2jax.words import counted
 
 SUFFIXES = (".npy", ".csv")  # of files of labels that a cell is too small for
+BOUND = {">": 1, "<": -1, "": 0}
+LIMIT = re.compile(r"([<>]?)=?\s*(\S+)")
 MISSING = ("", ".", "na", "n/a", "nan", "none", "null", "?")
 
 
@@ -28,6 +30,7 @@ class Label:
         names: of the classes, where cells are words, or for residues letters.
         pair: one value for each pair of residues.
         outputs: numbers in place of each value.
+        limits: a cell may be a limit (`limit`), of which the number is read.
     """
 
     residue: bool
@@ -35,6 +38,7 @@ class Label:
     names: tuple[str, ...] = ()
     pair: bool = False
     outputs: int = 1
+    limits: bool = False
 
     @property
     def axes(self) -> int:
@@ -55,7 +59,7 @@ def read_label(
     Raises:
         InputError: a value is neither a number nor a class, or there are not as many as residues or outputs.
     """
-    cell = cell.strip()
+    cell = limit(cell)[1] if what.limits else cell.strip()
     unknown = np.int32(-1) if what.classes else np.float32(np.nan)
     num, observed, axes = len(known.aatype), known.observed, what.axes
     tail = (what.outputs,) if what.outputs > 1 else ()
@@ -77,6 +81,12 @@ def read_label(
     place = np.arange(num) if given.shape[:1] == (num,) else np.flatnonzero(observed)
     out[np.ix_(*[place] * axes) if axes else ...] = _values(given, what, where)
     return out
+
+
+def limit(cell: str) -> tuple[int, str]:
+    """(bound, number) of a cell: 1 of ">5", which is known to be 5 or more, -1 of "<5", 0 of what was measured."""
+    sign, number = found.groups() if (found := LIMIT.fullmatch(cell.strip())) else ("", cell.strip())
+    return BOUND[sign], number
 
 
 def _counted(given: np.ndarray, what: Label) -> np.ndarray:

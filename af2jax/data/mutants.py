@@ -4,17 +4,21 @@ A23G is glycine for the alanine at residue 23 of the wild type, counted from 1 (
 "p.Ala23Gly" and "p.[Ala23Gly;Thr25Ser]" (MaveDB) say the same.
 """
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from af2jax.constants.residues import THREE_TO_ONE
+import numpy as np
+
+from af2jax.constants.residues import ONE_TO_THREE, RESTYPES, THREE_TO_ONE
 from af2jax.errors import InputError
 from af2jax.words import counted
 
 COLUMNS = ("mutant", "mutation", "mutations", "variant", "hgvs_pro")
 FORM = re.compile(r"([A-Za-z]|[A-Za-z]{3})(\d{1,6})([A-Za-z]{3}|[A-Za-z*=])")
 JOINTS = re.compile(r"[:,;/+\s]+")
+SEVERAL = re.compile(r"([A-Z]\d+)([ACDEFGHIKLMNPQRSTVWY]{2,})")  # two residues or more in place of one
 INDEL = re.compile(r"del|ins|dup|fs|^-|-$|_[A-Za-z]*\d", re.IGNORECASE)  # insertions, deletions and frame shifts
 LETTER_OF = {sign: sign for sign in "ABCDEFGHIJKLMNOPQRSTUVWXYZ*="} | THREE_TO_ONE | {"TER": "*"}
 WILD = ("", "wt", "wildtype", "wild-type", "wild type", "_wt", "p.=")
@@ -59,13 +63,8 @@ def parse(text: str) -> tuple[Mutation, ...]:
     for part in _parts(text):
         match = FORM.fullmatch(part)
         wild, new = (LETTER_OF.get(match[i].upper(), "") for i in (1, 3)) if match else ("", "")
-        if (not wild or not new) and INDEL.search(part):
-            raise InputError(
-                f"mutant {text[:40]!r} is an insertion or deletion, and is not of the form A23G: substitutions alone "
-                "are read; leave it out"
-            )
         if not wild or not new:
-            raise InputError(f"mutant {text[:40]!r} is not of the form A23G, or A23G:T25S of several")
+            raise InputError(f"mutant {text[:40]!r} {_unlike(part)}")
         if new == "*":
             raise InputError(f"mutant {text[:40]!r} has a stop codon, which leaves no whole protein; leave it out")
         new = wild if new == "=" else new
@@ -73,6 +72,20 @@ def parse(text: str) -> tuple[Mutation, ...]:
     if len({mutation.position for mutation in found}) < len(found):
         raise InputError(f"mutant {text[:40]!r} changes one residue twice")
     return tuple(found)
+
+
+def _unlike(part: str) -> str:
+    """Why what stands for a mutation is not one, and what to do."""
+    if INDEL.search(part):
+        return "is an insertion or deletion, and is not of the form A23G: substitutions alone are read; leave it out"
+    if found := SEVERAL.fullmatch(part.upper()):
+        return (
+            f"puts {len(found[2])} residues in place of one, which is an insertion: substitutions alone are read, such "
+            f"as {found[1]}{found[2][0]}; leave it out"
+        )
+    if re.fullmatch(r"[A-Za-z]+\d+", part):
+        return f"is not of the form A23G: it does not say what {part} becomes; write such as {part}G"
+    return "is not of the form A23G, or A23G:T25S of several"
 
 
 def wild_type(sequence: str, mutations: tuple[Mutation, ...]) -> str:
@@ -137,3 +150,14 @@ def shift(sequence: str, mutations: list[Mutation]) -> int | None:
 
     best = max(range(-FARTHEST, FARTHEST + 1), key=lambda by: (fits(by), -abs(by)))
     return best if fits(best) >= 0.95 * len(named) else None
+
+
+@functools.cache
+def blosum62() -> np.ndarray:
+    """int [20 20] BLOSUM62 (Henikoff and Henikoff, PNAS 89, 10915, 1992) by code, as gemmi has it."""
+    import gemmi
+
+    scoring = gemmi.AlignmentScoring("b")
+    scoring.gapo = scoring.gape = -100
+    score = lambda a, b: gemmi.align_string_sequences([ONE_TO_THREE[a]], [ONE_TO_THREE[b]], [], scoring).score
+    return np.array([[score(a, b) for b in RESTYPES] for a in RESTYPES])

@@ -130,13 +130,17 @@ def read(
     max_template_date: str | None = None,
     pairing: str = "auto",
     cyclic: str | Sequence[str] = (),
+    alone: bool = False,
 ) -> Read:
     """Reads a query once, for `draw`; arguments and errors are those of `features`. Templates are read when a network
-    first asks for them, once for all networks that take as many in the same way."""
+    first asks for them, once for all networks that take as many in the same way.
+
+    `alone`: the query is meant to have no alignment, so that no warning says that it has none.
+    """
     known = query if isinstance(query, Query) else read_query(query, msa)
     found = assemble(known.chains, known.unpaired, known.paired, pairing)
     codes = found.alignment.codes
-    if len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any():
+    if not alone and (len(codes) == 1 or not (codes[1:] != codes[:1])[found.own[1:]].any()):
         logging.warning(NO_ALIGNMENT)
     kept: dict[tuple, schema.Templates] = {}
 

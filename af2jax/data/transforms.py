@@ -131,6 +131,17 @@ def padded(features: schema.Features, data: Data) -> schema.Features:
     )
 
 
+def fitted(features: schema.Features, data: Data) -> schema.Features:
+    """The same, but a sequence without an alignment keeps its one row."""
+    rows, extra = features.msa.feat.shape[1], features.msa.extra.shape[1]
+    return pad(
+        features,
+        n_res=bucket(len(features.aatype)),
+        n_seq=rows if rows == 1 else bucket_rows(rows, data.clusters),
+        n_extra=extra if extra == 1 else bucket_rows(extra, data.extra),
+    )
+
+
 def pad(
     features: schema.Features,
     n_res: int | None = None,

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from af2jax.constants.residues import CODES, RESTYPES
 from af2jax.data import msa as msa_ops
 from af2jax.data import mutants, tables
 from af2jax.data.alignment import with_query
+from af2jax.data.labels import limit
 from af2jax.data.mutants import Mutation, changed
 from af2jax.data.parse import printable, read_text
 from af2jax.data.pipeline import Read, draw
@@ -23,8 +23,6 @@ from af2jax.errors import InputError
 
 SEQUENCE, MEASURED = "mutated_sequence", "DMS_score"  # ProteinGym's columns beside "mutant"
 SCORES = (MEASURED, "score")  # columns that hold what was measured
-BOUND = {">": 1, "<": -1, "": 0}
-CELL = re.compile(r"([<>]?)=?\s*(\S+)")
 Mutations = tuple[Mutation, ...]
 
 
@@ -76,14 +74,14 @@ def _row(wild: str, cell: str, row: dict, column: str | None, where: str) -> tup
         raise InputError(f"{where}: {SEQUENCE} is not the wild type with {cell}; correct one of the two")
     if column is None or row[column].lower() in ("", "na", "nan"):
         return variant, np.nan, 0
-    sign, number = match.groups() if (match := CELL.fullmatch(row[column])) else ("", "")
+    bound, number = limit(row[column])
     try:
         value = float(number)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
         raise InputError(f'{where}, column "{column}": expected a number, got {row[column][:40]!r}')
-    return variant, value, BOUND[sign]
+    return variant, value, bound
 
 
 def substitutions(wild: str, text: str) -> Mutations:

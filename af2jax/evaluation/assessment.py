@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from af2jax.evaluation import head_scores, strata, structures
-from af2jax.evaluation.head_scores import ClassScores, NumberScores
+from af2jax.evaluation.head_scores import AssayScores, ClassScores, NumberScores
 from af2jax.evaluation.record import Evaluation
 from af2jax.evaluation.strata import Strata
 from af2jax.evaluation.structures import StructureScores
@@ -19,6 +19,7 @@ class Assessment:
         verdicts: by "structure" and the names of heads.
         structures: None where no structure is known.
         heads: by name; None where no target has a label.
+        assays: how heads of variants rank those of each assay, by name.
         strata: None where the targets have no parts.
         families: of homologues, which count once in tests.
         fewest: families below which no test can tell a difference from chance.
@@ -28,6 +29,7 @@ class Assessment:
     verdicts: dict[str, Verdict]
     structures: StructureScores | None
     heads: dict[str, ClassScores | NumberScores | None]
+    assays: dict[str, AssayScores]
     strata: Strata | None
     families: int
     fewest: int
@@ -41,6 +43,7 @@ def assess(evaluation: Evaluation) -> Assessment:
         verdicts,
         structures.study(evaluation) if "structure" in verdicts else None,
         {name: head_scores.study(evaluation, name) for name in evaluation.classes},
+        {name: one for name in evaluation.classes if (one := head_scores.of_assays(evaluation, name))},
         strata.study(evaluation),
         len(set(evaluation.families.tolist())),
         fewest(),

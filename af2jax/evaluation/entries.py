@@ -15,14 +15,15 @@ from af2jax.data.loading import Loader
 from af2jax.data.preflight import digest
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
+from af2jax.evaluation import assays, saved
 from af2jax.evaluation import evaluate as evaluating
-from af2jax.evaluation import saved
 from af2jax.evaluation.nearest_chain import copied
 from af2jax.evaluation.observe import observe
-from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, head_numbers
-from af2jax.evaluation.subject import Subject, labels_of, open_subject, trained_on
+from af2jax.evaluation.record import Evaluation, ScoredTarget, head_numbers
+from af2jax.evaluation.subject import Subject, open_subject, trained_on
 from af2jax.files import file_name
 from af2jax.finetune import run
+from af2jax.heads import Head
 from af2jax.metrics.baselines import Known, baselines
 
 HELIX, COPY = "ideal helix", "nearest training chain"
@@ -198,23 +199,17 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
             notes.append(f"{name}: no baselines, as {owner.path} is not a run whose data could be read")
             continue
         training = run.training_of(owner.path)
-        label = labels_of(training.heads, training)[name]
-        items = trained_on(owner.path)
+        targets = [t for t in owner.evaluation.targets if name in t.answers and len(t.answers[name].label)]
         try:
-            learn = _learnt(items, name, label, frozen, progress)
+            of = name, training.heads[name], targets
+            told = _of_variants(owner, *of) if of[1].kind == "variant" else _of_heads(owner, *of, frozen, progress)
         except InputError as error:
             notes.append(f"{name}: no baselines ({error})")
             continue
-        targets = [t for t in owner.evaluation.targets if name in t.answers and len(t.answers[name].label)]
-        if not learn or not targets:
-            notes.append(f"{name}: no baselines, as no protein that was learned from has a label")
-            continue
-        singles = _asked(owner, targets, frozen) if frozen else {}
         asked = [t.answers[name] for t in targets]
-        ask = [Known(t.sequence, a.label, a.place, singles.get(t.id)) for t, a in zip(targets, asked, strict=True)]
         classes[name] = owner.evaluation.classes[name]
-        for baseline, answers in baselines(learn, ask, label.residue, label.classes).items():
-            answers = [Answers(predicted, a.label, a.place) for predicted, a in zip(answers, asked, strict=True)]
+        for baseline, answers in told.items():
+            answers = [dataclasses.replace(a, predicted=x) for x, a in zip(answers, asked, strict=True)]
             made = found.setdefault(baseline, [_blank(t) for t in owner.evaluation.targets])
             place = {target.id: i for i, target in enumerate(made)}
             for target, given in zip(targets, answers, strict=True):
@@ -223,6 +218,35 @@ def simple(entries: Sequence[Entry], frozen: Subject | None, progress: Progress)
                 made[place[target.id]] = dataclasses.replace(old, answers=both, numbers=head_numbers(both))
     out = [Entry(name, _evaluation(entries[0], targets, classes), "") for name, targets in found.items()]
     return [*out, *_helix(entries[0]), *_copy(entries, notes)], notes
+
+
+def _of_heads(
+    owner: Entry, name: str, head: Head, targets: list[ScoredTarget], frozen: Subject | None, progress: Progress
+) -> dict[str, list[np.ndarray]]:
+    """What the baselines of a head answer of targets.
+
+    Raises:
+        InputError: nothing is known of what the run learned from.
+    """
+    learn = _learnt(trained_on(owner.path), name, head.column, frozen, progress)
+    if not learn or not targets:
+        raise InputError("no protein that was learned from has a label")
+    singles = _asked(owner, targets, frozen) if frozen else {}
+    asked = [(t, t.answers[name]) for t in targets]
+    ask = [Known(t.sequence, a.label, a.place, singles.get(t.id)) for t, a in asked]
+    return baselines(learn, ask, head.column.residue, head.classes)
+
+
+def _of_variants(owner: Entry, name: str, head: Head, targets: list[ScoredTarget]) -> dict[str, list[np.ndarray]]:
+    """The same of a head of variants, whose targets are assays that are read again from their data."""
+    heads = {name: head}
+    learnt, _ = assays.assays(trained_on(owner.path), heads)
+    data = owner.evaluation.data
+    items, _ = evaluating.chosen(run.training_of(owner.path), owner.path, data["path"], data["split"])
+    known = {assay.id: assay for assay in assays.assays(items, heads)[0]}
+    if lost := [t.id for t in targets if t.id not in known]:
+        raise InputError(f"{lost[0]} is no longer among the assays of {data['path']}")
+    return assays.simple(learnt, [known[t.id] for t in targets], name, head)
 
 
 def _evaluation(first: Entry, targets: list[ScoredTarget], classes: dict) -> Evaluation:

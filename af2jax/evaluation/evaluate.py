@@ -19,11 +19,13 @@ from af2jax.data.pipeline import join_alignments
 from af2jax.data.preflight import digest
 from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
+from af2jax.evaluation import assays
 from af2jax.evaluation.docking import interfaces, matched, names
 from af2jax.evaluation.observe import observe
 from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, Shown, head_numbers
 from af2jax.evaluation.scores import PAE_BINS, Scores, score
 from af2jax.evaluation.subject import Subject, splits_of, subject_of, trained_on
+from af2jax.finetune.config import Training
 from af2jax.finetune.run import taught
 from af2jax.heads import Answer, Head, read_answers
 from af2jax.heads.calibration import probabilities
@@ -35,17 +37,21 @@ WORST = 3  # targets whose structures are kept
 
 
 def choose(subject: Subject, dataset: str | Path, split: str = "") -> tuple[list[Item], str]:
+    """`chosen` of a network."""
+    return chosen(subject.training, subject.path, dataset, split)
+
+
+def chosen(training: Training | None, path: str | Path, dataset: str | Path, split: str = "") -> tuple[list[Item], str]:
     """(the items to evaluate, their split): those of `split`, or of "test", or else of "valid", or else all.
 
-    Where the data are those that the run trained with, its own splits count.
+    Where the data are those that the run at `path` trained with, its own splits count.
 
     Raises:
         InputError: the data cannot be read, or no item is in `split`.
     """
     items = read_dataset(dataset)
-    training = subject.training
     own = training and not training.valid and Path(training.data).resolve() == Path(dataset).resolve()
-    if own and (parts := splits_of(subject.path)):
+    if own and (parts := splits_of(path)):
         items = [dataclasses.replace(item, split=parts[item.id]) for item in items if item.id in parts]
     if split == "all":
         return items, "all"
@@ -80,21 +86,26 @@ def evaluate(
         InputError, WeightsError: as in `choose` and `open_subject`.
     """
     subject = network if isinstance(network, Subject) else subject_of(network, num_recycle)
-    chosen, split = choose(subject, data, split)
-    labels = {name: what for name, what in subject.labels.items() if any(name in item.values for item in chosen)}
+    items, split = choose(subject, data, split)
+    told = {"path": str(data), "split": split, "items": digest(items)}
+    told["skipped"] = sorted(name for name, head in subject.heads.items() if not head.judged)
+    if heads := assays.heads_of(subject, items):
+        return _of_variants(subject, items, heads, told, progress)
+    known = {name: what for name, what in subject.labels.items() if subject.heads[name].kind != "variant"}
+    labels = {name: what for name, what in known.items() if any(name in item.values for item in items)}
     lost = sorted(subject.labels.keys() - labels.keys())
     sequences, problems = {}, []
-    for item in chosen:
+    for item in items:
         try:
             sequences[item.id] = sequence_of(item)
         except InputError as error:
             problems.append((item.id, str(error)))
-    left = sorted((item for item in chosen if item.id in sequences), key=lambda item: len(sequences[item.id]))
+    left = sorted((item for item in items if item.id in sequences), key=lambda item: len(sequences[item.id]))
     family, homologue = _families(subject, sequences)
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
     unjudged: dict[str, dict[str, Answer]] = {}
-    known = taught(subject.path) if subject.heads else None
+    lessons = taught(subject.path) if subject.heads else None
     for done, item in enumerate(left):
         progress(done, len(left))
         make_room()
@@ -126,7 +137,7 @@ def evaluate(
         )
         found.append(target)
         if not np.isfinite(numbers["lddt_ca"]) and not any(len(given.label) for given in answers.values()):
-            near = known.nearest(sequences[item.id]) if known else None
+            near = lessons.nearest(sequences[item.id]) if lessons else None
             read = read_answers(subject.heads, seen.heads, features)
             unjudged[item.id] = {name: dataclasses.replace(answer, near=near) for name, answer in read.items()}
         pae += scores.pae
@@ -136,12 +147,34 @@ def evaluate(
             if len(worst) > WORST:
                 heapq.heappop(worst)
     progress(len(left), len(left))
-    skipped = sorted(name for name, head in subject.heads.items() if not head.judged)
-    told = {"path": str(data), "split": split, "items": digest(chosen), "without": lost, "skipped": skipped}
+    told["without"] = lost
     classes = {name: list(what.names or map(str, range(what.classes))) for name, what in labels.items()}
     worst.sort(key=lambda entry: entry[:2], reverse=True)
     best_last = [dataclasses.replace(shown, alignment=_alignment(item)) for _, _, item, shown in worst]
     return Evaluation(facts(subject), told, classes, found, problems, pae, residues, best_last, unjudged)
+
+
+def _of_variants(
+    subject: Subject, items: list[Item], heads: dict[str, Head], told: dict, progress: Callable[[int, int], object]
+) -> Evaluation:
+    """The same by heads of variants: a target is an assay, and no structure is folded to be compared."""
+    found, problems = assays.assays(items, heads)
+    family, homologue = _families(subject, {assay.id: assay.wild.sequence for assay in found})
+    targets = []
+    for done, assay in enumerate(found):
+        progress(done, len(found))
+        try:
+            answers = assays.answered(subject, assay, heads, SEED)
+        except InputError as error:
+            problems.append((assay.id, str(error)))
+            continue
+        numbers = {"length": float(len(assay.wild.sequence))} | head_numbers(answers)
+        of = assay.id, assay.wild.sequence, family[assay.id], homologue[assay.id]
+        targets.append(ScoredTarget(*of, numbers, [], answers, {}, assay.wild.split))
+    progress(len(found), len(found))
+    told["without"] = sorted(subject.labels.keys() - heads.keys())
+    classes = {name: list(head.labels) for name, head in heads.items()}
+    return Evaluation(facts(subject), told, classes, targets, problems)
 
 
 def _alignment(item: Item) -> np.ndarray | None:
@@ -194,10 +227,10 @@ def _families(subject: Subject, sequences: dict[str, str]) -> tuple[dict[str, in
     learnt = []
     for item in trained_on(subject.path):
         try:
-            learnt.append(item.sequence or sequence_of(item))  # its observed residues tell its family as well
+            learnt.append(item.wild or item.sequence or sequence_of(item))  # observed residues tell its family as well
         except InputError:
             continue
-    groups = splits.clusters([*sequences.values(), *learnt]).tolist()
+    groups = splits.clusters([*sequences.values(), *dict.fromkeys(learnt)]).tolist()
     seen = set(groups[len(sequences) :])
     family = dict(zip(sequences, groups, strict=False))
     return family, {name: group in seen for name, group in family.items()}

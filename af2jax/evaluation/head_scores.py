@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from af2jax.evaluation.record import Evaluation
+from af2jax.evaluation.record import CONSTANT, ORDER, Evaluation
 from af2jax.metrics import classification
 from af2jax.metrics.classification import Curve, Regression, Reliability
+from af2jax.metrics.statistics import Interval, bootstrap
 
 CURVES = 6  # classes with a curve of their own
 FEW, LEAST = 10, 50  # labels of a class, and of all, below which a curve or a calibration says nothing
@@ -61,6 +62,35 @@ class NumberScores:
     @property
     def labels(self) -> int:
         return len(self.label)
+
+
+@dataclass(frozen=True)
+class AssayScores:
+    """How a head of variants ranks those of each assay.
+
+    Attributes:
+        kind: "spearman", or "roc_auc" of classes.
+        rows: (assay, variants with a label, value), the worst first; NaN where its labels have no order, last.
+        mean: over assays, families of homologues drawn together.
+        ranks: the order alone counts.
+    """
+
+    kind: str
+    rows: tuple[tuple[str, int, float], ...]
+    mean: Interval
+    ranks: bool
+
+
+def of_assays(evaluation: Evaluation, name: str) -> AssayScores | None:
+    """Of the head `name`; None: it is not one of variants, or none has a label."""
+    if (kind := evaluation.judged_by(name)) not in CONSTANT:
+        return None
+    column = f"{name}/{kind}"
+    of = [(t, t.answers[name]) for t in evaluation.targets if name in t.answers]
+    rows = [(t.id, len(answers.label), t.numbers.get(column, np.nan)) for t, answers in of]
+    rows.sort(key=lambda row: (np.isnan(row[2]), row[2]))
+    mean = bootstrap(evaluation.column(column), evaluation.families)
+    return AssayScores(kind, tuple(rows), mean, any(answers.within == ORDER for _, answers in of))
 
 
 def study(evaluation: Evaluation, name: str) -> ClassScores | NumberScores | None:

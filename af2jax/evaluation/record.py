@@ -13,17 +13,23 @@ from af2jax.evaluation.scores import METRICS, PAE_BINS, Metric, Scores
 from af2jax.evaluation.verdict import OPEN, Verdict, beats, transfers
 from af2jax.heads import Answer
 from af2jax.html.page import plain
-from af2jax.metrics.classification import log_loss
+from af2jax.metrics.classification import log_loss, roc
 from af2jax.metrics.judgement import judge
-from af2jax.metrics.statistics import paired
+from af2jax.metrics.statistics import paired, spearman
 from af2jax.schema import Features, Targets
 
 FORMAT = 3  # of `scores.json`
+VARIANTS, ORDER = "variants", "order"  # answers are of the variants of one assay; of these the order alone counts
 HEAD_METRICS = {
     "accuracy": Metric("accuracy", True),
     "log_loss": Metric("log loss", False),
     "error": Metric("absolute error", False),
     "spearman": Metric("Spearman's correlation", True),
+    "roc_auc": Metric("area under ROC", True),
+}
+CONSTANT = {  # what one answer for all variants of an assay has in what ranks them: (value, words)
+    "spearman": (0.0, "one answer for all, which ranks nothing"),
+    "roc_auc": (0.5, "one answer for all, which tells no class from another"),
 }
 
 
@@ -34,6 +40,7 @@ class Answers:
     predicted: np.ndarray  # float [n classes] probabilities, calibrated where the head is, or [n] numbers
     label: np.ndarray  # int [n] or float [n]
     place: np.ndarray  # int [n] of the full sequence, from 0; 0 where the whole has one label
+    within: str = ""  # `VARIANTS` or `ORDER`, of heads of variants
 
 
 @dataclass(frozen=True)
@@ -114,11 +121,13 @@ class Evaluation:
     @property
     def primary(self) -> list[str]:
         """The metrics that verdicts are about: one for each head, and lDDT-CA where structures are known."""
-        kind = lambda name, classes: (
-            "accuracy" if classes else "spearman" if np.isfinite(self.column(f"{name}/spearman")).any() else "error"
-        )
-        heads = [f"{name}/{kind(name, classes)}" for name, classes in self.classes.items()]
+        heads = [f"{name}/{self.judged_by(name)}" for name in self.classes]
         return [name for name in (*heads, "lddt_ca") if np.isfinite(self.column(name)).any()]
+
+    def judged_by(self, name: str) -> str:
+        """What a head is judged by: of variants what ranks them, else accuracy or error."""
+        ranked = [kind for kind in CONSTANT if np.isfinite(self.column(f"{name}/{kind}")).any()]
+        return ranked[0] if ranked else "accuracy" if self.classes[name] else "error"
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
@@ -143,7 +152,11 @@ def metric(name: str) -> Metric:
 
 
 def head_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
-    """The mean accuracy and log loss of classes, and absolute error of numbers, over the known labels of one target."""
+    """The mean accuracy and log loss of classes, and absolute error of numbers, over the known labels of one target.
+
+    Of the variants of an assay besides what ranks them: Spearman's correlation, or of classes the area under ROC, each
+    class against the others, the mean of those that there are. Where the order alone counts there is no error.
+    """
     out: dict[str, float] = {}
     for name, given in answers.items():
         if not len(given.label):
@@ -151,9 +164,21 @@ def head_numbers(answers: Mapping[str, Answers]) -> dict[str, float]:
         if given.predicted.ndim == 2:
             out[f"{name}/accuracy"] = float((given.predicted.argmax(-1) == given.label).mean())
             out[f"{name}/log_loss"] = float(log_loss(given.predicted, given.label).mean())
-        else:
+        elif given.within != ORDER:
             out[f"{name}/error"] = float(np.abs(given.predicted - given.label).mean())
+        if given.within:
+            out |= {f"{name}/{kind}": value for kind, value in _ranked(given).items()}
     return out
+
+
+def _ranked(given: Answers) -> dict[str, float]:
+    """How the variants of an assay are ranked; {} where their labels have no order."""
+    if given.predicted.ndim == 2:
+        areas = [roc(given.predicted[:, i], given.label == i).area for i in range(given.predicted.shape[1])]
+        return {"roc_auc": float(np.nanmean(areas))} if np.isfinite(areas).any() else {}
+    if len(given.label) < 2 or np.ptp(given.label) == 0:
+        return {}
+    return {"spearman": spearman(given.predicted, given.label) if np.ptp(given.predicted) > 0 else 0.0}
 
 
 def _verdict(evaluation: Evaluation, name: str) -> Verdict:
@@ -161,6 +186,12 @@ def _verdict(evaluation: Evaluation, name: str) -> Verdict:
     given = evaluation.labelled(name)
     if not given:
         return Verdict(OPEN, f"The data cannot tell whether {name} was learned: no target has a label.")
+    if (kind := evaluation.judged_by(name)) in CONSTANT:
+        column = evaluation.column(f"{name}/{kind}")
+        level, baseline = CONSTANT[kind]
+        found = paired(column, np.where(np.isfinite(column), level, np.nan), evaluation.families)
+        (judged,) = judge([found], [True])
+        return beats(found, judged, metric(f"{name}/{kind}").label, baseline)
     label = np.concatenate([answers.label for answers in given])
     if classes := evaluation.classes[name]:
         constant, column = np.bincount(label.astype(int)).argmax(), f"{name}/accuracy"

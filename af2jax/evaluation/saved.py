@@ -63,8 +63,9 @@ def load(out: Path) -> Evaluation:
 
 
 def _target(entry: dict) -> ScoredTarget:
+    of = {"predicted": float, "label": None, "place": int}
     answers = {
-        name: Answers(np.array(a["predicted"], float), np.array(a["label"]), np.array(a["place"], int))
+        name: Answers(*(np.array(a[key], kind) for key, kind in of.items()), a.get("within", ""))
         for name, a in entry.pop("answers").items()
     }
     numbers = {name: np.nan if value is None else value for name, value in entry.pop("numbers").items()}

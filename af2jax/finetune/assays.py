@@ -11,6 +11,7 @@ from af2jax.data import msa as msa_ops
 from af2jax.data import variants as tables
 from af2jax.data.assembly import assemble
 from af2jax.data.items import Item, label_of, read_item
+from af2jax.data.labels import limit
 from af2jax.data.loading import Loader
 from af2jax.data.pipeline import Read, read_query
 from af2jax.data.transforms import pad
@@ -29,6 +30,7 @@ class Assay:
     wild: Item  # without labels
     variants: tuple[tables.Mutations, ...]
     labels: Mapping[str, np.ndarray]  # [N_var] by head
+    bounds: Mapping[str, np.ndarray]  # int [N_var] by head, as of `schema.Variants`
     weight: float = 1.0
 
 
@@ -55,13 +57,22 @@ def _assay(name: str, wild: str, items: list[Item], heads: Mapping[str, Head], t
     first = replace(items[0], sequence=wild, mutations=(), values={}, file=None, known=None)
     variants = tuple(tuple(m for m in item.mutations if m.new != m.wild) for item in items)
     chain = read_item(first)
-    labels = {}
+    labels, bounds = {}, {}
     for head_name, head in heads.items():
         labels[head_name] = np.array([label_of(item, head_name, head.column, chain) for item in items])
+        cells = [item.values.get(head_name, "") if head.outputs else "" for item in items]
+        bounds[head_name] = np.array([limit(cell)[0] for cell in cells], np.int32)
         if taught:
             of = f"{items[0].where}: assay {name or items[0].id}"
-            tables.labelled(variants, labels[head_name], ranks=head.ranks, assay=of)
-    return Assay(items[0].id, first, variants, labels, max(item.weight for item in items))
+            tables.labelled(variants, labels[head_name], bounds[head_name], ranks=head.ranks, assay=of)
+    return Assay(items[0].id, first, variants, labels, bounds, max(item.weight for item in items))
+
+
+def wild_type(assay: Assay) -> Read:
+    """The wild type of an assay with its alignment."""
+    query = read_query(assay.wild.sequence, assay.wild.msa or None)
+    found = assemble(query.chains, query.unpaired)
+    return Read(query, found, msa_ops.profile(found.alignment.codes), None)
 
 
 @dataclass(frozen=True)
@@ -101,33 +112,34 @@ class AssayLoader:
         seed, own = loader.draw(assay.id, visit), zlib.crc32(assay.id.encode())
         order = np.random.default_rng([loader.seed, visit, own]).permutation(len(assay.variants))
         picks = np.sort(order[: self.room])
-        known = self._known(assay)
+        read = self._known(assay)
 
         def features(variant: tables.Mutations) -> schema.Features:
             cycles, n_seq, _, _ = padded.msa.feat.shape
-            found = tables.features(known, variant, seed, loader.drawn, cycles)
+            found = tables.features(read, variant, seed, loader.drawn, cycles)
             found = pad(found, n_res=loader.crop, n_seq=n_seq, n_extra=padded.msa.extra.shape[1])
             return found.replace(templates=padded.templates)
 
         chosen = [assay.variants[i] for i in picks] + [()] * (self.room - len(picks))
-        labels = {name: self._labels(head, assay.labels[name][picks], chosen) for name, head in self.heads.items()}
+        known = lambda name: (assay.labels[name][picks], assay.bounds[name][picks])
+        labels = {name: self._labels(head, *known(name), chosen) for name, head in self.heads.items()}
         if any(head.mode == "full" for head in self.heads.values()):
             passes = tables.stacked([features(one) for one in chosen])
             full = {name for name, head in self.heads.items() if head.mode == "full"}
             labels = {name: x.replace(features=passes) if name in full else x for name, x in labels.items()}
         return features(()), targets.replace(labels=labels)
 
-    def _labels(self, head: Head, value: np.ndarray, chosen: Sequence[tables.Mutations]) -> schema.Variants:
+    def _labels(
+        self, head: Head, value: np.ndarray, bound: np.ndarray, chosen: Sequence[tables.Mutations]
+    ) -> schema.Variants:
         rest = (0, self.room - len(value))
         unknown, kind = (-1, np.int32) if head.classes else (np.nan, np.float32)
         return tables.numbered(chosen, self.most).replace(
-            value=np.pad(value, rest, constant_values=unknown).astype(kind)
+            value=np.pad(value, rest, constant_values=unknown).astype(kind), bound=np.pad(bound, rest)
         )
 
     def _known(self, assay: Assay) -> Read:
         """The wild type with its alignment, read once."""
         if assay.id not in self._read:
-            query = read_query(assay.wild.sequence, assay.wild.msa or None)
-            found = assemble(query.chains, query.unpaired)
-            self._read[assay.id] = Read(query, found, msa_ops.profile(found.alignment.codes), None)
+            self._read[assay.id] = wild_type(assay)
         return self._read[assay.id]

@@ -4,7 +4,7 @@
 the plan · `items.tsv` what was used and what not, and why · `trained_on.tsv` the sequences that were learnt from ·
 `summary.txt` what trains · `metrics.jsonl`,
 `validation.jsonl`, `bad_steps.jsonl`, `tensorboard/` the course · `checkpoints/<step>/` the last and the best ·
-`changes.txt` what moved, `curves.png` the end.
+`changes.txt` what moved, `curves.png` the end. The command writes a page besides, `index.html` (`report.training`).
 """
 
 import json

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import jax
@@ -14,6 +14,7 @@ from af2jax.audit.look import Seen
 from af2jax.data import preflight
 from af2jax.data.batch import stack
 from af2jax.data.dataset import Item, read_dataset
+from af2jax.data.labels import Label, limit
 from af2jax.data.loading import Loader, batches
 from af2jax.errors import InputError
 from af2jax.finetune.assays import WATCHED, AssayLoader, gather
@@ -113,19 +114,26 @@ class Examples:
         return (*batch, jax.tree.map(lambda *x: np.stack(x), *known))
 
 
-def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: Collection[str]) -> set[str]:
+def _audit(items: list[Item], used: dict[str, tuple[Item, str, int]], labels: Mapping[str, Label]) -> set[str]:
     """Warns of what threatens a result, as the data report does; the ids of the items that it says are not used.
 
     Args:
         used: by id, what a training uses: with its split, its sequence and its family; of the others the row is known.
-        labels: the columns to be learnt.
+        labels: how the columns that are to be learnt are read.
     """
     if not labels:
         return set()
     known = [used.get(item.id, (item, item.sequence, -number)) for number, item in enumerate(items, 1)]
-    seen, groups = [Seen(item, sequence) for item, sequence, _ in known], np.array([group for *_, group in known])
+    seen = [Seen(_measured(item, labels), sequence) for item, sequence, _ in known]
+    groups = np.array([group for *_, group in known])
     findings = before(seen, groups, tuple(labels))
     for one in findings:
         without = f"; {counted(len(one.unused), 'item is', 'items are')} not used" if one.unused else ""
         logging.warning("%s: %s%s (af2jax explore says more)", one.level, one.title, without)
     return {name for one in findings for name in one.unused}
+
+
+def _measured(item: Item, labels: Mapping[str, Label]) -> Item:
+    """The item with a number where a head reads a limit, so that nothing warns that it is none."""
+    found = {name: limit(item.values[name])[1] for name, of in labels.items() if of.limits and name in item.values}
+    return dataclasses.replace(item, values={**item.values, **found}) if found else item

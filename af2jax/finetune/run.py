@@ -178,8 +178,17 @@ def _is_place(name: str | os.PathLike) -> bool:
     else:
         there = Path(name).exists()
     if not there:
-        raise InputError(f"{name}: there is no such run or folder")
+        raise InputError(f"{name}: there is no such run or folder{_hint(name)}")
     return True
+
+
+def _hint(name: str | os.PathLike) -> str:
+    """What to give in place of a preset that is taken for a folder; "" where it is not one."""
+    try:
+        known = canonical(os.fspath(name))
+    except InputError:
+        return ""
+    return f"; {known} is a preset: give the folder or file of its parameters (af2jax download gets DeepMind's)"
 
 
 def _preset_of(path) -> str:
@@ -194,7 +203,10 @@ def _preset_of(path) -> str:
         if (folder / CONFIG).is_file():
             raise WeightsError(f"{path} is a training that ended before its first checkpoint: it has no parameters")
         if files:
-            raise InputError(f"{path} holds {len(files)} presets; name one: load({files[0].stem[7:]!r}, {str(path)!r})")
+            one = files[0].stem.removeprefix("params_")
+            raise InputError(f'{path} holds {len(files)} presets; name one: load("{one}", "{path}"), or --preset {one}')
+        if folder.is_dir():
+            raise InputError(f"{path} is neither a run nor a folder of parameters: it holds no params_*.npz")
     raise InputError(f"{path} is not a run directory, so name a preset")
 
 

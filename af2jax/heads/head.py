@@ -138,13 +138,15 @@ class Head:
 
     @property
     def judged(self) -> bool:
-        """Whether `af2jax evaluate` and `compare` judge it: not heads of pairs, of variants, or of several numbers."""
-        return self.kind not in ("pair", "variant") and self.outputs < 2
+        """Whether `af2jax evaluate` and `compare` judge it: not heads of pairs, or of several numbers."""
+        return self.kind != "pair" and self.outputs < 2
 
     @property
     def column(self) -> Label:
         """How the cells of a table are read that have its labels."""
-        return Label(self.kind == "residue", self.classes, tuple(self.names), self.kind == "pair", self.outputs or 1)
+        limits = self.kind == "variant" and bool(self.outputs)
+        of = self.kind == "residue", self.classes, tuple(self.names), self.kind == "pair", self.outputs or 1
+        return Label(*of, limits)
 
     @property
     def temperature(self) -> float:

@@ -74,6 +74,7 @@ class Page:
         self._warnings: list[dict] = []
         self._scripts: list[str] = []
         self._files: dict[str, str | Callable] = {}  # by their paths below the page's folder
+        self._folder: Path | None = None  # where it is saved
 
     def verdict(self, question: str, decisions: Sequence[Decision]) -> None:
         """A box above all else: a question, and its answers with the numbers that decide them."""
@@ -164,13 +165,24 @@ class Page:
         if script:
             self._script(script)
 
+    def links(self, paths: Sequence[Path], base: Path) -> None:
+        """Links to files that are there already, by their names below `base`, from where the page is saved."""
+
+        def made(files: Iterable[str]) -> str:
+            if self._folder is None:
+                return ""
+            way = lambda path: Path(os.path.relpath(path.resolve(), self._folder.resolve())).as_posix()
+            return f'<p class="links">{markup.links([(way(x), x.relative_to(base).as_posix()) for x in paths])}</p>'
+
+        self._parts.append(made)
+
     def file(self, path: str, text: str | Callable[[Path], str]) -> None:
         """A file that is written beside the page: its text, or what makes it of the folder that it is written to."""
         self._files[path] = text
 
     def save(self, folder: str | os.PathLike) -> Path:
         """Writes its files, `plots/`, `tables/`, `report.json` and last `index.html`, whole or not at all; its path."""
-        folder = Path(folder)
+        folder = self._folder = Path(folder)
         for path, text in self._files.items():
             made = text if isinstance(text, str) else text(folder)
             _write(folder / path, made.encode("utf-8", "replace"))

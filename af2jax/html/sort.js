@@ -1,5 +1,6 @@
 'use strict';
-// A click on the heading of a column sorts its table by it, the other way round the next time.
+// A click on the heading of a column sorts its table by it, the other way round the next time; and a table that is
+// wider than its place says so, as on a phone no bar shows that it scrolls.
 (function () {
   const number = (text) => (/^<?[-+]?[\d,.]+(e[-+]?\d+)?%?$/.test(text) ? parseFloat(text.replace(/[,<]/g, '')) : NaN);
   function order(a, b) {
@@ -7,6 +8,17 @@
     if (!a || !b) return a ? -1 : b ? 1 : 0;
     return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, 'en', { numeric: true }) : x - y;
   }
+  const hints = [...document.querySelectorAll('.box')].map((box) => {
+    const hint = document.createElement('p');
+    hint.className = 'notes hint';
+    hint.textContent = 'This table is wider than its place: scroll it sideways for more columns.';
+    box.before(hint);
+    return [box, hint];
+  });
+  const show = () => hints.forEach(([box, hint]) => { hint.hidden = box.scrollWidth <= box.clientWidth + 1; });
+  show();
+  window.addEventListener('resize', show);
+  document.addEventListener('toggle', show, true);
   document.querySelectorAll('.box table').forEach((table) => {
     const rows = table.tBodies[0], headings = [...table.querySelectorAll('thead th')];
     if (!rows || rows.rows.length < 2) return;

@@ -29,11 +29,13 @@ def thumbnail(points: np.ndarray, plddt: np.ndarray) -> bytes:
         colours = list(BANDS.values())
         paint = [colours[band] for band in np.digitize(plddt, list(BANDS)[:-1])]
         pen = ImageDraw.Draw(picture)
-        lines = np.flatnonzero(np.linalg.norm(np.diff(points, axis=0), axis=-1) < JOINED)
-        for i in lines[np.argsort(flat[lines, 2])]:
+        joined = np.append(np.linalg.norm(np.diff(points, axis=0), axis=-1) < JOINED, False)
+        for i in np.argsort(flat[:, 2], kind="stable"):
             between = lambda t, i=i: tuple(place[i] + t * (place[i + 1] - place[i]))
-            pen.line([between(0.25), between(0.75)], "white", 4 * FINE)  # what lies behind ends beside it
-            pen.line([between(-0.1), between(1.1)], paint[i], 2 * FINE)
+            if joined[i]:
+                pen.line([between(0.25), between(0.75)], "white", 4 * FINE)  # what lies behind ends beside it
+                pen.line([between(-0.1), between(1.1)], paint[i], 2 * FINE)
+            pen.ellipse([*(place[i] - FINE), *(place[i] + FINE)], paint[i])  # seen where lines are short, or none
     picture = picture.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).quantize(PALETTE)
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)

@@ -33,8 +33,8 @@ def ranking(score: Float[Array, " n"], low: Float[Array, " n"], high: Float[Arra
     return masked_mean(jax.nn.softplus(-ahead), ordered(low, high), (0, 1), eps=1e-8)
 
 
-def beyond(said: Float[Array, "*n"], value: Float[Array, "*n"], bound: Int[Array, "*n"]) -> Float[Array, "*n"]:
-    """`said` - `value`; 0 where the truth is unknown, or known to be beyond `value` and `said` lies there."""
-    error = jnp.where(jnp.isnan(value), 0.0, said - jnp.where(jnp.isnan(value), 0.0, value))
+def beyond(predicted: Float[Array, "*n"], value: Float[Array, "*n"], bound: Int[Array, "*n"]) -> Float[Array, "*n"]:
+    """`predicted` - `value`; 0 where the truth is unknown, or known to be beyond `value` and `predicted` lies there."""
+    error = jnp.where(jnp.isnan(value), 0.0, predicted - jnp.where(jnp.isnan(value), 0.0, value))
     fine = ((bound > 0) & (error > 0)) | ((bound < 0) & (error < 0))
     return jnp.where(fine, 0.0, error)

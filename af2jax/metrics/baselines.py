@@ -149,10 +149,10 @@ def _regression(x: np.ndarray, y: np.ndarray, held: np.ndarray, classes: int) ->
     return lambda asked: say(unit(asked))
 
 
-def _loss(said: np.ndarray, y: np.ndarray) -> float:
-    if said.ndim == 1:
-        return float(((said - y) ** 2).mean())
-    return float(-np.log(np.maximum(said[np.arange(len(y)), y], 1e-15)).mean())
+def _loss(predicted: np.ndarray, y: np.ndarray) -> float:
+    if predicted.ndim == 1:
+        return float(((predicted - y) ** 2).mean())
+    return float(-np.log(np.maximum(predicted[np.arange(len(y)), y], 1e-15)).mean())
 
 
 def _ridge(x: np.ndarray, y: np.ndarray, penalty: float, classes: int) -> Callable:

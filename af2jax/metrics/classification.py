@@ -19,13 +19,13 @@ class Curve(NamedTuple):
 
 
 class Reliability(NamedTuple):
-    """What was said with some confidence against how often it was right; NaN in bins without answers."""
+    """The mean confidence of predictions against how often they are right; NaN in bins without predictions."""
 
     edges: np.ndarray  # [bins + 1] of confidence, 0 to 1
     count: np.ndarray  # int [bins]
-    said: np.ndarray  # [bins] mean confidence
+    confidence: np.ndarray  # [bins] mean
     right: np.ndarray  # [bins] share that was right
-    error: float  # expected calibration error: |right - said| of the bins, each counting by its answers
+    error: float  # expected calibration error: |right - confidence| of the bins, each counting by its predictions
 
 
 class Classes(NamedTuple):
@@ -52,20 +52,21 @@ class Regression(NamedTuple):
 
 
 def confusion(
-    said: Int[np.ndarray, " n"], true: Int[np.ndarray, " n"], classes: int
+    predicted: Int[np.ndarray, " n"], true: Int[np.ndarray, " n"], classes: int
 ) -> Int[np.ndarray, "classes classes"]:
     """How often each true class (row) was called each class (column)."""
-    return np.bincount(true * classes + said, minlength=classes**2).reshape(classes, classes)
+    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def scores(matrix: Int[np.ndarray, "classes classes"]) -> Classes:
-    """Precision, recall and F1 of each class of a confusion matrix. A class never said has precision NaN and F1 0."""
-    hits, true, said = np.diag(matrix).astype(float), matrix.sum(1), matrix.sum(0)
-    recall, f1 = _share(hits, true), _share(2 * hits, true + said)
+    """Precision, recall and F1 of each class of a confusion matrix. A class that is never predicted has
+    precision NaN and F1 0."""
+    hits, true, predicted = np.diag(matrix).astype(float), matrix.sum(1), matrix.sum(0)
+    recall, f1 = _share(hits, true), _share(2 * hits, true + predicted)
     occurs = true > 0
     means = (float(x[occurs].mean()) if occurs.any() else np.nan for x in (recall, f1))
     accuracy = float(hits.sum() / matrix.sum()) if matrix.sum() else np.nan
-    return Classes(true, _share(hits, said), recall, f1, accuracy, *means)
+    return Classes(true, _share(hits, predicted), recall, f1, accuracy, *means)
 
 
 def roc(score: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Curve:
@@ -95,9 +96,9 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
-    said, found = (_share(np.bincount(place, x, bins), count) for x in (confidence, right.astype(float)))
-    error = float(np.nansum(np.abs(found - said) * count) / count.sum()) if count.sum() else np.nan
-    return Reliability(edges, count, said, found, error)
+    mean, share = (_share(np.bincount(place, x, bins), count) for x in (confidence, right.astype(float)))
+    error = float(np.nansum(np.abs(share - mean) * count) / count.sum()) if count.sum() else np.nan
+    return Reliability(edges, count, mean, share, error)
 
 
 def log_loss(probability: Float[np.ndarray, "n classes"], true: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -105,22 +106,22 @@ def log_loss(probability: Float[np.ndarray, "n classes"], true: Int[np.ndarray, 
     return -np.log(np.maximum(np.take_along_axis(probability, true[:, None], axis=1)[:, 0], 1e-15))
 
 
-def regression(said: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> Regression:
+def regression(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> Regression:
     """Correlations and errors; a pair with a value that is not finite does not count."""
     from scipy import stats
 
-    said, true = (np.asarray(x, np.float64) for x in (said, true))
-    keep = np.isfinite(said) & np.isfinite(true)
-    said, true = said[keep], true[keep]
-    if not len(said):
+    predicted, true = (np.asarray(x, np.float64) for x in (predicted, true))
+    keep = np.isfinite(predicted) & np.isfinite(true)
+    predicted, true = predicted[keep], true[keep]
+    if not len(predicted):
         return Regression(0, *[np.nan] * 5)
-    error = said - true
-    varies = len(said) > 1 and np.ptp(true) > 0
-    both = varies and np.ptp(said) > 0
+    error = predicted - true
+    varies = len(predicted) > 1 and np.ptp(true) > 0
+    both = varies and np.ptp(predicted) > 0
     return Regression(
-        len(said),
-        float(stats.pearsonr(said, true).statistic) if both else np.nan,
-        float(stats.spearmanr(said, true).statistic) if both else np.nan,
+        len(predicted),
+        float(stats.pearsonr(predicted, true).statistic) if both else np.nan,
+        float(stats.spearmanr(predicted, true).statistic) if both else np.nan,
         float(np.abs(error).mean()),
         float(np.sqrt((error**2).mean())),
         float(1 - (error**2).sum() / ((true - true.mean()) ** 2).sum()) if varies else np.nan,

@@ -15,7 +15,13 @@ WIDE = 60  # positions in a row of the map
 INCHES = 2.3  # height of a row
 
 
-def heat_map(values: Float[np.ndarray, "20 N_res"], wild: str, first: int, label: str) -> "Figure":
+def heat_map(
+    values: Float[np.ndarray, "20 N_res"],
+    wild: str,
+    first: int,
+    label: str,
+    ends: tuple[str, str],
+) -> "Figure":
     """The scores of single variants of a stretch of a protein, by amino acid (`AMINO_ACIDS`) and position.
 
     Args:
@@ -23,16 +29,18 @@ def heat_map(values: Float[np.ndarray, "20 N_res"], wild: str, first: int, label
         wild: the residues of the stretch, each marked by a dot.
         first: the number of its first residue.
         label: of the scale.
+        ends: what a value below 0 means, and one above; both stand beside the scale, if there are both.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
     stretches = range(0, len(wild), WIDE)
     with matplotlib.rc_context(render.STYLE):
-        figure = Figure((1.6 * render.WIDTH, INCHES * len(stretches) + 0.3), layout="constrained")
+        figure = Figure((1.6 * render.WIDTH, INCHES * len(stretches) + 0.6), layout="constrained")
         axes = figure.subplots(len(stretches), squeeze=False)[:, 0]
     low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (0.0, 1.0)
     most = max(abs(low), abs(high)) or 1.0
+    meaning = f"blue: {ends[0]}, red: {ends[1]}" if low < 0 < high else "yellow: higher, violet: lower"
     low, high, colours = (-most, most, "RdBu_r") if low < 0 < high else (low, high, "viridis")
     for axis, start in zip(axes, stretches, strict=True):
         part = values[:, start : start + WIDE]
@@ -47,4 +55,5 @@ def heat_map(values: Float[np.ndarray, "20 N_res"], wild: str, first: int, label
     axes[-1].set_xlabel("position and wild-type residue")
     bar = figure.colorbar(image, ax=list(axes), fraction=0.03, pad=0.01)
     bar.set_label(render.plain(label))
+    axes[0].set_title(f"{meaning}; dot: wild type; grey: not scored", fontsize=8, loc="left")
     return figure

@@ -111,6 +111,11 @@ def find(path: Path, name: str) -> Path:
     Raises:
         WeightsError: there is none; the message says what is there instead.
     """
+    if str(path) in PACKAGED and name != str(path):
+        raise WeightsError(
+            f"{path} has the parameters of the preset {path} alone, not of {name}: leave the preset out, or give the "
+            "folder of DeepMind's parameters"
+        )
     path = located(path)
     if not path.is_dir():
         return path

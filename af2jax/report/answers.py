@@ -4,26 +4,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from af2jax.evaluation.head_scores import ClassScores, NumberScores
+from af2jax.evaluation.head_scores import AssayScores, ClassScores, NumberScores
+from af2jax.evaluation.record import HEAD_METRICS
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.classification import Curve
 from af2jax.plots import assess, panels
 from af2jax.report import sentences
+from af2jax.words import counted
 
 POINTS = 200  # of a curve
 
 
-def part(page: Page, name: str, found: ClassScores | NumberScores | None, targets: int) -> None:
-    """Adds what the head `name` is worth (`head_scores.study`) on so many targets to `page`."""
+def part(
+    page: Page,
+    name: str,
+    found: ClassScores | NumberScores | None,
+    targets: int,
+    assays: AssayScores | None = None,
+) -> None:
+    """Adds what the head `name` is worth (`head_scores.study`) on so many targets to `page`; of variants how they are
+    ranked within each assay."""
     page.section(f"Head: {name}")
     if found is None:
         page.warning("serious", f"Nothing is known of {name}", f"None of {targets} targets has a label.")
         return
     page.text(f"{found.labels:,} labels of {found.targets} targets.")
+    if assays:
+        _assays(page, name, assays)
     if isinstance(found, ClassScores):
         _classes(page, name, found)
-    else:
+    elif not (assays and assays.ranks):
         _numbers(page, name, found)
+
+
+def _assays(page: Page, name: str, found: AssayScores) -> None:
+    label, mean = HEAD_METRICS[found.kind].label, found.mean
+    page.number(f"{name}_{found.kind}", mean._asdict())
+    rest = " Its numbers rank variants of one assay and have no unit." if found.ranks else ""
+    page.text(
+        f"{label} within an assay, the mean of {counted(mean.count, 'assay')} of {counted(mean.families, 'family')}: "
+        f"{mean}. Whether that needs a network, af2jax compare tells beside what the substitution alone predicts.{rest}"
+    )
+    page.table(f"{name}_assays", ("assay", "variants", label), found.rows, f"{name}: each assay, the worst first")
 
 
 def _classes(page: Page, name: str, found: ClassScores) -> None:
@@ -87,7 +109,9 @@ def _calibration(page: Page, name: str, found: ClassScores) -> None:
     page.number(f"{name}_calibration", bins._asdict())
     page.figure(
         f"{name}_calibration",
-        assess.curves({"labels": (bins.said[there], bins.right[there])}, ("probability", "share right"), diagonal=1),
+        assess.curves(
+            {"labels": (bins.confidence[there], bins.right[there])}, ("probability", "share right"), diagonal=1
+        ),
         Caption(
             f"How often {name} is right by its probability; a perfect head is the dotted diagonal.",
             f"Ten bins of the highest probability, {found.labels:,} labels.",

@@ -25,7 +25,7 @@ def render(found: Assessment) -> Page:
     if found.structures:
         structures.part(page, found.structures)
     for name, scores in found.heads.items():
-        answers.part(page, name, scores, len(evaluation.targets))
+        answers.part(page, name, scores, len(evaluation.targets), found.assays.get(name))
     _groups(page, found.strata)
     for name, text in files(evaluation).items():
         page.file(name, text)

@@ -14,14 +14,23 @@ from af2jax.words import chosen, counted
 FAILED, SURE = 0.6, 0.8  # ipTM: below, an arrangement has probably failed; from here on, it is confident (EMBL-EBI)
 ACCEPTABLE = dict(CLASSES)["acceptable"]  # DockQ
 TRUSTED = (  # may the arrangement of chains be trusted? By ipTM and whether it is DeepMind's: answer, sentence
-    (lambda iptm, own: iptm is None, "open", "This network predicts no aligned error, hence no ipTM."),
+    (
+        lambda iptm, own: iptm is None,
+        "open",
+        "There is no ipTM: whether the chains lie to each other as drawn is not known. pDockQ, which needs none, is a "
+        "hint at most.",
+    ),
     (
         lambda iptm, own: not own,
         "open",
         "It was not measured what the ipTM of these weights is worth.",
     ),
     (lambda iptm, own: iptm >= SURE, "yes", "From {sure:g} on it is confident (EMBL-EBI's guidance on AlphaFold)."),
-    (lambda iptm, own: iptm < FAILED, "no", "Below about {failed:g} it has probably failed (EMBL-EBI's guidance)."),
+    (
+        lambda iptm, own: iptm < FAILED,
+        "no",
+        "Below about {failed:g} it has probably failed (EMBL-EBI's guidance), whatever each chain looks like.",
+    ),
     (
         lambda iptm, own: True,
         "open",
@@ -43,7 +52,6 @@ def decision(best: Prediction, calibrated: bool) -> Decision:
 def predicted(page: Page, found: Reading) -> None:
     """The chains of the first prediction, each pair of them, and what follows of their arrangement."""
     page.section("How the chains are arranged")
-    _arrangement(page, found.best)
     keys = ("name", "iptm", "pae", "contacts", "pdockq", "plddt", "actifptm", "ipsae", "pdockq2", "lis", "clis")
     rows = [tuple(getattr(one, key) for key in keys) for one in found.pairs]
     _table(page, "interfaces", PREDICTED, rows, "Pairs of chains of rank 1, those with most contacts first")
@@ -58,30 +66,6 @@ def predicted(page: Page, found: Reading) -> None:
     )
     rows = [(one.name, one.residues, one.plddt, one.ptm) for one in found.chains]
     _table(page, "chains", ("chain", "residues", "mean pLDDT", "pTM"), rows, "Chains of rank 1, each by itself")
-
-
-def _arrangement(page: Page, best: Prediction) -> None:
-    """What ipTM says of the whole."""
-    if (iptm := best.iptm) is None:
-        page.text(
-            f"{best.preset} predicts no aligned error, hence no ipTM: whether its {len(best.protein.names)} chains lie "
-            "to each other as drawn is not known. pDockQ, which needs none, is a hint at most."
-        )
-    elif iptm < FAILED:
-        page.warning(
-            "caution",
-            f"The arrangement of the chains is not to be trusted: ipTM {iptm:.2f}",
-            f"Below about {FAILED:g} it has probably failed (EMBL-EBI's guidance on AlphaFold), whatever each chain "
-            "looks like. The chains may not bind each other, or the network has too little to go by.",
-        )
-    else:
-        verdict = (
-            f"from {SURE:g} on it is confident (EMBL-EBI's guidance on AlphaFold)"
-            if iptm >= SURE
-            else f"between {FAILED:g} and {SURE:g} it may be right or wrong (EMBL-EBI's guidance on AlphaFold): look "
-            "whether other predictions agree before you build on it"
-        )
-        page.text(f"ipTM, the confidence in how the chains are arranged, is {iptm:.2f}; {verdict}.")
 
 
 def _touching(pairs: Sequence[PairConfidence]) -> str:

@@ -92,6 +92,7 @@ def save_page(
     alignment: np.ndarray | None = None,
     calibrated: bool = False,
     scores: Sequence[Score] = (),
+    title: str = given.TITLES[""],
 ) -> Path:
     """Writes the page of a job beside its other files, whole or not at all; its path.
 
@@ -103,6 +104,7 @@ def save_page(
         alignment: int [N_seq N_res], codes of the rows (21: gap), the query first.
         calibrated: whether the pLDDT of these networks is the one that DeepMind published.
         scores: of the structure that was given of the query, where one was.
+        title: what the page is; the name of the query follows.
     """
     stem = file_name(predictions[0][0].protein.name) + ("_" if naming == "colabfold" else "/")
     kinds = ("plddt", "coverage", *map(heads.plot_of, predictions[0][0].heads))
@@ -111,7 +113,7 @@ def save_page(
     path = out / f"{stem}report.html"
     beside = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     with whole(path) as part:
-        page = render(read(predictions, alignment), plots, calibrated, beside, scores)
+        page = render(read(predictions, alignment), plots, calibrated, beside, scores, title)
         part.write_bytes(page.html().encode("utf-8", "replace"))
     return path
 
@@ -122,6 +124,7 @@ def render(
     calibrated: bool = False,
     files: Sequence[str] = (),
     scores: Sequence[Score] = (),
+    title: str = given.TITLES[""],
 ) -> Page:
     """The page of a job.
 
@@ -129,10 +132,11 @@ def render(
         plots: the PNGs "plddt" and "coverage", and those of heads, or those of them that were drawn.
         files: paths from the page's folder, to link to.
         scores: of the structure that was given of the query, where one was.
+        title: what the page is; the name of the query follows.
     """
     best, predictions = found.best, found.predictions
     notes = dict.fromkeys(note for prediction, _ in predictions for note in prediction.protein.notes)
-    out = Page(f"Prediction of {printable(best.protein.name)}", list(map(printable, notes)))
+    out = Page(f"{title} of {printable(best.protein.name)}", list(map(printable, notes)))
     out.verdict("May this structure be read as a whole?", [decision(found, calibrated)])
     if len(best.protein.names) > 1:
         out.verdict("May the arrangement of the chains be trusted?", [interfaces.decision(best, calibrated)])
@@ -144,12 +148,12 @@ def render(
             image = (pictures[kind], "image/png")
             out.raw(markup.figures([markup.figure(kind, image, (shows, made, follows), wide=True)]))
 
+    given.part(out, scores)
     out.section("Structure")
     if files:
         out.raw(_downloads(files))
     out.raw(block, script)
     _ranks(out, found)
-    given.part(out, scores)
     if answered := answers([prediction for prediction, _ in predictions]):
         heads.part(out, best.protein, answered, figure, plots)
     out.section("Confidence at each residue")
@@ -244,6 +248,7 @@ def _scenes(found: Reading) -> list[dict]:
     shown = zip(found.predictions, found.traces, found.shapes, strict=False)
     for rank, ((prediction, seed), points, shape) in enumerate(shown, 1):
         protein, label = prediction.protein, f"rank {rank}: {prediction.preset}, seed {seed}"
+        label = label if prediction.preset else "as given"
         every, chain = np.unique(protein.chain_index, return_inverse=True)
         known = protein.atom_mask[:, CA] > 0
         pae = "" if prediction.pae is None else picture(prediction.pae)
@@ -284,9 +289,9 @@ def _ranks(out: Page, found: Reading) -> None:
             found.means[rank - 1],
             one.ptm,
             one.iptm,
-            one.preset,
+            one.preset or None,
             seed,
-            len(one.changes),
+            len(one.changes) or None,
             one.changes[-1] if one.changes else None,
         )
         for rank, (one, seed) in enumerate(predictions[:SHOWN], 1)

@@ -12,6 +12,11 @@ MADE = {
     "full": "One pass for each variant; the head reads how activations differ from those of the wild type.",
     "cached": "One pass of the wild type; the head is told which amino acid comes.",
 }
+ENDS = {  # what scores below and above 0 mean
+    ZERO_SHOT: ("less likely than the wild type", "likelier"),
+    "full": ("below the wild type", "above it"),
+    "cached": ("below 0", "above 0"),
+}
 
 
 def render(scan: Scan) -> Page:
@@ -47,13 +52,14 @@ def _map(page: Page, scan: Scan, name: str) -> None:
     values = np.full((len(AMINO_ACIDS), last - first + 1), np.nan)
     for mutation, score in single:
         values[AMINO_ACIDS.index(mutation.new), mutation.position - first] = score
+    way = ZERO_SHOT if name == ZERO_SHOT else scan.heads[name].mode
     best, lowest = max(single, key=lambda pair: pair[1]), min(single, key=lambda pair: pair[1])
     page.figure(
         f"scan_{name}",
-        heat_map(values, scan.sequence[first - 1 : last], first, _title(scan, name)),
+        heat_map(values, scan.sequence[first - 1 : last], first, _title(scan, name), ENDS[way]),
         Caption(
             f"{_title(scan, name)} of {len(single)} single variants, by position and new amino acid.",
-            MADE[ZERO_SHOT if name == ZERO_SHOT else scan.heads[name].mode],
+            MADE[way],
             f"Highest {tables.name((best[0],))} ({best[1]:.3g}), lowest {tables.name((lowest[0],))} ({lowest[1]:.3g}).",
         ),
     )

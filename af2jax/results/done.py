@@ -12,6 +12,7 @@ from af2jax.constants.atoms import CA
 from af2jax.data.protein import read_protein
 from af2jax.errors import InputError
 
+ENDS = ("/ranking_debug.json", "_scores.json")  # of files of scores: AlphaFold's naming, a structure without a network
 MARKER = ".done.txt"  # ends the name of the file that says that a query is done
 PAE = re.compile(r'"pae": \[[^"]*(?=")')  # nearly all of a file of scores, and slow to parse
 STRUCTURE = re.compile(r"relaxed_rank_001_.*\.(cif|pdb)$|(^|/)ranked_0\.(cif|pdb)$")
@@ -29,6 +30,8 @@ class Done:
     ptm: float | None
     iptm: float | None
     notes: str
+    protocol: str = ""  # that a given structure was scored by; "": it was predicted
+    scores: tuple[dict, ...] = ()  # rows of `scores.csv`
 
 
 def done(out: Path) -> list[Done]:
@@ -57,9 +60,16 @@ def _read(out: Path, marker: Path) -> Done | None:
             float(plddt.mean()),
             *(None if numbers.get(name) is None else float(numbers[name]) for name in ("ptm", "iptm")),
             "; ".join(map(str, numbers.get("notes", ()))),
+            *_scored(found),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration):
         return None  # ColabFold's marker, or a file that someone changed
+
+
+def _scored(found: dict) -> tuple[str, tuple[dict, ...]]:
+    """(the protocol, the rows) of a marker; ("", ()) where no structure was given."""
+    given = found.get("settings", {}).get("structure") or (None, None, "", ())
+    return str(given[2]), tuple(row for row in found.get("scores", ()) if isinstance(row, dict))
 
 
 def trace(out: Path, row: Done) -> tuple[np.ndarray, np.ndarray] | None:
@@ -81,9 +91,9 @@ def _structure(out: Path, files: list[str]) -> str:
 
 def _scores(out: Path, files: list[str]) -> dict:
     """{"plddt": of each residue, "ptm", "iptm", "notes"} of rank 1, under either naming."""
-    found = next(file for file in files if "_scores_rank_001_" in file or file.endswith("/ranking_debug.json"))
+    found = next(file for file in files if "_scores_rank_001_" in file or file.endswith(ENDS))
     numbers = json.loads(PAE.sub("", (out / found).read_text(), count=1))
-    if "_scores_rank_001_" in found:
+    if not found.endswith(ENDS[0]):
         return numbers
     best = numbers["order"][0]
     confidence = json.loads((out / found).with_name(f"confidence_{best}.json").read_text())

@@ -18,7 +18,7 @@ from af2jax.results.scored import DIRECTED
 LOW, SURE = 50, 70  # pLDDT: below, a residue may be disordered; from here on, the backbone is mostly right
 SHORTEST = 5  # residues of a stretch that is flagged
 TRACES = 5  # structures that are superposed, to be shown together
-Ranked = Sequence[tuple[Prediction, int]]  # with their seeds, the best first
+Ranked = Sequence[tuple[Prediction, int | None]]  # with their seeds, the best first; None: it is as given
 
 
 @dataclass(frozen=True)

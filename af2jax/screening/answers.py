@@ -189,7 +189,7 @@ def answered(
         return ask(member.model, member.params, ((job, own[place]) for job, own in queries), member.num_recycle)
 
     streams = [stream(place, queries) for place, queries in enumerate(tee(inputs(), len(asked)))]
-    with _said_once():
+    with _shown_once():
         for found in zip(*streams, strict=True):
             job, sequence = found[0][0], sequences[found[0][0].name]
             yield job, sequence, _together(asked, [answers for _, answers in found], sequence)
@@ -211,13 +211,13 @@ def _together(
 
 
 @contextmanager
-def _said_once() -> Iterator[None]:
+def _shown_once() -> Iterator[None]:
     """A warning that every query would repeat, such as that it has no alignment, is given once."""
-    said: set[str] = set()
+    shown: set[str] = set()
 
     def new(record) -> bool:
         text = record.getMessage()
-        return not (text in said or said.add(text))
+        return not (text in shown or shown.add(text))
 
     log = logging.get_absl_logger()
     log.addFilter(new)

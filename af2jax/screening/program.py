@@ -15,15 +15,14 @@ import numpy as np
 
 from af2jax import heads as task_heads
 from af2jax.compilation import Jitted, make_room
-from af2jax.data.transforms import bucket, bucket_rows, pad
+from af2jax.data.transforms import fitted
 from af2jax.errors import InputError
 from af2jax.heads import SCOPE, Answer
-from af2jax.inference import network
+from af2jax.inference import at_once, network
 from af2jax.model.alphafold import AlphaFold, initial
 from af2jax.model.recycle import change, cycle, forward
 from af2jax.schema import Features, Outputs
 
-RESIDUES = 2048  # of the queries that are computed side by side where that is quicker, which on a CPU it is not
 Name = TypeVar("Name")
 
 
@@ -50,11 +49,11 @@ def ask(
         raise InputError("the network has no tuned heads to ask; load a run that trained some, or its exported folder")
     num_recycle = model.config.num_recycle if num_recycle is None else num_recycle
     params = jax.device_put(params)
-    padded = ((name, fitted(features, model)) for name, features in queries)
+    padded = ((name, fitted(features, model.config.data)) for name, features in queries)
     for shapes, group in groupby(padded, key=lambda query: jax.tree.map(np.shape, query[1])):
         n_res = shapes.aatype[0]
         compiled = network(model, n_res)
-        size = side_by_side or (1 if jax.default_backend() == "cpu" else max(RESIDUES // n_res, 1))
+        size = side_by_side or at_once(n_res)
         while batch := list(islice(group, size)):
             make_room()
             inputs = [features for _, features in batch]
@@ -63,18 +62,6 @@ def ask(
             raw = jax.device_get(_answers(compiled, num_recycle, model.config.recycle_tolerance, params, stacked))
             for i, (name, features) in enumerate(batch):
                 yield name, _read(model, {head: values[i] for head, values in raw.items()}, features)
-
-
-def fitted(features: Features, model: AlphaFold) -> Features:
-    """To one of few shapes, as `transforms.padded`, but a sequence without an alignment keeps its one row."""
-    data, rows = model.config.data, features.msa.feat.shape[1]
-    extra = features.msa.extra.shape[1]
-    return pad(
-        features,
-        n_res=bucket(len(features.aatype)),
-        n_seq=rows if rows == 1 else bucket_rows(rows, data.clusters),
-        n_extra=extra if extra == 1 else bucket_rows(extra, data.extra),
-    )
 
 
 @functools.partial(Jitted, static_argnums=(0, 1, 2))

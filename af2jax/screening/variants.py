@@ -2,37 +2,31 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from af2jax import heads as task_heads
-from af2jax.compilation import Jitted, make_room
+from af2jax import effects
 from af2jax.data import variants as tables
-from af2jax.data.pipeline import Read, draw, read
+from af2jax.data.mutants import FORM
+from af2jax.data.pipeline import read, read_query
 from af2jax.data.templates import Paths
 from af2jax.data.variants import Mutations
 from af2jax.errors import InputError
 from af2jax.finetune.run import is_run, load, taught, training_of
-from af2jax.heads import SCOPE, Head, Nearness
+from af2jax.heads import Head, Nearness
 from af2jax.heads.calibration import probabilities
-from af2jax.inference import check_finite, network
+from af2jax.inference import check_finite
 from af2jax.metrics.statistics import spearman
 from af2jax.model.alphafold import AlphaFold
-from af2jax.model.recycle import forward
 from af2jax.pretrained.load import PACKAGED
-from af2jax.schema import Features, Variants
-from af2jax.screening.program import RESIDUES, fitted
 
 EARLY = "zero-shot scores of these weights mean nothing: they were trained before residues of the query were hidden"
 ZERO_SHOT = "zero_shot"
-SITES, MASKED = "sites", "masked_msa"  # what a pass is asked for
+RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")  # of positions
+LETTERS = re.compile(r"[A-Za-z]+(?=\d)")  # before a number
 Source = str | os.PathLike | tuple[AlphaFold, dict]
 Progress = Callable[[int, int], object]
 
@@ -152,12 +146,12 @@ def scan(
             chains; zero-shot scores are asked for of a network that reads the residue; nothing can answer.
         WeightsError: as of `load`.
     """
-    model, params, named = _opened(source, preset)
-    known = read(query, msa=msa)
-    if len(known.query.chains) > 1:
-        raise InputError(f"a scan is of one chain; the query has {len(known.query.chains)}; give one of them")
-    wild = known.query.chains[0]
+    asked = read_query(query, msa)
+    if len(asked.chains) > 1:
+        raise InputError(f"a scan is of one chain; the query has {len(asked.chains)}; give one of them")
+    wild = asked.chains[0]
     every, measured, notes = _asked(wild, positions, variants)
+    model, params, named = _opened(source, preset)
     heads = {name: head for name, head in model.heads if head.kind == "variant"}
     notes += [
         f'head "{name}" is not a head of variants and was not asked' for name, _ in model.heads if name not in heads
@@ -174,8 +168,9 @@ def scan(
     if not (zero_shot or heads):
         raise InputError(f"{named} has no head of variants; leave zero_shot on, or give a run that trained one")
 
+    known = read(asked)  # which warns where there is no alignment, once all that was asked for is known to be right
     cycles = model.config.num_recycle if num_recycle is None else num_recycle
-    ask = _Passes(model, params, known, cycles, seed)
+    ask = effects.Passes(model, params, known, cycles, seed)
     scores, classes = {}, {}
     places = sorted({mutation.position for one in every for mutation in one}) if zero_shot else []
     full = [name for name, head in heads.items() if head.mode == "full"]
@@ -183,10 +178,10 @@ def scan(
     count = iter(range(1, total + 1))
     told = lambda: progress(next(count), total)
     if zero_shot:
-        scores[ZERO_SHOT] = _marginals(ask, every, places, told)
-    said = _answers(ask, heads, every, told)
-    check_finite(known.query.name, scores | said)
-    for name, values in said.items():
+        scores[ZERO_SHOT] = effects.marginals(ask, every, places, told)
+    answers = effects.answers(ask, heads, every, told)
+    check_finite(known.query.name, scores | answers)
+    for name, values in answers.items():
         if heads[name].classes:
             classes[name] = probabilities(values, heads[name].temperature)
         scores[name] = classes[name][:, -1] if name in classes else values[:, 0]
@@ -200,10 +195,10 @@ def scan(
 def _opened(source: Source, preset: str | None) -> tuple[AlphaFold, dict, str]:
     if isinstance(source, tuple):
         return *source, source[0].config.name
-    if str(source) in PACKAGED:
+    if str(source) in PACKAGED and preset is None:
         model, params = load(str(source))
     else:
-        model, params = load(source) if preset is None else load(preset, source)
+        model, params = load(Path(source)) if preset is None else load(preset, source)
     return model, params, str(source)
 
 
@@ -238,14 +233,24 @@ def parsed(text: str, length: int) -> list[int]:
     """
     found: list[int] = []
     for part in text.replace(" ", "").split(","):
-        match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
+        match = RANGE.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 0 < first <= last:
-            raise InputError(f'positions "{text[:40]}": expected numbers from 1 and ranges, such as 10-40,55')
+            raise InputError(f'positions "{text[:40]}": {_cure(part)}')
         if last > length:
             raise InputError(f"position {last} is past the end: the wild type has residues 1 to {length}")
         found += range(first, last + 1)
     return list(dict.fromkeys(found))
+
+
+def _cure(part: str) -> str:
+    """What to write in place of a part of `positions` that names no residues."""
+    numbers = LETTERS.sub("", part)
+    if numbers != part and RANGE.fullmatch(numbers):
+        return f"residues are named by number alone; write {numbers} in place of {part}"
+    if variant := FORM.fullmatch(part):
+        return f"{part} is a variant, not a residue; write {variant[2]}, or give it as one of the variants"
+    return "expected numbers from 1 and ranges, such as 10-40,55"
 
 
 def _leaks(source: Source, model: AlphaFold, named: str) -> str:
@@ -267,94 +272,6 @@ def _hid(source: Source) -> bool:
         return False
     training = training_of(source)
     return training.mask_target > 0 or (bool(training.params) and _hid(training.params))
-
-
-@partial(Jitted, static_argnums=(0, 1, 2))
-def _look(model: AlphaFold, num_recycle: int, what: str, params: dict, batch: Features) -> jax.Array:
-    """Of each of a batch, what heads of variants read, or the logits of the query's row; compiled once for a shape."""
-
-    def one(features: Features):
-        outputs = forward(model, params, features, num_recycle)
-        return outputs.logits[MASKED][0] if what == MASKED else task_heads.sites(outputs, features.seq_mask)
-
-    if len(batch.aatype) > 1:
-        return jax.vmap(one)(batch)
-    return one(jax.tree.map(lambda x: x[0], batch))[None]
-
-
-class _Passes:
-    """Passes of one network over changed forms of one query, all by the same compiled programs."""
-
-    def __init__(self, model: AlphaFold, params: dict, known: Read, num_recycle: int, seed: int):
-        self.model, self.known, self.num_recycle, self.seed = model, known, num_recycle, seed
-        self.trunk = jax.device_put({name: tree for name, tree in params.items() if name != SCOPE})
-        self.params = params
-
-    def __call__(self, what: str, inputs: Iterable[Features], told: Callable) -> Iterator[np.ndarray]:
-        """[N_res c] of each input, padding included."""
-        inputs = (fitted(features, self.model) for features in inputs)
-        compiled = None
-        while batch := list(islice(inputs, 1 if compiled is None else size)):
-            n_res, count = len(batch[0].aatype), len(batch)
-            if compiled is None:
-                compiled = network(self.model.clone(heads=()), n_res)
-                size = 1 if jax.default_backend() == "cpu" else max(RESIDUES // n_res, 1)
-            make_room()
-            batch += batch[-1:] * (size - count)  # one shape, so one program
-            found = jax.device_get(_look(compiled, self.num_recycle, what, self.trunk, tables.stacked(batch)))
-            for one in found[:count]:
-                told()
-                yield one
-
-    def variants(self, every: Sequence[Mutations]) -> Iterator[Features]:
-        """The features of each variant."""
-        draw_one = partial(tables.features, self.known, seed=self.seed, config=self.model.config)
-        return (draw_one(one, cycles=self.num_recycle + 1) for one in every)
-
-    def hidden(self, places: Sequence[int]) -> Iterator[Features]:
-        """The features of the wild type with one residue hidden, for each of `places` from 1."""
-        numbers = np.arange(1, len(self.known.query.chains[0]) + 1)
-        for place in places:
-            yield draw(self.known, self.seed, self.model.config, self.num_recycle + 1, numbers == place)
-
-
-def _marginals(ask: _Passes, every: Sequence[Mutations], places: Sequence[int], told: Callable) -> np.ndarray:
-    """log p(new) - log p(old) of each variant, [N_var]; each mutated residue is hidden by itself."""
-    tell = {}
-    for place, logits in zip(places, ask(MASKED, ask.hidden(places), told), strict=True):
-        tell[place] = dict(zip(tables.RESTYPES, logits[place - 1].astype(np.float64).tolist(), strict=False))
-    gain = lambda m: tell[m.position][m.new] - tell[m.position][m.wild]
-    return np.array([sum(map(gain, one)) for one in every], np.float64)
-
-
-def _answers(ask: _Passes, heads: Mapping[str, Head], every: Sequence[Mutations], told: Callable) -> dict:
-    """What each head says of each variant: float64 [N_var n]."""
-    if not heads:
-        return {}
-    numbered = tables.numbered(every)
-    (wild,) = ask(SITES, ask.variants([()]), told)
-    changed = None
-    if any(head.mode == "full" for head in heads.values()):
-        passes = ask(SITES, ask.variants(every), told)
-        changed = np.stack([one[place] for one, place in zip(passes, numbered.position, strict=True)])
-    return {
-        name: np.asarray(_said(head, ask.params[SCOPE][name], wild, changed, numbered), np.float64)
-        for name, head in heads.items()
-    }
-
-
-@partial(Jitted, static_argnums=0)
-def _said(head: Head, params: dict, wild, changed, numbered) -> jax.Array:
-    """[N_var n]. In full mode, where mutations add up, one residue after the other, so that no bit of an answer depends
-    on how many are asked."""
-    ask = partial(task_heads.apply_variants, head, params, wild)
-    if head.mode != "full":
-        return ask(None, numbered)
-    count, most = numbered.mask.shape
-    alone = jax.tree.map(lambda x: x.reshape(-1, 1, 1), (numbered.position, numbered.new, numbered.mask))
-    nothing = jnp.zeros((count * most, 1))
-    sites = Variants(*alone, nothing, nothing), changed.reshape(-1, 1, 1, changed.shape[-1])
-    return jax.lax.map(lambda one: ask(one[1], one[0])[0], sites).reshape(count, most, head.size).sum(1)
 
 
 def _agreement(score: np.ndarray, measured: np.ndarray) -> float:

@@ -194,7 +194,7 @@ def test_alignments_of_sequences(fold, query, sequence, tmp_path, capsys):
     assert fold(query, "--msa", folder, "--overwrite-existing-results") == 0  # the folder is for sequences
     assert fold(query, "--msa", query) == 4 and "is an alignment already" in capsys.readouterr().err
     assert "WARNING" not in capsys.readouterr().err
-    assert fold(sequence, "--msa", tmp_path / "out") == 4  # what was asked for is not left out in silence
+    assert fold(sequence, "--msa", tmp_path / "out") == 2  # what was asked for is not left out in silence
     assert "has nothing for q: no q.a3m or the like" in capsys.readouterr().err
     assert fold(sequence) == 0 and "q: single sequence without an alignment" in capsys.readouterr().err
     assert scores(out) != expected

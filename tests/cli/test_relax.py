@@ -8,6 +8,7 @@ import pytest
 
 from af2jax.cli.main import main
 from af2jax.data.protein import read_protein
+from af2jax.errors import InputError
 from tests.relax.peptides import noisy, peptide, together, without
 
 pytest.importorskip("openmm", reason="OpenMM is not installed")
@@ -125,8 +126,16 @@ def test_no_gpu_is_said_at_once(folder, tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "o").exists()
 
 
-def test_all_failed_is_4(folder, tmp_path):
-    assert run(folder / "c.pdb", "--out", tmp_path / "o") == 4
+def test_nothing_to_begin_with_is_2_and_all_failed_is_4(folder, tmp_path, monkeypatch):
+    """As of predict and score."""
+    assert run(folder / "c.pdb", "--out", tmp_path / "o") == 2
+
+    def fails(*given, **more):
+        raise InputError("it does not settle")
+
+    monkeypatch.setattr("af2jax.relax.relax", fails)
+    assert run(folder / "a.pdb", "--out", tmp_path / "o") == 4
+    assert run(folder / "a.pdb", folder / "c.pdb", "--out", tmp_path / "o") == 4
 
 
 def test_what_pdb_cannot_hold_is_mmcif_alone(folder, tmp_path, capsys):

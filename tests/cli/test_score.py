@@ -3,11 +3,12 @@
 import csv
 import dataclasses
 import json
+import re
 
 import pytest
 
 from af2jax.cli.main import main
-from tests.data.molecules import pdb, peptide, save
+from tests.data.molecules import cif, pdb, peptide, save, without
 from tests.goldens.interfaces import case
 
 pytestmark = pytest.mark.medium("compiles the small network")
@@ -52,6 +53,7 @@ def test_a_batch_resumes(run, tmp_path):
     code, out, err = run("score", folder, *flags)
     assert code == 3 and "one: 17 residues, mean pLDDT" in out and "A from the given structure" in out
     assert err.count("failed: ") == 1 and "bad.pdb is not an mmCIF or PDB file" in err
+    assert "without an alignment" not in out + err  # which neither protocol wants
     rows = table(tmp_path)
     assert [(row["structure"], row["pair"], row["network"]) for row in rows] == [
         ("one", "A-B", "tiny"),
@@ -61,6 +63,17 @@ def test_a_batch_resumes(run, tmp_path):
     assert json.loads((tmp_path / "out" / "failures.jsonl").read_text())["job"] == "bad"
     page = (tmp_path / "out" / "one_report.html").read_text()
     assert "The given structure" in page and "was what the first pass started from" in page
+    assert "<h1>Scores by initial guess of one</h1>" in page and "pae_interaction (angstrom)" in page
+    assert "RMSD of the first (angstrom)" in page and "without an alignment" not in page and ">Alignment<" not in page
+    assert page.index(">The given structure<") < page.index(">Structure<")
+    index = (tmp_path / "out" / "index.html").read_text()
+    assert "<h1>Scores of given structures: 2 done, 1 failed</h1>" in index and 'href="scores.csv"' in index
+    assert "protocol: initial-guess; network: tiny; seed: 0; recycles: 0" in index
+    heads = re.findall(r"<th scope=col>(.*?)</th>", index)
+    assert heads[:5] == ["structure", "chains", "RMSD to the input (angstrom)", "pae_interaction (angstrom)", "ipSAE"]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", index)][:2]
+    assert [cell[1:3] for cell in cells] == [["A-B", f"{float(row['rmsd']):.2f}"] for row in rows]
+    assert all(re.search(r'<a href="(one|two)_report.html"><img .*>(one|two)</a>', cell[0]) for cell in cells)
 
     code, out, _ = run("score", folder, *flags)
     assert code == 3 and out.count("already done, skipped") == 2 and table(tmp_path) == rows
@@ -74,15 +87,32 @@ def test_a_batch_resumes(run, tmp_path):
 
 
 def test_protocols_and_their_recycles(run, tmp_path):
+    """Scores by another protocol are not lost in silence: the command says so, and --overwrite-... replaces them."""
     file = save(tmp_path, pdb(together(SEQUENCE, "WALKDEW")), "one.pdb")
-    assert run("score", file, "--no-plots", "--protocol", "af2rank")[0] == 0
-    (row,) = table(tmp_path)
-    assert row["protocol"] == "af2rank" and float(row["composite"]) > 0
+    rank = ("score", file, "--no-plots", "--protocol", "af2rank")
+    assert run(*rank)[0] == 0
+    (row,) = rows = table(tmp_path)
+    assert row["protocol"] == "af2rank" and float(row["composite"]) > 0 and row["recycles"] == "1"
+    assert (row["target"], row["cyclic"], row["residues"], row["observed"]) == ("", "", "17", "17")
     scores = next((tmp_path / "out").glob("*_scores_*.json"))
-    before = scores.read_text()
-    assert "without its sequence and side chains (AF2Rank" in (tmp_path / "out" / "one_report.html").read_text()
-    assert run("score", file, "--no-plots", "--target", "B", "--num-recycle", 1)[0] == 0
-    assert table(tmp_path)[0]["protocol"] == "initial-guess" and scores.read_text() != before
+    before, page = scores.read_text(), (tmp_path / "out" / "one_report.html").read_text()
+    assert "without its sequence and side chains (AF2Rank" in page and "<h1>Scores by AF2Rank of one</h1>" in page
+    guess = ("score", file, "--no-plots", "--target", "B", "--num-recycle", 1)
+    for other, what in (
+        (guess, "protocol = af2rank (now initial-guess)"),
+        ((*rank, "--num-recycle", 2), "recycles = 1 (now 2)"),
+        ((*rank, "--cyclic", "B"), "cyclic = none (now B)"),
+        ((*rank, "--random-seed", 1), "by tiny with seed 0"),
+        ((*rank, "--random-weights"), "by other weights of tiny"),
+    ):
+        code, _, err = run(*other)
+        assert code == 2 and err.count("\n") == 1 and "has scores of one" in err and what in err
+        assert "give another folder, or --overwrite-existing-results" in err and table(tmp_path) == rows
+    assert scores.read_text() == before and run(*rank)[1].count("already done, skipped") == 1
+    assert run(*rank, "--num-seeds", 2)[0] == 0 and row in table(tmp_path) and len(table(tmp_path)) == 2
+    assert run(*guess, "--overwrite-existing-results", "--cyclic", "A")[0] == 0
+    (row,) = table(tmp_path)
+    assert (row["protocol"], row["target"], row["cyclic"]) == ("initial-guess", "B", "A")
     marker = json.loads((tmp_path / "out" / "one.done.txt").read_text())
     assert marker["settings"]["structure"][1:] == [None, "initial-guess", ["B"]]
 
@@ -105,10 +135,23 @@ def test_files_of_other_programs(run, tmp_path):
     code, out, _ = run("score", *files, *pae("two", "three"))
     assert code == 0 and "two: 61 residues, A-B ipSAE 0.141" in out and len(table(tmp_path)) == 4
     assert json.loads((tmp_path / "out" / "two_scores.json").read_text())["ipsae"] == {"A-B": 0.200354, "B-A": 0.141478}
+    page = (tmp_path / "out" / "two_report.html").read_text()
+    assert "<h1>Scores of the files of two</h1>" in page and "0.141" in page and "no network was run" in page
+    index = (tmp_path / "out" / "index.html").read_text()
+    assert index.count('<a href="two_report.html">') == 1 and index.count('<a href="three_report.html">') == 3
+    assert (
+        run("score", *files, *pae("two", "three"))[1].count("already done, skipped") == 2 and len(table(tmp_path)) == 4
+    )
     code, _, err = run("score", *files, *pae("two", "two"))
     assert code == 3 and err.strip().endswith(
         f"two.json: a PAE of 61 residues, {files[1]} has 59; give the PAE file of this structure"
     )
+    assert run("score", *files, *pae("two", "two"))[0] == 3 and len(table(tmp_path)) == 4
+    assert run("score", files[1], *pae("two"))[0] == 2  # of what was given nothing can be used
+    code, _, err = run("score", f"{files[0]}:A", *pae("two"))
+    assert code == 2 and f"--pae scores whole files: give {files[0]}, not {files[0]}:A" in err
+    code, _, err = run("score", files[0], "--num-recycle", 0, "--random-weights")
+    assert code == 2 and "has scores of two with protocol = files (now initial-guess)" in err
     assert run("score", files[0], *pae("two", "three"))[0] == 2
     assert run("score", files[0], *pae("two"), "--random-weights")[0] == 2
 
@@ -128,6 +171,27 @@ def test_bad_requests_are_one_line(run, tmp_path, flags, reason):
     code, _, err = run("score", file, *flags)
     assert code == 2 and err.startswith("error: ") and reason in err and err.count("\n") == 1
     assert not (tmp_path / "out" / "scores.csv").exists()
+
+
+def test_nothing_that_can_be_read_is_2_and_some_is_3(run, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.pdb").write_text("HEADER\n")
+    bad = [tmp_path / "a.pdb", tmp_path / "b.pdb"]
+    assert run("score", bad[0])[0] == 2 and run("score", *bad)[0] == 2
+    good = save(tmp_path, pdb(peptide(SEQUENCE)), "good.pdb")
+    assert run("score", *bad, good, "--no-plots", "--num-recycle", 0)[0] == 3
+
+
+def test_residues_without_atoms_are_told(run, tmp_path):
+    """They are of the sequence, so that the network places them."""
+    save(tmp_path, cif(without(peptide(SEQUENCE), 1, 2, 6), {1: SEQUENCE}), "gaps.cif")
+    code, _, err = run("score", tmp_path / "gaps.cif", "--no-plots", "--num-recycle", 0)
+    text = "3 of 10 residues of the sequence have no atoms in the given structure, and the network places them"
+    assert code == 0 and f"{text}: 1-2, 6" in err
+    (row,) = table(tmp_path)
+    assert (row["residues"], row["observed"]) == ("10", "7") and float(row["rmsd"]) > 0
+    assert f"{text}: 1-2, 6" in (tmp_path / "out" / "gaps_report.html").read_text()
+    assert f"{text}: 1-2, 6" in json.loads(next((tmp_path / "out").glob("gaps_scores_*")).read_text())["notes"]
 
 
 def test_no_such_chain_or_file(run, tmp_path):

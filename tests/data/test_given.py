@@ -44,10 +44,12 @@ def test_residues_that_are_missing(tmp_path):
         given = read_given(file, [SEQUENCE])
         assert given.atom_mask.any(1).tolist() == there
         np.testing.assert_array_equal(given.positions[4], read_given(gap).positions[2])
+        assert given.gaps.startswith("2 of 8 residues of the sequence have no atoms") and given.gaps.endswith(": 3-4")
     observed = "".join(x for x, y in zip(SEQUENCE, there, strict=True) if y)
     assert read_given(stated, [observed]).atom_mask.any(1).all() and read_given(stated).sequences == (SEQUENCE,)
     longer = read_given(gap, [f"AA{SEQUENCE}W"])
-    assert longer.atom_mask.any(1).tolist() == [False, False, *there, False]
+    assert longer.atom_mask.any(1).tolist() == [False, False, *there, False] and longer.gaps.endswith(": 1-2, 5-6, 11")
+    assert not read_given(gap, [observed]).gaps
 
 
 def test_chains_in_the_order_of_the_query(tmp_path):

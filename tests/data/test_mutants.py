@@ -22,7 +22,10 @@ def test_the_wild_type(text):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("A2", "'A2' is not of the form A23G"),
+        ("A2", "'A2' is not of the form A23G: it does not say what A2 becomes; write such as A2G"),
+        ("T2AG", "'T2AG' puts 2 residues in place of one, which is an insertion: .* such as T2A; leave it out"),
+        ("t2aaa", "puts 3 residues in place of one"),
+        ("T2Xyz", "is not of the form A23G, or"),
         ("T2A:x", "is not of the form"),
         ("T2*", "has a stop codon"),
         ("T2A:T2G", "changes one residue twice"),

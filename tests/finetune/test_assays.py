@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 import af2jax
 from af2jax.config import preset
@@ -59,6 +60,20 @@ def test_a_table_without_mutants(tmp_path):
         gather(items, {"ddg": CACHED}, taught=True)
 
 
+def test_limits_are_read_from_the_table(tmp_path):
+    """Of numbers; the value is known, and that the truth lies beyond it."""
+    made = [f"K2A,{FIRST},train,>5", f"K2G,{FIRST},train,<=0.5", f"K2W,{FIRST},train,3", f"T3A,{FIRST},train,"]
+    items = read_dataset(table(tmp_path, made))
+    (assay,) = gather(items, {"ddg": RANKS}, taught=True)
+    assert assay.labels["ddg"].tolist()[:3] == [5, 0.5, 3] and np.isnan(assay.labels["ddg"][3])
+    assert assay.bounds["ddg"].tolist() == [1, -1, 0, 0]
+    loader = AssayLoader(Loader(preset("tiny"), 16, {"ddg": RANKS.column}, 0, 1, False, False), {"ddg": RANKS}, 6, 1)
+    label = loader.example(assay, 0)[1].labels["ddg"]
+    assert label.bound.tolist() == [1, -1, 0, 0, 0, 0] and np.isnan(label.value[3:]).all()
+    with pytest.raises(InputError, match="'>5' is not a number"):
+        gather(items, {"ddg": CLASSES}, taught=True)
+
+
 class TestExamples:
     def loader(self, tmp_path, heads: dict, room: int = 8, crop: int = 20, draws: int = 1):
         made = [*rows(FIRST, end=",1"), *rows(SECOND, letters="A", end=",0")[:3], f"K2A:T3G,{FIRST},train,2,0"]
@@ -105,8 +120,8 @@ class TestExamples:
 
 @pytest.mark.medium("trains a small network")
 @pytest.mark.parametrize("mode", ["cached", "full"])
-def test_from_a_table_to_a_scan(tmp_path, mode):
-    data = table(tmp_path, [*rows(FIRST), *rows(SECOND, "valid")])
+def test_from_a_table_to_a_scan(tmp_path, mode, caplog):
+    data = table(tmp_path, [*rows(FIRST), f"Q9A:K8G,{FIRST},train,>9", *rows(SECOND, "valid")])
     common = {"preset": "tiny", "recipe": "new_heads", "crop": 32, "dropout": False, "num_recycle": 0, "steps": 2}
     common |= {"heads": {"ddg": Head("variant", outputs=1, mode=mode)}, "variants": 4, "validate_every": 2}
     common |= {
@@ -117,6 +132,7 @@ def test_from_a_table_to_a_scan(tmp_path, mode):
         "save_every": 2,
     }
     fit(Training(data, **common), tmp_path / "run", say=lambda line: None)
+    assert "unused" not in (tmp_path / "run" / "items.tsv").read_text() and "bound" not in caplog.text  # the limit
     text = (tmp_path / "run" / "validation.jsonl").read_text()
     assert "ddg/spearman" in text
     found = af2jax.scan(FIRST, tmp_path / "run", "2")
@@ -124,6 +140,19 @@ def test_from_a_table_to_a_scan(tmp_path, mode):
     assert found.near and found.near.identity > 0.9
     with pytest.raises(InputError, match="has heads of variants alone, which answer of mutations: ask af2jax scan"):
         af2jax.answer(tmp_path / "run", [FIRST])
+
+    judged = af2jax.evaluate(tmp_path / "run", data)  # on its own validation part
+    (target,) = judged.targets
+    answers, names = target.answers["ddg"], [row.partition(",")[0] for row in rows(SECOND)]
+    again = af2jax.scan(SECOND, tmp_path / "run", variants=names)
+    assert target.sequence == SECOND and judged.data["split"] == "valid" and not judged.problems
+    np.testing.assert_allclose(answers.predicted, again.scores["ddg"], atol=1e-5)
+    assert answers.label.tolist() == [i % 7 for i in range(len(names))] and not target.homologue
+    expected = spearmanr(again.scores["ddg"], answers.label).statistic
+    assert target.numbers["ddg/spearman"] == pytest.approx(expected, abs=1e-6)
+    found = af2jax.compare([tmp_path / "run"], data=data)
+    assert {"mean of the substitution", "mean by BLOSUM62"} <= {one.name for one in found.baselines} and not found.notes
+    assert {pair.name for pair in found.pairs} == {"ddg/spearman"} and "Spearman" in found.beats_baseline[0].text
 
 
 @pytest.mark.medium("trains a small network")

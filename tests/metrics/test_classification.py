@@ -62,7 +62,7 @@ def test_reliability():
     confidence = RNG.uniform(size=50_000)
     honest = metrics.reliability(confidence, RNG.uniform(size=50_000) < confidence)
     assert honest.error < 0.01 and honest.count.sum() == 50_000
-    np.testing.assert_allclose(honest.right, honest.said, atol=0.03)
+    np.testing.assert_allclose(honest.right, honest.confidence, atol=0.03)
     boastful = metrics.reliability(np.full(100, 0.95), np.arange(100) < 50)
     assert boastful.error == pytest.approx(0.45) and boastful.count[-1] == 100 and np.isnan(boastful.right[0])
     assert np.isnan(metrics.reliability(np.zeros(0), np.zeros(0, bool)).error)

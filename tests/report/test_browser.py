@@ -21,9 +21,11 @@ from af2jax.report.index import save_index
 from tests.audit import sets
 from tests.html.test_page import HOSTILE, Tags
 from tests.report import made
-from tests.report.test_index import done
+from tests.report.test_index import done, scored
 from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
+from tests.report.test_training import SS, course
+from tests.screening import runs
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -40,7 +42,15 @@ for(let i=0;i<p.length;i+=4)n+=p[i+3]>0&&p[i]+p[i+1]+p[i+2]<700;return n}});
 out.textContent="width "+e.scrollWidth+" of "+e.clientWidth+" images "+d.images.length+" drawn "+
 [...d.images].filter(i=>i.complete&&i.naturalWidth>50).length+" painted "+
 painted.join(",")+" end"}}</script></body></html>"""
-PLOTS = {"explore": 6, "evaluate": 8, "compare": 4, "predict": 2, "index": 2}  # and more are on the page of each
+PLOTS = {
+    "explore": 6,
+    "evaluate": 8,
+    "compare": 4,
+    "predict": 2,
+    "index": 2,
+    "scored": 2,
+    "training": 2,
+}  # and more are on the page of each
 CANVASES = {"evaluate": 2, "predict": 2}  # a structure and its map of errors
 # the same, after a script that points and clicks in the page
 POINTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
@@ -119,6 +129,16 @@ def made_page(kind: str, folder):
             done(folder, name, notes=(HOSTILE,))
         batch.note(folder, {HOSTILE: HOSTILE})
         return save_index(folder, folder / batch.FAILURES)
+    if kind == "scored":
+        for name in ("a", HOSTILE):
+            scored(folder, name, pairs=("A-B", "B-A"), target=HOSTILE)
+        batch.note(folder, {HOSTILE: HOSTILE})
+        (folder / "scores.csv").write_text("")
+        return save_index(folder, folder / batch.FAILURES)
+    if kind == "training":
+        out = course(runs.make(folder, heads=SS, monitor="ss/accuracy", calibration=None), [0.3, 0.7, 0.6])
+        (out / "summary.txt").write_text(HOSTILE)
+        return af2jax.page(out).save(out)
     pair = [(confident(low=range(8), name=HOSTILE, notes=(HOSTILE,)), seed) for seed in range(2)]
     return written(pair, folder, alignment=shallow(40, 30))
 
@@ -187,6 +207,28 @@ def test_what_is_pointed_at_is_shown_in_sequence_structure_and_map(tmp_path):
     says = f"{letters[2]}3, pLDDT 31; expected error {error:.1f} angstrom, aligned at {letters[30]}31"
     assert both == ["map", says, "2+30", "true", "true"]
     assert scene[0] == "scenefound" and scene[1] and scene[3:] == ["true", "true"]
+
+
+HINTS = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width={width} height=900></iframe>
+<p id=out>waiting</p><script>f.onload=()=>{{const d=f.contentDocument,w=f.contentWindow;
+const one=b=>(b.scrollWidth>b.clientWidth+1)+"|"+(w.getComputedStyle(b.previousElementSibling).display!="none");
+const told=[...d.querySelectorAll(".box")].map(one);
+d.querySelectorAll("details").forEach(x=>x.open=true);
+setTimeout(()=>{{out.textContent=[...told,...[...d.querySelectorAll(".box")].map(one)].join(" ; ")+" end"}},500)
+}}</script></body></html>"""
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_a_table_that_is_wider_than_its_place_says_so(tmp_path, width):
+    from af2jax.html.page import Page
+
+    out = Page("x")
+    out.table("narrow", ["a", "b"], [["x", 1.0]])
+    out.table("wide", [f"column {i}" for i in range(8)], [["value"] * 8] * 2)
+    out.table("folded", [f"column {i}" for i in range(30)], [["value"] * 30] * 2, "folded", folded=True)
+    narrow, wide, *_, folded = found = told(out.save(tmp_path), HINTS, width=width)
+    assert narrow == "false|false" and wide == ("true|true" if width < 500 else "false|false")
+    assert folded == "true|true" and len(found) == 6
 
 
 def test_a_table_sorts_by_its_column(tmp_path):

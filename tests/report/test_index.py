@@ -12,10 +12,12 @@ from PIL import Image
 
 from af2jax.cli import batch
 from af2jax.html import markup
+from af2jax.html.thumbnail import thumbnail
 from af2jax.report import index as report
 from af2jax.report.index import save_index
 from af2jax.report.prediction import save_page
 from af2jax.results import save_job
+from af2jax.scoring import COLUMNS
 from tests.html.test_page import Tags
 from tests.protein.test_files import protein
 from tests.report.made import HOSTILE
@@ -28,6 +30,17 @@ def done(out, name: str, naming: str = "colabfold", **fields) -> float:
     files = save_job(pair, out, naming=naming, plots=False)
     batch.finish(out, name, {}, [*files, save_page(pair, files, out, naming)])
     return np.round(pair[0][0].plddt, 2).mean()
+
+
+def scored(out, name: str, protocol: str = "af2rank", pairs=("A-B",), seeds=(0,), **more) -> None:
+    """A structure as `af2jax score` leaves it."""
+    pair = [(prediction(name=name, lengths=(5, 4)), seed) for seed in seeds]
+    files = save_job(pair, out, plots=False)
+    common = dict.fromkeys(COLUMNS, "") | {"structure": name, "protocol": protocol, "network": "model_1_ptm"}
+    common |= {"rmsd": 1.25, "plddt": 80.5, "recycles": 1} | more
+    rows = [common | {"seed": seed, "pair": one, "ipsae_min": 0.25} for seed in seeds for one in pairs]
+    settings = {"structure": [None, None, protocol, []]}
+    batch.finish(out, name, settings, [*files, save_page(pair, files, out, "colabfold")], scores=rows)
 
 
 @pytest.fixture
@@ -97,6 +110,40 @@ def test_thumbnails_are_of_the_best_structure_in_the_colours_of_its_plddt(tmp_pa
     np.testing.assert_allclose(colours, known, atol=40)
     monkeypatch.setattr(report, "PICTURES", 10)
     assert index().count("<img") == 1  # no room for the second
+
+
+@pytest.mark.parametrize("points", [np.zeros((12, 3)), np.arange(36.0).reshape(12, 3) * 9], ids=["collapsed", "apart"])
+def test_residues_that_no_line_joins_are_seen(points):
+    with Image.open(io.BytesIO(thumbnail(points, np.full(len(points), 95.0)))) as image:
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    assert (np.ptp(pixels, axis=-1) > 100).sum() > 3
+
+
+def test_scored_structures_have_a_page_of_their_own(tmp_path, index):
+    scored(tmp_path, "one", pairs=("A-B", "A-C"))
+    scored(tmp_path, HOSTILE, seeds=(0, 1), target="B")
+    batch.note(tmp_path, {"third": "no such chain"})
+    text = index()
+    assert "<h1>Scores of given structures: 2 done, 1 failed</h1>" in text and "<th scope=col>structure" in text
+    assert "protocol: af2rank; network: model_1_ptm; recycles: 1" in text and "seed: " not in text
+    heads = re.findall(r"<th scope=col>(.*?)</th>", text)
+    known = ["structure", "chains", "RMSD to the input (angstrom)", "ipSAE", "mean pLDDT", "target", "seed"]
+    assert heads[:7] == known and heads[7:] == ["structure", "reason"]
+    found = Tags(text)
+    links = [attributes["href"] for tag, attributes in found.tags if tag == "a"]
+    assert links.count("one_report.html") == 2 and "scores.csv" in links
+    assert sum(tag == "img" for tag, _ in found.tags) == 2  # once for a structure, not for each of its rows
+    assert [text for tag, _, text in found.code if tag == "script"] == [markup.SORT] and HOSTILE not in text
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", text)][:4]
+    assert [row[1:5] for row in rows] == [[c, "1.25", "0.250", "80.5"] for c in ("A-B", "A-B", "A-B", "A-C")]
+    done(tmp_path, "predicted")  # beside predictions the page is that of these, with the table
+    text = index()
+    assert "<h1>Predictions: 3 done, 1 failed</h1>" in text and 'href="scores.csv"' in text
+
+
+def test_an_initial_guess_of_a_prediction_is_not_a_score(tmp_path, index):
+    scored(tmp_path, "q", protocol="")
+    assert "<h1>Predictions: 1 done, 0 failed</h1>" in index() and 'href="scores.csv"' in index()
 
 
 def test_the_index_sorts(tmp_path, index):

@@ -11,6 +11,7 @@ import af2jax
 from af2jax.data import variants as tables
 from af2jax.heads import Head, Nearness
 from af2jax.plots.scan import AMINO_ACIDS, heat_map
+from af2jax.report import scan as report
 from af2jax.screening import Scan
 
 WILD = "MKTAYIAKQR" * 8
@@ -48,6 +49,17 @@ def test_the_page_and_its_files(tmp_path):
     assert report["numbers"]["scan"]["agreement"] == {"ddg": 0.71}
 
 
+def test_each_map_states_what_its_colours_mean(undrawn, monkeypatch):
+    told = []
+    monkeypatch.setattr(report, "heat_map", lambda *given: told.append(given[3:]) or heat_map(*given))
+    af2jax.page(SCAN)
+    assert told == [
+        ("masked marginal (nats)", ("less likely than the wild type", "likelier")),
+        ("ddg (kcal/mol)", ("below the wild type", "above it")),
+        ("harm: probability of harmful", ("below 0", "above 0")),
+    ]
+
+
 def test_double_mutants_have_a_table_and_no_map(tmp_path):
     double = (tables.substitutions(WILD, "K2A:T3G"),)
     scores = {"zero_shot": np.array([1.0])}
@@ -59,8 +71,15 @@ def test_double_mutants_have_a_table_and_no_map(tmp_path):
 def test_the_map_marks_the_wild_type_and_leaves_out_what_is_not_known():
     values = np.full((20, 75), np.nan)
     values[3, 4] = 2.0
-    figure = heat_map(values, WILD[:75], 11, "score")
+    figure = heat_map(values, WILD[:75], 11, "score", ("less", "more"))
     first, second = figure.axes[:2]
+    assert first.get_title(loc="left") == "yellow: higher, violet: lower; dot: wild type; grey: not scored"
+    values[3, 5] = -1.0
+    both = heat_map(values, WILD[:75], 11, "score", ("less", "more")).axes[0]
+    assert both.get_title(loc="left") == "blue: less, red: more; dot: wild type; grey: not scored"
+    values[3, 5] = np.nan
+    red, blue = (both.images[0].cmap(both.images[0].norm(x))[:3] for x in (2.0, -2.0))
+    assert red[0] > 2 * red[2] and blue[2] > 2 * blue[0]
     assert first.images[0].get_array().count() == 1 and second.images[0].get_array().count() == 0
     assert first.images[0].get_array().shape == second.images[0].get_array().shape == (20, 60)
     x, y = first.lines[0].get_data()

@@ -116,6 +116,10 @@ def test_beside_what_was_measured(network, tmp_path):
         ({"variants": ["A2G"]}, "residue 2 of the wild type is K, not A"),
         ({"variants": ["R11G"]}, "position 11 is past the end"),
         ({"variants": ["K2del"]}, "is an insertion or deletion"),
+        ({"variants": ["K2AA"]}, "puts 2 residues in place of one, which is an insertion"),
+        ({"positions": "K2"}, 'positions "K2": residues are named by number alone; write 2 in place of K2'),
+        ({"positions": "1,K2-T3"}, "write 2-3 in place of K2-T3"),
+        ({"positions": "Lys2Ala"}, "Lys2Ala is a variant, not a residue; write 2, or give it as one of the variants"),
         (
             {"zero_shot": True},
             r"tiny \(tiny\) reads each residue from target_feat and was never trained with it hidden",
@@ -124,9 +128,18 @@ def test_beside_what_was_measured(network, tmp_path):
         ({"query": "XXX"}, "no residue that was asked for is one of the 20 amino acids"),
     ],
 )
-def test_what_is_refused(network, given, message):
+def test_what_is_refused(network, given, message, caplog):
+    """And nothing is warned of before."""
     with pytest.raises(InputError, match=message):
         af2jax.scan(**{"query": WILD, "source": network} | given)
+    assert not caplog.records
+
+
+def test_what_stands_for_parameters(tmp_path):
+    with pytest.raises(InputError, match="model_1_ptm is a preset: give the folder or file of its parameters"):
+        af2jax.scan(WILD, "model_1_ptm")
+    with pytest.raises(InputError, match="is neither a run nor a folder of parameters: it holds no params_"):
+        af2jax.scan(WILD, tmp_path)
 
 
 def test_nothing_that_could_answer(network):
