@@ -11,7 +11,7 @@ from af2jax.geometry.superpose import superpose
 from af2jax.metrics.structural_alignment import align
 from af2jax.typing import Float, Int
 
-SIZES = (64, 96, 128, 192, 256, 384, 512, 768)  # residues that chains are padded to; above, multiples of 512
+SIZES = (64, 128, 192, 256, 384, 512)  # residues that chains are padded to; above, multiples of 512
 MULTIPLE = 512
 CELLS = 2**17  # pairs of residues in one call of the program
 MOST = 16  # chains in one

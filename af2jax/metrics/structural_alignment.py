@@ -22,12 +22,12 @@ from af2jax.typing import Array, Float, Int
 GAPS = (-0.6, 0.0)  # what a gap costs, in units of the TM-score's terms
 GAP_OF_CLASSES = -1.0  # the same where classes of secondary structure are compared
 SOFTER = 0.4  # angstrom that are added to d0 while an alignment is sought
-FRAGMENTS, FRAGMENT = 12, 20  # of each chain, and their residues at most
+FRAGMENTS, FRAGMENT = 16, 20  # of each chain, and their residues at most
 THINNED = 4  # every so many residues count where fragments are ranked
-THREADED, PIECES, KEPT = 8, 6, 4  # motions from threading and from fragments; how many of these are refined
+THREADED, PIECES, KEPT = 8, 16, 8  # motions from threading and from fragments; how many of these are refined
 LEVELS, ROUNDS = (1, 3, 5), 4  # starts of the search with all pairs, half of them, a quarter; superpositions from each
 LEVELS_AT_LAST, ROUNDS_AT_LAST = (1, 7, 15, 31, 31), 8
-REFINED = 12  # alignments at most from one motion
+FIRST, LAST, REFINED = 2, 2, 8  # alignments at most from each motion; of how many it is then continued, and how far
 LEAST = 4  # pairs of a start of the search
 
 
@@ -99,11 +99,18 @@ def _pair(x, n, y, m):
     begin = jnp.concatenate([begin, jnp.stack([same, 0.5 * same + begin[0]])])
     costs = jnp.array([GAPS[1]] * (len(begin) - 2) + [GAP_OF_CLASSES] * 2, jnp.float32)
     scores, motions, partners = jax.vmap(by)(begin, costs)
+    found = scores, motions, partners
+
+    def refined(found, rows, gaps, times):
+        """The alignments of some rows of `found`, each improved as often as `times` with a gap of its own."""
+        again = lambda start, gap: _refine(*start, lambda motion: by(terms(motion), gap), times)
+        return jax.vmap(again)(pick(found, rows), gaps)
+
     others = 1 + jax.lax.top_k(scores[1:-2], KEPT)[1]  # beside the best threading and the two of secondary structure
-    lanes = jnp.repeat(jnp.concatenate([jnp.array([0, len(scores) - 2, len(scores) - 1]), others]), len(GAPS))
-    gaps = jnp.tile(jnp.array(GAPS, jnp.float32), 3 + KEPT)
-    refine = lambda motion, score, partner, gap: _refine(motion, score, partner, lambda move: by(terms(move), gap))
-    scores, motions, partners = jax.vmap(refine)(pick(motions, lanes), scores[lanes], partners[lanes], gaps)
+    rows = jnp.concatenate([jnp.array([0, len(scores) - 2, len(scores) - 1]), others])
+    found = refined(found, rows, jnp.full(len(rows), GAPS[0], jnp.float32), FIRST)
+    rows = jnp.repeat(jax.lax.top_k(found[0], LAST)[1], len(GAPS))
+    scores, motions, partners = refined(found, rows, jnp.tile(jnp.array(GAPS, jnp.float32), LAST), REFINED)
     partner, motion = pick((partners, motions), jnp.argmax(scores))
 
     paired = partner >= 0
@@ -119,12 +126,12 @@ def _pair(x, n, y, m):
     return StructuralAlignment(first, second, partner, pick(motions, 0))
 
 
-def _refine(motion, score, partner, step):
-    """(score, motion, partner) when alignments and superpositions, one from the other, have become no better."""
+def _refine(score, motion, partner, step, times: int):
+    """(score, motion, partner) after as many alignments and superpositions, one from the other, or when they no longer
+    become better."""
 
     def better(state):
-        _, _, _, _, count, gained = state
-        return gained & (count < REFINED)
+        return state[-1] & (state[-2] < times)
 
     def once(state):
         best, kept, pairs, motion, count, _ = state
@@ -133,8 +140,7 @@ def _refine(motion, score, partner, step):
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(gained, a, b), new, old)
         return jnp.maximum(score, best), keep(motion, kept), keep(partner, pairs), motion, count + 1, gained
 
-    score, motion, partner, *_ = jax.lax.while_loop(better, once, (score, motion, partner, motion, 0, True))
-    return score, motion, partner
+    return jax.lax.while_loop(better, once, (score, motion, partner, motion, 0, True))[:3]
 
 
 def _search(x, y, paired, scale, near, levels: tuple[int, ...], rounds: int):

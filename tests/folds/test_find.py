@@ -104,9 +104,9 @@ def test_short_queries(folder, tmp_path, points, message):
 def test_bad_input(folder, tmp_path):
     with pytest.raises(InputError, match="there is no query"):
         af2jax.find([], folder)
-    with pytest.raises(InputError, match="must be 0 .all. or more"):
+    with pytest.raises(InputError, match=r"must be 0 \(all\) or more"):
         af2jax.find(folder / "s1.pdb", folder, candidates=-1)
-    with pytest.raises(InputError, match="none.pdb"):
+    with pytest.raises(InputError, match=r"none\.pdb"):
         af2jax.find(tmp_path / "none.pdb", folder)
     with pytest.raises(InputError, match="is not a folder"):
         af2jax.find(folder / "s1.pdb", tmp_path / "nowhere")

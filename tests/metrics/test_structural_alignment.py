@@ -85,9 +85,9 @@ def test_its_score_is_that_of_the_exhaustive_search_over_its_pairs(seed):
     rng = np.random.default_rng(seed)
     first = chains.fold(seed + 8)
     second = chains.turned(first[5:] + rng.normal(size=(len(first) - 5, 3)), 1.0)
-    for one in aligned(first, [second, chains.fold(seed + 20)]):
+    others = [second, chains.fold(seed + 20)]
+    for other, one in zip(others, aligned(first, others), strict=True):
         i, j = one.pairs.T
-        other = second if len(i) > 40 else chains.fold(seed + 20)
         own = [tm_score(other[j], first[i], np.ones(len(i), bool), len(x)) for x in (first, other)]
         np.testing.assert_allclose([one.tm_first, one.tm_second], own, atol=2e-3)
         assert (np.diff(i) > 0).all() and (np.diff(j) > 0).all()
