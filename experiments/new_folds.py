@@ -111,8 +111,8 @@ def page(rows: list[dict], clusters: dict[str, str], trained: int) -> Page:
             f"{len(rows)} chains, each aligned to the {EACH} of {trained} training chains of the most similar "
             "fingerprints; TM-score by the length of the held-out chain. An ideal helix is the control.",
             f"{share:.0%} have a fold that is in training: {table[0][2]:.1f} by mini and {table[1][2]:.1f} by the "
-            f"helix, against {table[2][2]:.1f} and {table[3][2]:.1f} of new folds. Spearman's correlation {ranks[0]}, of "
-            f"chains that a helix scores below {EASY:.0f} on {ranks[1]}.",
+            f"helix, against {table[2][2]:.1f} and {table[3][2]:.1f} of new ones. Spearman's correlation {ranks[0]}, "
+            f"of chains that a helix scores below {EASY:.0f} on {ranks[1]}.",
         ),
     )
     made.table("groups", heads, table, "Known folds and new ones")
