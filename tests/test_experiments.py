@@ -20,7 +20,16 @@ from experiments import corpus, sides
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = "e75d214bd3b3"  # of the sides
-PARTS = {"card", "controls", "corpus", "domains", "sides", "tuned_heads", "walk"}  # what several scripts share
+PARTS = {
+    "card",
+    "controls",
+    "corpus",
+    "domains",
+    "sides",
+    "tm_align",
+    "tuned_heads",
+    "walk",
+}  # what several scripts share
 SCRIPTS = sorted(path for path in (ROOT / "experiments").glob("*.py") if path.stem not in PARTS)
 
 

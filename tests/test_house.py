@@ -36,6 +36,7 @@ FLOORS = {
     "losses": 3,
     "metrics": 3,
     "plots": 4,
+    "folds": 4,
     "heads": 4,
     "audit": 5,
     "relax": 4,

@@ -5,10 +5,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from af2jax.audit import (
     alignments,
     columns,
     dates,
+    folds,
     groups,
     homologues,
     items,
@@ -36,6 +39,7 @@ from af2jax.files import plain
 
 UNREAD = {"file": "its cells name files", "list": "its cells hold several numbers"}  # by kind of a label's column
 STAGES = 3
+FOLD_CLUSTER = "fold_cluster"  # the column of a split by fold
 OF_ITEMS = ("named", "every", "seen", "columns", "targets", "findings")  # fields that are not numbers of the set
 OF_LABELS = ("distribution", "outliers", "noise", "contradictions", "relation", "explained")
 
@@ -60,6 +64,7 @@ class Audit:
     dates: dates.Dates | None
     alignments: alignments.Alignments | None
     homologues: homologues.Homologues
+    folds: folds.Folds | None  # None: there are no structures on both sides of a split, or nobody asked
     relations: relations.Relations
     groups: list[groups.Groups]
     proposal: Proposal
@@ -81,17 +86,27 @@ class Audit:
 
 
 def explore(
-    data: str | os.PathLike, target: str | Sequence[str] = (), *, progress: Progress = lambda what, done, total: None
+    data: str | os.PathLike,
+    target: str | Sequence[str] = (),
+    *,
+    compare_folds: bool = True,
+    split_by: str = "",
+    progress: Progress = lambda what, done, total: None,
 ) -> Audit:
     """What a data set is and what threatens a result, before anything is trained; `af2jax.page` makes its page.
 
     Args:
         data: a table or a folder (`af2jax.data.dataset`).
         target: a column to be learnt, or several; (): all that look like labels.
+        compare_folds: known structures in valid and test are aligned to those in train, for half a minute at most.
+        split_by: the proposed split keeps items of one cell of this column together, or by "fold" those of one fold,
+            beside homologues; "": homologues alone, and a split that the table has is kept. Folds take 20 alignments
+            for each item, some milliseconds each.
         progress: is told what is done, how much of it, and how much there is.
 
     Raises:
-        InputError: the data set cannot be read, a target is not a column or is not read here, or no item can be used.
+        InputError: the data set cannot be read, a target is not a column or is not read here, no item can be used, or
+            it cannot be split so.
     """
     targets = (target,) if isinstance(target, str) else tuple(target)
     repeated: dict[str, list[str]] = {}
@@ -116,7 +131,10 @@ def explore(
                 "head into the config by hand (Labels, in docs/data.md)"
             )
     progress("studying the rest", 2, STAGES)
-    size, aligned, family = sequences.lengths(seen), alignments.study(seen), homologues.study(seen, related)
+    told = lambda done, total: progress("comparing structures", done, total)
+    kept = folds.together(seen, related, split_by, told) if split_by else None
+    shapes = folds.study(seen, related, told) if compare_folds else None
+    size, aligned, family = sequences.lengths(seen), alignments.study(seen), homologues.study(seen, related, kept)
     mixture = sequences.composition(homologues.apart(seen, family.clusters))
     together = relations.study(seen, known.columns, known.targets)
     parted = groups.study(known.columns, known.targets, seen)
@@ -131,6 +149,7 @@ def explore(
         *dates.findings(seen),
         *alignments.findings(seen),
         *leakage.findings(family, seen),
+        *folds.findings(shapes),
         *partners.findings(seen),
         *relations.findings(together),
         *(finding for one in parted for finding in groups.findings(one)),
@@ -142,7 +161,7 @@ def explore(
         every=every,
         seen=seen,
         own=columns.own(seen),
-        columns=known.columns,
+        columns=[*known.columns, *_clusters(split_by, kept)],
         targets=known.targets,
         classes={one.name: counted for one in known.targets if (counted := classes(one, seen))},
         lengths=size,
@@ -151,8 +170,16 @@ def explore(
         dates=dates.study(seen),
         alignments=aligned,
         homologues=family,
+        folds=shapes,
         relations=together,
         groups=parted,
         proposal=propose(seen, known.targets, bool(targets), size, aligned, family, len(every) - len(seen)),
         findings=ranked(found),
     )
+
+
+def _clusters(split_by: str, kept: np.ndarray | None) -> list[Column]:
+    """The column that says which items a split by fold keeps together."""
+    if split_by != folds.FOLD:
+        return []
+    return [Column(FOLD_CLUSTER, "class", tuple(str(number) for number in kept.tolist()), 0, {})]

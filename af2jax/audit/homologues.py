@@ -26,8 +26,11 @@ class Homologues:
     parts: list[str]  # the split that is proposed for each item
 
 
-def study(seen: Sequence[Seen], groups: np.ndarray) -> Homologues:
-    """Homologues and splits; `groups`, int [N_seen], are equal for homologues."""
+def study(seen: Sequence[Seen], groups: np.ndarray, together: np.ndarray | None = None) -> Homologues:
+    """Homologues and splits; `groups`, int [N_seen], are equal for homologues.
+
+    `together` are equal for what a new split is to keep together; None: the splits that there are stay.
+    """
     clusters = members(groups)
     crossing = [len({seen[i].item.split for i in rows} - {""}) > 1 for rows in clusters]
     own = {i: number for number, rows in enumerate(clusters) for i in rows}
@@ -44,7 +47,9 @@ def study(seen: Sequence[Seen], groups: np.ndarray) -> Homologues:
         effective=float(sizes.sum() ** 2 / (sizes**2).sum()),
         alone=int((sizes == 1).sum()),
         splits=by_split,
-        parts=_parts(seen, groups, [rows for rows, across in zip(clusters, crossing, strict=True) if across]),
+        parts=_parts(seen, groups, [rows for rows, across in zip(clusters, crossing, strict=True) if across])
+        if together is None
+        else splits.split([one.sequence for one in seen], together),
     )
 
 

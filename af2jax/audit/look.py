@@ -18,6 +18,8 @@ from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
 from af2jax.data.structure import Chain
 from af2jax.errors import InputError
+from af2jax.folds.index import Entry
+from af2jax.folds.neighbours import entry_of
 from af2jax.protein.secondary import secondary
 from af2jax.protein.shape import radius_of_gyration
 
@@ -65,6 +67,7 @@ class Seen:
     structure: StructureSummary | None = None
     rows: Rows | None = None
     own_template: str = ""
+    trace: Entry | None = None  # the CA atoms, of one chain with a known structure
 
     @property
     def length(self) -> int:
@@ -88,7 +91,7 @@ def _look(item: Item) -> Seen:
     sequence = item.sequence or "/".join(known.chains)
     found = Seen(item, sequence, "", _date(item, known.deposited), own_template=_own_template(item))
     if known.atom_mask.any():
-        found = dataclasses.replace(found, structure=_structure(known, item))
+        found = dataclasses.replace(found, structure=_structure(known, item), trace=entry_of(item.id, known))
     if item.msa:
         try:
             found = dataclasses.replace(found, rows=_rows(item, known))

@@ -19,6 +19,10 @@ class Explore:
     """Folder for index.html, report.json, plots, tables, prepared.csv and config.toml."""
     target: UseAppendAction[tuple[str, ...]] = ()
     """A column to be learnt; may be given again. Default: all that look like labels."""
+    compare_folds: bool = True
+    """Align known structures across splits, for half a minute at most, to find folds on both sides."""
+    split_by: str = ""
+    """Propose a new split that keeps items of one cell of this column together, or by "fold" those of one fold."""
     quiet: bool = False
     """Print nothing but errors and warnings."""
     debug: bool = False
@@ -29,7 +33,13 @@ class Explore:
         from af2jax.report.explore import render
 
         with bar("reading", self.quiet) as progress:
-            found = explore(self.dataset, self.target, progress=lambda what, done, total: progress(done, total, what))
+            found = explore(
+                self.dataset,
+                self.target,
+                compare_folds=self.compare_folds,
+                split_by=self.split_by,
+                progress=lambda what, done, total: progress(done, total, what),
+            )
             progress(0, 1, "drawing")
             page = render(found).save(self.out)
         for finding in found.findings:

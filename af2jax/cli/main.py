@@ -20,10 +20,19 @@ from af2jax.cli import colabfold
 from af2jax.errors import InputError, internal, machine, nearest
 
 COMMANDS = (
-    *("predict", "score", "relax", "search", "download", "fetch", "scan", "explore", "finetune"),
+    *("predict", "score", "relax", "search", "find", "download", "fetch", "scan", "explore", "finetune"),
     *("evaluate", "compare", "export", "inspect", "doctor", "bench"),
 )
-COMPILING = ("predict", "score", "scan", "finetune", "evaluate", "compare")  # their compiled programs are kept on disk
+COMPILING = (
+    "predict",
+    "score",
+    "find",
+    "scan",
+    "explore",
+    "finetune",
+    "evaluate",
+    "compare",
+)  # their compiled programs are kept on disk
 HELP = ("-h", "--help", "-H", "--help-verbose")
 COLUMN = 12  # where descriptions begin in the list of commands
 

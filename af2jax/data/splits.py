@@ -189,3 +189,14 @@ def split(sequences: Sequence[str], groups: Int[np.ndarray, " N"], seed: int = 0
         if not filled:  # no group is so small
             part_of[min((group for group in order if group not in part_of), key=size.get)] = part
     return [part_of.get(int(group), "train") for group in groups]
+
+
+def joined(first: Int[np.ndarray, " N"], second: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+    """A number for each item, equal where `first` or `second` is, and so on from item to item: int [N]."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rows, columns = (np.unique(numbers, return_inverse=True)[1] for numbers in (first, second))
+    size = rows.max() + 1 + columns.max() + 1
+    edges = coo_array((np.ones(len(rows)), (rows, rows.max() + 1 + columns)), shape=(size, size))
+    return connected_components(edges, directed=False)[1][rows]

@@ -14,6 +14,7 @@ import numpy as np
 
 from af2jax.data.parse import printable
 from af2jax.errors import InputError
+from af2jax.evaluation import folds
 from af2jax.evaluation.entries import Entry, Progress, read, shared, simple, unique
 from af2jax.evaluation.history import Course, course
 from af2jax.evaluation.record import ScoredTarget, metric
@@ -79,6 +80,7 @@ class Comparison:
         pairs: primary metrics: each network against the first, and against the best baseline.
         others: all other metrics of structures against the first, corrected among themselves.
         forgotten: those on the general data set.
+        folds: means of targets whose fold a network has learned from, and of those of a new fold; () where unknown.
         course: of the runs among the entries.
         lost: ids of targets that not all entries have.
         notes: what could not be done.
@@ -92,6 +94,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     others: tuple[Pair, ...]
     forgotten: tuple[Pair, ...]
+    folds: tuple[Mean, ...]
     course: Course
     lost: tuple[str, ...]
     notes: tuple[str, ...]
@@ -104,10 +107,13 @@ class Comparison:
 
     def json(self) -> str:
         """Means, pairs and verdicts; null where a number is not known."""
-        means = [dataclasses.asdict(mean) | {"interval": mean.interval._asdict()} for mean in self.means]
+        means, folds = (
+            [dataclasses.asdict(mean) | {"interval": mean.interval._asdict()} for mean in every]
+            for every in (self.means, self.folds)
+        )
         told = lambda verdicts: [{"answer": verdict.answer, "text": verdict.text} for verdict in verdicts]
         known = {"beats_baseline": told(self.beats_baseline), "verdicts": told(self.verdicts)}
-        known |= {"means": means, "pairs": self.rows, "lost": self.lost, "notes": self.notes}
+        known |= {"means": means, "folds": folds, "pairs": self.rows, "lost": self.lost, "notes": self.notes}
         return json.dumps(plain(known), allow_nan=False)
 
     @property
@@ -231,6 +237,7 @@ def study(
         tuple(_judged(asked)),
         tuple(_judged(others)),
         tuple(_judged(_general(general))),
+        tuple(_means(entries, baselines, folds.parts([entry.evaluation.targets for entry in entries]))),
         course(entries),
         tuple(lost),
         tuple(notes),

@@ -21,6 +21,7 @@ from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.evaluation import assays
 from af2jax.evaluation.docking import interfaces, matched, names
+from af2jax.evaluation.folds import nearest_folds
 from af2jax.evaluation.observe import observe
 from af2jax.evaluation.record import Answers, Evaluation, ScoredTarget, Shown, head_numbers
 from af2jax.evaluation.scores import PAE_BINS, Scores, score
@@ -101,7 +102,9 @@ def evaluate(
         except InputError as error:
             problems.append((item.id, str(error)))
     left = sorted((item for item in items if item.id in sequences), key=lambda item: len(sequences[item.id]))
-    family, homologue = _families(subject, sequences)
+    learnt = trained_on(subject.path)
+    family, homologue = _families(learnt, sequences)
+    folds = nearest_folds(left, learnt)
     rows, templates = any(i.msa for i in left), any(i.templates or i.aligned_templates for i in left)
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
     unjudged: dict[str, dict[str, Answer]] = {}
@@ -134,6 +137,7 @@ def evaluate(
             item.split,
             chains,
             interfaces(scores.docked, chains, seen.chain_tm),
+            folds.get(item.id),
         )
         found.append(target)
         if not np.isfinite(numbers["lddt_ca"]) and not any(len(given.label) for given in answers.values()):
@@ -159,7 +163,7 @@ def _of_variants(
 ) -> Evaluation:
     """The same by heads of variants: a target is an assay, and no structure is folded to be compared."""
     found, problems = assays.assays(items, heads)
-    family, homologue = _families(subject, {assay.id: assay.wild.sequence for assay in found})
+    family, homologue = _families(trained_on(subject.path), {assay.id: assay.wild.sequence for assay in found})
     targets = []
     for done, assay in enumerate(found):
         progress(done, len(found))
@@ -222,10 +226,10 @@ def facts(subject: Subject) -> dict:
     }
 
 
-def _families(subject: Subject, sequences: dict[str, str]) -> tuple[dict[str, int], dict[str, bool]]:
-    """By id, the family, and whether one of it was learnt from."""
+def _families(items: list[Item], sequences: dict[str, str]) -> tuple[dict[str, int], dict[str, bool]]:
+    """By id, the family, and whether one of it is among the `items` that were learnt from."""
     learnt = []
-    for item in trained_on(subject.path):
+    for item in items:
         try:
             learnt.append(item.wild or item.sequence or sequence_of(item))  # observed residues tell its family as well
         except InputError:

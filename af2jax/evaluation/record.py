@@ -58,6 +58,7 @@ class ScoredTarget:
     split: str = ""  # "train", "valid" or "test", as its row or the run says
     chains: list[str] = field(default_factory=list)  # names, where there are several
     interfaces: list[dict] = field(default_factory=list)  # those of the known structure, as `docking.interfaces`
+    near_fold: float | None = None  # highest TM-score, by its length, with what was learned from; None: not known
 
 
 @dataclass(frozen=True)

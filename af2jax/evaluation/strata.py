@@ -1,10 +1,11 @@
-"""Parts of a data set that may fare worse than others: by length, by homologues in training, by what its table says."""
+"""Parts of a data set that may fare worse than others: by length, by homologues and folds in training, by its table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from af2jax.evaluation import folds
 from af2jax.evaluation.record import Evaluation, ScoredTarget, metric
 from af2jax.metrics.statistics import Interval, bootstrap
 
@@ -66,6 +67,7 @@ def strata(targets: Sequence[ScoredTarget], without: Sequence[str] = ()) -> dict
     """
     found = {"length": _thirds(np.array([target.numbers["length"] for target in targets]))}
     found["homologues in training"] = _same(["yes" if target.homologue else "no" for target in targets])
+    found["fold"] = folds.parts([targets])
     for name in dict.fromkeys(name for target in targets for name in target.values):
         cells = [target.values.get(name, "") or "(empty)" for target in targets]
         if name not in without and len(set(cells)) <= MOST and not _measures(cells):

@@ -46,6 +46,8 @@ def render(found: Comparison) -> Page:
     _warnings(page, found)
     page.section("All entries")
     _means(page, found)
+    if found.folds:
+        _folds(page, found)
     if found.pairs:
         page.section("Differences on the same targets")
         _differences(page, found)
@@ -162,6 +164,30 @@ def _mean_row(mean: Mean) -> tuple:
     kind, interval = "baseline" if mean.baseline else "network", mean.interval
     sizes = (interval.count, interval.families, mean.parameters)
     return (mean.entry, *_ends(interval), mean.group or "all", kind, *sizes)
+
+
+def _folds(page: Page, found: Comparison) -> None:
+    """Each entry on targets whose fold was learned from, and on those of a new fold."""
+    page.section("Known folds and new ones")
+    page.text(
+        "A fold is known where the TM-score of a target with a structure that any network learned from is 0.5 or more, "
+        "by the target's length, whatever their sequences. Look at new folds for what a network knows of proteins."
+    )
+    for name in dict.fromkeys(mean.name for mean in found.folds):
+        chosen = [mean for mean in found.folds if mean.name == name]
+        label, file = metric(name).label, name.replace("/", "_")
+        own = [mean for mean in chosen if mean.entry == chosen[0].entry]
+        page.figure(
+            f"folds_{file}",
+            assess.intervals({f"{mean.entry} (fold {mean.group})": mean.interval[:3] for mean in chosen}, label),
+            Caption(
+                f"{label} of targets whose fold is in training, and of those of a new fold.",
+                f"Means with 95 % intervals, families drawn together{own[0].interval.caveat}.",
+                f"{own[0].entry} has {' and '.join(f'{one.interval.value:.3g} (fold {one.group})' for one in own)}: "
+                "where these differ, the mean of all targets says little about new folds.",
+            ),
+        )
+        page.table(f"folds_{file}", MEANS, map(_mean_row, chosen), label, of=label)
 
 
 def _differences(page: Page, found: Comparison) -> None:

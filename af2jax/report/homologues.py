@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from af2jax.audit.explore import Audit
 from af2jax.audit.findings import phrase
+from af2jax.audit.folds import Folds
 from af2jax.audit.look import Seen
 from af2jax.html.page import Caption, Page
 from af2jax.plots import panels
@@ -56,6 +57,22 @@ def write(page: Page, audit: Audit) -> None:
     )
     kinds = [[seen[i].item.split for i in rows] for rows in known.clusters[:DRAWN]]
     page.figure("network", panels.network(kinds, known.crossing[:DRAWN]), caption)
+    if audit.folds:
+        _folds(page, audit.folds)
+
+
+def _folds(page: Page, known: Folds) -> None:
+    """Structural neighbours across splits."""
+    page.number("folds", {"held out": known.held, "train": known.known, "each": known.each, "found": len(known.pairs)})
+    page.text(
+        f"Structures across splits: {known.held} in valid and test, each aligned to the "
+        f"{min(known.each, known.known)} of {known.known} in train of the most similar fingerprint; "
+        f"{counted(len(known.pairs), 'has', 'have')} a neighbour of TM-score 0.5 or more under 30 % identity."
+    )
+    if known.pairs:
+        rows = [[one.held, one.known, one.tm, one.identity] for one in known.pairs]
+        heads = ["held out", "in training", "TM-score", "identity (share)"]
+        page.table("folds", heads, rows, "Folds that are in two splits")
 
 
 def _names(seen: Sequence[Seen], rows: Sequence[int]) -> str:

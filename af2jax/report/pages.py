@@ -8,14 +8,15 @@ from af2jax.evaluation.assessment import assess
 from af2jax.evaluation.comparison import Comparison
 from af2jax.evaluation.record import Evaluation
 from af2jax.evaluation.training import Trained, trained
+from af2jax.folds.find import Search
 from af2jax.html.page import Page
-from af2jax.report import assessment, comparison, explore, scan, training
+from af2jax.report import assessment, comparison, explore, find, scan, training
 from af2jax.screening.variants import Scan
 
 
-def page(found: Audit | Evaluation | Comparison | Scan | Trained | str | os.PathLike) -> Page:
-    """The page of an audit, an evaluation, a comparison or a scan, or of a training by its run directory, as the
-    commands write it; `save(folder)` writes it.
+def page(found: Audit | Evaluation | Comparison | Scan | Search | Trained | str | os.PathLike) -> Page:
+    """The page of an audit, an evaluation, a comparison, a scan or a search by structure, or of a training by its run
+    directory, as the commands write it; `save(folder)` writes it.
 
     Raises:
         InputError, WeightsError: nothing of the evaluation could be judged, or a path is not a run.
@@ -26,6 +27,8 @@ def page(found: Audit | Evaluation | Comparison | Scan | Trained | str | os.Path
         return explore.render(found)
     if isinstance(found, Comparison):
         return comparison.render(found)
+    if isinstance(found, Search):
+        return find.render(found)
     if isinstance(found, Scan):
         return scan.render(found)
     if isinstance(found, Trained):

@@ -52,7 +52,7 @@ def test_standard_output_is_closed_and_standard_error_is_not(name, monkeypatch, 
     monkeypatch.setattr("af2jax.compilation.persist", lambda: None)
     positional = {"predict": 1, "evaluate": 2, "export": 2, "download": 0}.get(name, 1)
     asked = [name, *["x"] * positional, *([] if name == "export" else ["--out", "o"])]
-    asked += ["--params", "x"] if name == "scan" else []
+    asked += {"scan": ["--params", "x"], "find": ["--db", "x"]}.get(name, [])
     assert main([*asked, "--quiet"]) == 0
     shown = capfd.readouterr()
     assert (shown.out, shown.err) == ("", "a warning\n")

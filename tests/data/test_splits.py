@@ -208,3 +208,9 @@ class TestScans:
     def test_all_with_two_mutations_are_split_by_position(self):
         part = splits.split_scan([[i, i + 20] for i in range(20)])
         assert (set(part) <= {"train", "valid", "test", ""} and "test" in part) or "" in part
+
+
+def test_groups_that_are_joined():
+    """Items are together where either grouping says so, and so on from item to item."""
+    found = splits.joined(np.array([0, 0, 1, 2, 3, 4]), np.array([5, 6, 6, 7, 7, 8]))
+    np.testing.assert_array_equal(found[:, None] == found[None], [[a == b for b in "aaabbc"] for a in "aaabbc"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from af2jax.geometry.rigid import Rigid
-from af2jax.geometry.superpose import superpose
+from af2jax.geometry.superpose import superpose, superpose_each
 
 RNG = np.random.default_rng(0)
 POINTS = 10 * RNG.normal(size=(20, 3))
@@ -100,3 +100,19 @@ def test_equals_biotites():
     theirs = structure.superimpose(fixed, POINTS, atom_mask=mask)
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs.apply(POINTS)  # biotite 1, 2
     np.testing.assert_allclose(apply(superpose(POINTS, fixed, mask), POINTS), theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", ["noise", "mirror", "flat", "exact"])
+def test_many_sets_at_once_are_each_as_by_svd(case):
+    """Without an SVD, in float32, also of masks of few points; and as good where the best is not unique."""
+    fixed = POINTS @ turn([0, 1, 1], 3).T + (case == "noise") * 3 * RNG.normal(size=POINTS.shape) + 20
+    moving = POINTS * {"mirror": [1, -1, 1], "flat": [1, 1, 0]}.get(case, [1, 1, 1])
+    weights = np.concatenate([np.eye(20)[:1] * 0, np.ones((1, 20)), RNG.uniform(size=(3, 20))])
+    weights = np.concatenate([weights, (RNG.uniform(size=(40, 20)) < 0.3).astype(float)])
+    found = jax.device_get(jax.jit(superpose_each)(*(x.astype(np.float32) for x in (moving, fixed, weights))))
+    np.testing.assert_allclose(found.rot[0], np.eye(3), atol=1e-6)  # without weight
+    np.testing.assert_allclose(found.rot @ np.swapaxes(found.rot, 1, 2), np.eye(3)[None].repeat(45, 0), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.det(found.rot), 1, atol=1e-5)
+    for rot, trans, w in zip(found.rot[1:], found.trans[1:], weights[1:], strict=True):
+        expected = misfit(superpose(moving, fixed, w), moving, fixed, w)
+        np.testing.assert_allclose(misfit(Rigid(rot, trans), moving, fixed, w), expected, rtol=1e-3, atol=0.02)

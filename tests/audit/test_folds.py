@@ -1,0 +1,85 @@
+"""Folds on both sides of a split: a planted one is found, and a split by fold or by a column keeps it together."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+
+from af2jax.audit import prepared
+from af2jax.audit.explore import FOLD_CLUSTER, explore
+from af2jax.constants.residues import encode
+from af2jax.data import synthetic
+from af2jax.data.protein import read_protein
+from af2jax.errors import InputError
+from tests.audit import sets
+
+pytestmark = pytest.mark.medium("compiles the structural alignment, and studies whole data sets")
+KIND = "a fold in two splits"
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """The rows of synthetic proteins, of which the last, in test, is the first, in train, with another sequence."""
+    table = synthetic.make(tmp_path_factory.mktemp("data"), 12, 0)
+    with open(table, newline="") as file:
+        rows = [row | {"file": str(table.parent / row["file"])} for row in csv.DictReader(file)]
+    longest = max(rows, key=lambda row: len(row["sequence"]))
+    rows.sort(key=lambda row: row is not longest)
+    whole = read_protein(rows[0]["file"])
+    rng = np.random.default_rng(5)
+    letters = "".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), len(whole.aatype)))
+    mask = whole.atom_mask & np.isin(np.arange(37), [0, 1, 2, 4])  # the backbone
+    positions = whole.positions + rng.normal(size=3) + 0.2 * rng.normal(size=whole.positions.shape)
+    other = dataclasses.replace(
+        whole, aatype=encode(letters), atom_mask=mask, positions=positions.astype(np.float32), notes=()
+    )
+    file = table.parent / "structures" / "planted.cif"
+    file.write_text(other.to_mmcif())
+    for row in rows:
+        row["split"] = "train"
+    for row in rows[-3:]:
+        row["split"] = "valid"
+    planted = rows[0] | {"id": "planted", "file": str(file), "sequence": letters, "split": "test"}
+    planted |= {name: "" for name in planted if name not in ("id", "file", "sequence", "split")}
+    return [row | {"batch": "ab"[i % 2] + str(i // 4)} for i, row in enumerate([*rows, planted])]
+
+
+def found(audit):
+    return {finding.kind: finding for finding in audit.findings}
+
+
+def test_a_fold_in_two_splits_is_found(rows, tmp_path):
+    audit = explore(sets.save(tmp_path, rows))
+    finding = found(audit)[KIND]
+    assert audit.folds.pairs[0].held == "planted" and audit.folds.pairs[0].known == rows[0]["id"]
+    assert audit.folds.pairs[0].tm > 0.7 and audit.folds.pairs[0].identity < 0.3
+    assert finding.level == "caution" and finding.rows[0].startswith(f"planted and {rows[0]['id']}: TM-score 0.")
+    assert finding.title.startswith(f"{len(audit.folds.pairs)} of 4 held-out structures") and "leak" not in found(audit)
+    quiet = explore(sets.save(tmp_path, rows), compare_folds=False)
+    assert quiet.folds is None and KIND not in found(quiet)
+
+
+def test_a_split_by_fold_keeps_it_together(rows, tmp_path):
+    audit = explore(sets.save(tmp_path, rows), split_by="fold")
+    parts = dict(zip((one.item.id for one in audit.seen), audit.proposal.split, strict=True))
+    assert parts["planted"] == parts[rows[0]["id"]] and set(parts.values()) == {"train", "valid", "test"}
+    prepared.save(audit.proposal, audit.seen, audit.columns, tmp_path / "out")
+    made = {row["id"]: row for row in csv.DictReader((tmp_path / "out" / "prepared.csv").open())}
+    assert made["planted"][FOLD_CLUSTER] == made[rows[0]["id"]][FOLD_CLUSTER]
+    assert KIND not in found(explore(tmp_path / "out" / "prepared.csv"))
+
+
+def test_a_split_by_a_column_keeps_its_cells_together(rows, tmp_path):
+    audit = explore(sets.save(tmp_path, rows), split_by="batch", compare_folds=False)
+    parts: dict[str, set[str]] = {}
+    for one, part in zip(audit.seen, audit.proposal.split, strict=True):
+        parts.setdefault(one.item.values["batch"], set()).add(part)
+    assert all(len(own) == 1 for own in parts.values()) and set().union(*parts.values()) == {"train", "valid", "test"}
+
+
+def test_bad_input(rows, tmp_path):
+    with pytest.raises(InputError, match='no column is called "bach"; did you mean "batch"'):
+        explore(sets.save(tmp_path, rows), split_by="bach")
+    with pytest.raises(InputError, match="no item has a known structure"):
+        explore(sets.save(tmp_path, [row | {"file": ""} for row in rows]), split_by="fold")

@@ -1,0 +1,64 @@
+"""The page of a search by structure: verdicts, tables and superpositions, from numbers alone."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import af2jax
+from af2jax.folds.compare import Aligned
+from af2jax.folds.find import Found, Hit, Search
+from af2jax.folds.index import Entry
+from af2jax.geometry.rigid import Rigid
+from tests.folds import chains
+
+STILL = Rigid(np.eye(3), np.zeros(3))
+
+
+def entry(name: str, seed: int) -> Entry:
+    points = chains.fold(seed).astype(np.float32)
+    return Entry(name, f"{name}.pdb", "A", chains.letters(len(points), seed), points)
+
+
+def search(folder, *scores: float, candidates: int = 9) -> Search:
+    hits = []
+    for i, tm in enumerate(scores):
+        one = entry(f"hit{i} <b>", i)
+        chains.write(folder / one.file, one.points)
+        pairs = np.stack([np.arange(20)] * 2, axis=1)
+        hits.append(Hit(one, 0.5, Aligned(tm, tm / 2, pairs, 1.5, STILL), 0.1))
+    return Search(str(folder), 9, candidates, (Found(entry("query", 40), tuple(hits)),), (("bad.pdb", "it is bad"),))
+
+
+@pytest.mark.parametrize(
+    "scores, candidates, answer, words",
+    [
+        ((0.8, 0.6, 0.2), 9, "yes", "hit0 <b> has its fold"),
+        ((0.45, 0.3), 9, "no", "no chain has its fold"),
+        ((0.45, 0.3), 2, "open", "none of the 2 chains"),
+    ],
+)
+def test_the_verdict(tmp_path, scores, candidates, answer, words):
+    page = af2jax.page(search(tmp_path, *scores, candidates=candidates))
+    ((_, (decision,)),) = page._verdicts
+    assert decision.answer == answer and words in decision.sentence and f"{scores[0]:.2f}" in decision.number
+
+
+def test_the_page_and_its_files(tmp_path):
+    found = search(tmp_path / "db", 0.8, 0.6, 0.2)
+    text = af2jax.page(found).save(tmp_path / "out").read_text()
+    assert "hit0 &lt;b&gt;" in text and "<b>" not in text.replace("<body>", "") and "it is bad" in text
+    assert "2 chains reach 0.5, the best 0.80: look at their superposition" in text
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [row[1] for row in report["tables"]["hits_1"]["rows"]] == [0.8, 0.6, 0.2]
+    assert report["numbers"]["search"] == json.loads(json.dumps(found.json()))
+    assert (tmp_path / "out" / "plots" / "scores_1.png").exists()
+
+
+def test_many_queries_have_all_hits_in_the_table(tmp_path):
+    found = search(tmp_path, 0.8)
+    many = dataclasses.replace(found, queries=found.queries * 12)
+    page = af2jax.page(many)
+    assert len(page._tables["hits"]["rows"]) == 12 and "hits_10" in page._tables and "hits_11" not in page._tables
+    assert any("first 10 of 12 queries" in note for note in page.notes)
