@@ -15,6 +15,7 @@ _PUBLIC = {
     "answer": "af2jax.screening:answer",
     "score": "af2jax.scoring:score",
     "scan": "af2jax.screening:scan",
+    "states": "af2jax.conformations:states",
     "explore": "af2jax.audit.explore:explore",
     "evaluate": "af2jax.evaluation.evaluate:evaluate",
     "compare": "af2jax.evaluation.comparison:compare",

@@ -46,6 +46,7 @@ FLOORS = {
     "finetune": 7,
     "evaluation": 8,
     "scoring": 7,
+    "conformations": 7,
     "screening": 8,
     "profile": 8,
     "report": 9,
