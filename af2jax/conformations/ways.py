@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from af2jax.data import subsets
-from af2jax.data.alignment import take
+from af2jax.data.alignment import distinct, take
 from af2jax.data.parse import Alignment
 from af2jax.errors import InputError, nearest
 from af2jax.words import counted
@@ -124,7 +124,7 @@ def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, s
         return rows(way, [subsets.uniform(rng(way, number), len(codes), int(size)) for number, size in every])
 
     def masked(number: int) -> Alignment:
-        return alignment._replace(codes=subsets.mask_columns(rng(COLUMNS, number), codes, HIDDEN))
+        return distinct(alignment._replace(codes=subsets.mask_columns(rng(COLUMNS, number), codes, HIDDEN)))[0]
 
     count = models if SEEDS in controls or SEEDS in ways else 1
     make: dict[str, Callable[[], list[Plan]]] = {

@@ -29,6 +29,8 @@ def clusters(codes: Int[np.ndarray, "N_seq N_res"]) -> list[Int[np.ndarray, " N_
         found = dense(2 * apart <= radius**2)  # two one-hot rows are the root of twice their mismatches apart
         if len(found) > len(best):
             best = found
+        if [len(one) for one in found] == [len(rows)]:
+            break  # a larger radius finds the same one
     return sorted((rows[one] for one in best), key=lambda one: (-len(one), one[0]))
 
 
