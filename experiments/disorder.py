@@ -108,7 +108,7 @@ def simple(sequences: Mapping[str, str], out: Path) -> dict[str, list[np.ndarray
     """How disordered each residue is by what needs no training; pLDDT is kept, as it takes a fold of each chain."""
     kept = out / "plddt.json"
     if not kept.exists():
-        model, params = af2jax.load(walk.PRESET.value, walk.PARAMS.value)
+        model, params = af2jax.load(walk.PRESET.value, walk.PARAMS.value or None)
         fold = lambda sequence: af2jax.predict(
             model, params, padded(af2jax.features(sequence, model.config), model.config.data)
         )

@@ -42,6 +42,7 @@ for(let i=0;i<p.length;i+=4)n+=p[i+3]>0&&p[i]+p[i+1]+p[i+2]<700;return n}});
 out.textContent="width "+e.scrollWidth+" of "+e.clientWidth+" images "+d.images.length+" drawn "+
 [...d.images].filter(i=>i.complete&&i.naturalWidth>50).length+" painted "+
 painted.join(",")+" end"}}</script></body></html>"""
+# plots that are at least on the page of each
 PLOTS = {
     "explore": 6,
     "evaluate": 8,
@@ -49,7 +50,7 @@ PLOTS = {
     "predict": 2,
     "index": 2,
     "states": 3,
-}  # and more are on the page of each
+}
 CANVASES = {"evaluate": 2, "predict": 2, "states": 1}  # a structure and its map of errors
 # the same, after a script that points and clicks in the page
 POINTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
