@@ -92,7 +92,7 @@ def sample(
         asked.reference,
         asked.state_models,
         asked.state_tm_score,
-        seeds=range(sampling.random_seed, sampling.random_seed + sampling.num_seeds),
+        seeds=[sampling.random_seed + i * asked.state_models for i in range(sampling.num_seeds)],  # none meets another
         notes=remarks,
         num_recycle=sampling.num_recycle,
         tolerance=sampling.recycle_early_stop_tolerance,

@@ -83,7 +83,7 @@ def checked(ways: str | Sequence[str], models: int, threshold: float) -> tuple[s
     """
     if models < 1 or not 0 < threshold <= 1:
         raise InputError(
-            f"at least one model of each way, and a TM-score above 0 and up to 1: got {models}, {threshold}"
+            f"expected 1 model or more of each way and a TM-score above 0 and up to 1, got {models} and {threshold:g}"
         )
     return parsed(ways)
 
