@@ -141,7 +141,7 @@ def grouped(
     scores = scores.reshape(len(models), len(references))
     sizes = Counter(groups.group.tolist())
     first = groups.leaders[groups.group[0]]
-    order = sorted(sizes, key=lambda g: (g != groups.group[0], -sizes[g], -models[groups.leaders[g]].plddt))
+    order = sorted(sizes, key=lambda g: (g != groups.group[0], -sizes[g], g))  # groups are in order of their leaders
     found = []
     for number, group in enumerate(order, 1):
         leader = groups.leaders[group]
@@ -184,7 +184,7 @@ def _by_way(models: Sequence[Model], scores: np.ndarray, found: Sequence[State])
         own = [i for i, model in enumerate(models) if model.way == way]
         if not own:
             continue
-        near = [nearest(scores[i]) for i in own]
+        near = [nearest(scores[i].tolist()) for i in own]
         out.append(
             Found(
                 way=way,

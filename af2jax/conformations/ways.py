@@ -112,7 +112,7 @@ def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, s
             f"{source}: no cluster of {subsets.LEAST} rows and more is found among {len(codes) - 1}, which are unlike "
             "each other or full of gaps; ask for columns, depths or dropout, or give a deeper alignment"
         )
-    sizes = subsets.depths(len(codes), models) if DEPTHS in run else ()
+    sizes = subsets.depths(len(codes), models).tolist() if DEPTHS in run else []
     controls = {WAYS[way].control for way in ways}
 
     def rows(way: str, every: Sequence[np.ndarray]) -> list[Plan]:
@@ -121,7 +121,7 @@ def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, s
 
     def drawn(way: str, sizes: Sequence[int]) -> list[Plan]:
         every = enumerate(sizes, 1)
-        return rows(way, [subsets.uniform(rng(way, number), len(codes), int(size)) for number, size in every])
+        return rows(way, [subsets.uniform(rng(way, number), len(codes), size) for number, size in every])
 
     def masked(number: int) -> Alignment:
         return distinct(alignment._replace(codes=subsets.mask_columns(rng(COLUMNS, number), codes, HIDDEN)))[0]
