@@ -38,7 +38,7 @@ def read_reference(item: str | os.PathLike, sequence: str) -> Reference:
     points, mask = transfer(pairs, len(sequence), known.positions[:, CA], known.atom_mask[:, CA])
     if not mask.any():
         raise InputError(f"{known.source}, chain {known.name}: no residue of the query has a CA atom; give another")
-    return Reference(f"{path}:{chain}" if chain else str(path), points.astype(np.float64), mask)
+    return Reference(f"{path.name}:{chain}" if chain else path.name, points.astype(np.float64), mask)
 
 
 def _difference(sequence: str, other: str, pairs: np.ndarray) -> str:

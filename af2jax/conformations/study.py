@@ -215,11 +215,12 @@ def _evidence(
         for way in (way for way in asked if WAYS[way].control):
             a, b = (state.counts.get(one, 0) for one in (way, WAYS[way].control))
             n, m = made[way], made[WAYS[way].control]
-            tests.append((state, way, a, n, b, m, fisher_exact([[a, n - a], [b, m - b]], "greater").pvalue))
+            tests.append((fisher_exact([[a, n - a], [b, m - b]], "greater").pvalue, state, way, a, n, b, m))
+    corrected = holm([test[0] for test in tests]).tolist()
     out: dict[int, Evidence] = {}
-    for (state, way, a, n, b, m, _), p in zip(tests, holm([test[-1] for test in tests]), strict=True):
-        if state.number not in out or p < out[state.number].p:
-            sure = state.plddt, calibrated[state.representative.network]
-            near = references, found[0].near, state.near
-            out[state.number] = Evidence(state.number, way, a, n, WAYS[way].control, b, m, float(p), *sure, *near)
+    for (_, state, way, *counts), p in sorted(zip(tests, corrected, strict=True), key=lambda one: one[0][0]):
+        a, n, b, m = counts
+        sure, near = (state.plddt, calibrated[state.representative.network]), (references, found[0].near, state.near)
+        own = Evidence(state.number, way, a, n, WAYS[way].control, b, m, p, *sure, *near)
+        out.setdefault(state.number, own)  # of the least p before the correction, which makes many of them 1
     return list(out.values())

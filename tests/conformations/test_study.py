@@ -61,6 +61,15 @@ def test_a_second_state_is_claimed_where_everything_agrees_and_nowhere_else():
     assert answer(made.models((0,) * 8)) == "no" and answer(asked=("seeds",)) == "open"
 
 
+def test_the_way_that_finds_a_state_speaks_for_it():
+    """Whatever the correction makes of its p: many states, each found by one model of one way."""
+    some = [made.model("seeds", i, 0, 85.0) for i in range(1, 5)]
+    some += [made.model("columns", i, 0) for i in range(1, 5)] + [made.model("dropout", i, i) for i in range(1, 5)]
+    found = made.states(some, asked=("columns", "dropout"))
+    assert len(found.states) == 5 and {one.evidence.p for one in found.claims} == {1.0}
+    assert {(one.evidence.way, one.evidence.found) for one in found.claims} == {("dropout", 1)}
+
+
 def test_neither_order_nor_place_changes_the_states():
     some = made.models((0, 1, 2, 1, 2, 2, 1, 1), (0, 0, 1, 2, 2, 0, 0, 0))
     expected = made.states(some, BOTH)
