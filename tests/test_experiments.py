@@ -259,7 +259,7 @@ def test_conformations_beside_their_controls(tmp_path):
     rng, data = np.random.default_rng(0), tmp_path / "data"
     (data / "msa" / "case").mkdir(parents=True)
     (data / "corpus" / "msa").mkdir(parents=True)
-    one, two = ("".join(rng.choice(list(LETTERS), 44)) for _ in range(2))
+    one, two = ("".join(rng.choice(list(LETTERS), 40)) for _ in range(2))
     families = [varied(rng, one, 6), varied(rng, one, 14)]
     rows = [one, *(varied(rng, parent, 2) for parent in families for _ in range(6))]
     (data / "msa" / "case" / "rows.a3m").write_text("".join(f">r{i}\n{row}\n" for i, row in enumerate(rows)))
@@ -269,7 +269,7 @@ def test_conformations_beside_their_controls(tmp_path):
     for name, sequence in (("one", one), ("two", two)):
         for state in "ab":
             molecules.save(data, molecules.pdb(molecules.peptide(sequence)), f"{name}_{state}.pdb")
-        cells = (name, name, f"{name}_a.pdb", f"{name}_b.pdb", 44, 44, 1.0, 0.5, sequence)
+        cells = (name, name, f"{name}_a.pdb", f"{name}_b.pdb", 40, 40, 1.0, 0.5, sequence)
         lines.append("\t".join(map(str, cells)))
     (data / "pairs.tsv").write_text("\n".join(lines) + "\n")
     run = lambda: go("conformations", "--data", data, "--out", tmp_path / "out", "--models=2")
