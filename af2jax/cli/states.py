@@ -1,7 +1,7 @@
 """`af2jax predict --states`: more than one conformation of each query, beside the control of each way of looking."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,7 @@ def sample(
         digest = repr([networks.fingerprint(member), decides])
         return Network(member.name, *networks.load(member), networks.notes(member), networks.calibrated(member), digest)
 
+    known = replace(known, query=known.query._replace(name=name))
     found = look(
         known,
         list(map(network, chosen)),
