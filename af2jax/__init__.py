@@ -16,6 +16,7 @@ _PUBLIC = {
     "score": "af2jax.scoring:score",
     "scan": "af2jax.screening:scan",
     "find": "af2jax.folds.find:find",
+    "states": "af2jax.conformations:states",
     "explore": "af2jax.audit.explore:explore",
     "evaluate": "af2jax.evaluation.evaluate:evaluate",
     "compare": "af2jax.evaluation.comparison:compare",

@@ -1,188 +1,188 @@
-"""Can several conformations of one sequence be sampled by what the network is shown, beyond what chance does?
+"""Do clusters of an alignment's rows find a second conformation more often than random rows do, and does any other way?
 
-For proteins with two known structures of one sequence, the network folds the sequence again and again: as it is, with
-dropout, with much of the alignment hidden, and, where there is an alignment, from few of its rows drawn uniformly, and
-from clusters of alike rows, as is done to find the other state (Wayment-Steele et al., Nature 625, 832, 2024). A claim
-that clusters carry the other state needs the uniform control: as many subsets of the same sizes, drawn at random. Each
-sample is superposed on both states (TM-score), and counts for a state where it is above 0.5 and at least 0.05 nearer.
+For proteins with two known structures, `af2jax.states` makes models in every way that it has, beside the control of
+each: clusters of rows (Wayment-Steele et al., Nature 625, 832, 2024) beside uniform rows of the same sizes, and masked
+columns, a grid of depths and dropout beside other seeds. What counts is how many states the models are, and how many of
+the two known ones are among them (TM-score above 0.5, and 0.05 above that to the other). A way beats its control where
+the interval of the difference over proteins lies above 0.
 
     python -m experiments.conformations --data DATA --out conformations_out
 
-DATA has pairs.tsv (pair, type, file_a, file_b) with structures, and folders msa/CASE with native.pdb, native_state2.pdb
-and an alignment (.a3m). Pairs are folded from their sequence alone, and so without the last two ways. Hardware: 2 CPU
-cores, 10 minutes; expected result and last good commit: experiments/README.md. With --shuffle the columns of
-alignments are shuffled.
+DATA has pairs.tsv (pair, cluster30, file_a, file_b, len_a, seq_a, n_aligned, identity, tm_ab_approx) with structures,
+alignments (`msa/*/*.a3m*`, `corpus/msa/*.a3m.gz`) and `corpus/chains.tsv`. Of each cluster it is the pair whose states
+differ most. Alignments of the pairs are found by the built-in search among all of these sequences, and so are
+shallower than those of a search in UniRef; where there are too few rows for clusters, the ways that need fewer are run.
+Hardware: 2 CPU cores; expected result and last good commit: experiments/README.md. What was stopped resumes.
 """
 
-import dataclasses
+import csv
 import json
 from pathlib import Path
-from typing import NamedTuple
 
-import jax
 import numpy as np
 from absl import app, flags, logging
 
 import af2jax
 from af2jax import compilation
-from af2jax.constants.atoms import CA
-from af2jax.constants.residues import GAP, LETTERS
-from af2jax.data.nearest import nearest, transfer
-from af2jax.data.pipeline import read_alignment
-from af2jax.data.structure import read_chain
-from af2jax.data.transforms import padded
-from af2jax.files import write
-from af2jax.metrics.superposition import tm_score
+from af2jax.conformations import WAYS
+from af2jax.data.parse import a3m_rows, read_text
+from af2jax.data.search.hmmer import jackhmmer
+from af2jax.errors import InputError
+from af2jax.files import file_name, write
+from af2jax.metrics.statistics import Interval, bootstrap, paired
 from af2jax.plots import figure
 from experiments import sides
 
-DATA = flags.DEFINE_string("data", None, "Folder with pairs.tsv and structures.", required=True)
+DATA = flags.DEFINE_string("data", None, "Folder with pairs.tsv, structures and alignments.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 PRESET = flags.DEFINE_string("preset", "mini", "Network.")
 PARAMS = flags.DEFINE_string("params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package.')
-KIND = flags.DEFINE_string("kind", "fold_switch", "Type of the pairs.")
-PAIRS = flags.DEFINE_integer("pairs", 12, "At most.", lower_bound=1)
-LONGEST = flags.DEFINE_integer("longest", 160, "Residues, at most.", lower_bound=16)
-SAMPLES = flags.DEFINE_integer("samples", 8, "Of each way.", lower_bound=1)
-ROWS = flags.DEFINE_integer("rows", 12, "Of an alignment that is made shallow.", lower_bound=1)
-SHUFFLE = flags.DEFINE_bool("shuffle", False, "Shuffle the columns of alignments.")
+PAIRS = flags.DEFINE_integer("pairs", 25, "At most.", lower_bound=1)
+LONGEST = flags.DEFINE_integer("longest", 200, "Residues, at most.", lower_bound=16)
+MODELS = flags.DEFINE_integer("models", 6, "Of each way.", lower_bound=2)
+ROWS = flags.DEFINE_integer("rows", 300, "Of an alignment, at most.", lower_bound=8)
 
-HIDDEN = 0.5  # of the alignment
-ALIKE = 0.6  # identity to the first row of a cluster
-FOUND, NEARER = 0.5, 0.05  # TM-score of a state that is found, and its lead
-WAYS = ("as it is", "dropout", "half hidden", "few rows", "clusters")
+ALIKE, ALIGNED, SAME = 0.8, 40, 0.9  # TM-score of two states that differ; residues that both have; identity
+FALLBACKS = ("all", "columns,depths,dropout", "dropout")  # ways, for fewer and fewer rows
 
 
-def subsets(codes: np.ndarray, rng: np.random.Generator) -> dict[str, list[np.ndarray]]:
-    """Rows of the uniform control and of clusters, of the same sizes; the query is left out."""
-    left, clusters = list(range(1, len(codes))), []
-    while left and len(clusters) < SAMPLES.value:
-        first = codes[left[0]]
-        near = [i for i in left if (codes[i] == first)[first < GAP].mean() >= ALIKE]
-        near = near or left[:1]
-        clusters.append(np.array(near[: ROWS.value]))
-        left = sorted(set(left) - set(near))
-    uniform = [rng.choice(np.arange(1, len(codes)), len(rows), replace=False) for rows in clusters]
-    return {"few rows": uniform, "clusters": clusters}
+def pairs(data: Path) -> list[dict[str, str]]:
+    """The pair of each cluster whose states differ most, such first."""
+    rows = sorted(sides.read(data, "pairs.tsv"), key=lambda row: float(row["tm_ab_approx"]))
+    found: dict[str, dict] = {}
+    for row in rows:
+        apart = float(row["tm_ab_approx"]) < ALIKE and float(row["identity"]) >= SAME
+        if apart and int(row["n_aligned"]) >= ALIGNED and int(row["len_a"]) <= LONGEST.value:
+            found.setdefault(row["cluster30"], row)
+    return list(found.values())[: PAIRS.value]
 
 
-def samples(model, params, sequence: str, alignment: Path | None, folder: Path) -> dict[str, list[np.ndarray]]:
-    """CA atoms of every sample of every way."""
-    rng, config = np.random.default_rng(0), model.config
-    cycles = config.num_recycle + 1
-
-    def fold(query, seed: int, key=None, hidden: float | None = None):
-        data = config.data if hidden is None else dataclasses.replace(config.data, mask_fraction=hidden)
-        features = af2jax.features(query, dataclasses.replace(config, data=data), seed, cycles)
-        return af2jax.predict(model, params, padded(features, data), key=key).protein.positions[:, CA]
-
-    query, found = alignment or sequence, {}
-    found["as it is"] = [fold(query, seed) for seed in range(SAMPLES.value)]
-    found["dropout"] = [fold(query, 0, jax.random.key(seed)) for seed in range(SAMPLES.value)]
-    found["half hidden"] = [fold(query, seed, hidden=HIDDEN) for seed in range(SAMPLES.value)]
-    if alignment:
-        codes = np.array(read_alignment(alignment).codes)
-        if SHUFFLE.value:
-            codes[1:] = codes[1:, rng.permutation(codes.shape[1])]
-        for way, chosen in subsets(codes, rng).items():
-            found[way] = []
-            for number, rows in enumerate(chosen):
-                lines = [f">{i}\n{''.join(LETTERS[c] for c in codes[i])}" for i in (0, *rows)]
-                path = write(folder / f"{way.replace(' ', '_')}_{number}.a3m", "\n".join(lines) + "\n")
-                found[way].append(fold(path, 0))
-    return found
+def database(data: Path, out: Path) -> Path:
+    """Every sequence of the folder, once, as FASTA."""
+    path = out / "sequences.fasta"
+    if not path.exists():
+        found = {row["sequence"] for row in sides.read(data / "corpus", "chains.tsv")}
+        for file in (*data.glob("msa/*/*.a3m*"), *data.glob("corpus/msa/*.a3m.gz")):
+            try:
+                rows = a3m_rows(read_text(file), file.name)
+            except InputError:  # some are there to test that damage is told
+                continue
+            found |= {row.sequence.replace("-", "").replace(".", "").upper() for row in rows}
+        usual = sorted(sequence for sequence in found if sequence.isalpha() and len(sequence) > 20)
+        write(path, "".join(f">s{number}\n{sequence}\n" for number, sequence in enumerate(usual)))
+    return path
 
 
-class Pair(NamedTuple):
-    """A protein with two known structures."""
-
-    name: str
-    first: Path
-    second: Path
-    alignment: Path | None  # its first row is what is folded; None: the sequence of the first structure
-
-
-def pairs(data: Path) -> list[Pair]:
-    """Those with an alignment, and the shortest of the others."""
-    found = []
-    for second in sorted(data.glob("msa/*/native_state2.pdb*")):
-        first, rows = next(second.parent.glob("native.pdb*")), sorted(second.parent.glob("*.a3m*"))
-        if rows and len(read_alignment(rows[0]).query) <= LONGEST.value:
-            found.append(Pair(second.parent.name, first, second, rows[0]))
-    rows = [row for row in sides.read(data, "pairs.tsv") if row["type"] == KIND.value]
-    rows = sorted((row for row in rows if int(row["len_a"]) <= LONGEST.value), key=lambda row: int(row["len_a"]))
-    alone = [Pair(row["pair"], data / row["file_a"], data / row["file_b"], None) for row in rows]
-    return [*found, *alone][: PAIRS.value]
+def alignment(row: dict[str, str], sequences: Path, out: Path) -> Path:
+    """What the built-in search finds of the first structure's sequence."""
+    path = out / "alignments" / f"{file_name(row['pair'])}.a3m"
+    if not path.exists():
+        text = jackhmmer(row["pair"], row["seq_a"], [sequences])
+        write(path, "".join(f">{part}" for part in text.split(">")[1 : ROWS.value + 1]))
+    return path
 
 
-def judged(pair: Pair, model, params, out: Path) -> dict[str, list[tuple[float, float]]]:
-    """{way: (TM-score to the first state, to the second) of each sample} of a pair."""
-    known = [read_chain(file) for file in (pair.first, pair.second)]
-    sequence = read_alignment(pair.alignment).query if pair.alignment else known[0].sequence
-    laid = [nearest(sequence, {"known": chain.sequence}).pairs for chain in known]
-    states = [
-        transfer(place, len(sequence), chain.positions[:, CA], chain.atom_mask[:, CA])
-        for place, chain in zip(laid, known, strict=True)
-    ]
-    found = samples(model, params, sequence, pair.alignment, out / "alignments" / pair.name)
-    return {way: [tuple(tm_score(ca, *state) for state in states) for ca in each] for way, each in found.items()}
+def looked(row: dict[str, str], data: Path, out: Path, model, params) -> dict:
+    """The states of a pair, as JSON has them; its page is kept."""
+    query = alignment(row, database(data, out), out)
+    options = {"references": [data / row["file_a"], data / row["file_b"]], "models": MODELS.value}
+    folder = out / "pairs" / file_name(row["pair"])
+    for ways in FALLBACKS:
+        try:
+            found = af2jax.states(query, model, params, ways, keep=folder / "models", **options)
+        except InputError:
+            if ways == FALLBACKS[-1]:
+                raise
+            continue
+        af2jax.page(found).save(folder)
+        return found.json()
+    raise AssertionError("the last of the fallbacks returns or raises")
 
 
-def counts(scores: np.ndarray) -> tuple[int, int]:
-    """How many samples [N 2] are of the first state, and of the second."""
-    ahead = scores[:, 0] - scores[:, 1]
-    return int(((scores[:, 0] > FOUND) & (ahead > NEARER)).sum()), int(
-        ((scores[:, 1] > FOUND) & (-ahead > NEARER)).sum()
-    )
+def column(found: list[dict], way: str, number) -> np.ndarray:
+    """A number of what a way found in each protein, NaN where it was not run."""
+    own = [next((one for one in each["found"] if one["way"] == way), None) for each in found]
+    asked = [way in each["asked"] or way in {WAYS[one].control for one in each["asked"]} for each in found]
+    return np.array([number(one) if one and there else np.nan for one, there in zip(own, asked, strict=True)], float)
 
 
-def report(found: dict[str, dict], out: Path) -> None:
-    """Writes the plot and what follows from it."""
-    by_way = {way: [np.array(each[way]) for each in found.values() if way in each] for way in WAYS}
-    by_way = {way: each for way, each in by_way.items() if each}
-    both = {way: sum(min(counts(scores)) > 0 for scores in each) for way, each in by_way.items()}
-    best = max(float(np.max(scores)) for each in by_way.values() for scores in each)
-    counted = "; ".join(f"{way}: {both[way]} of {len(each)}" for way, each in by_way.items())
-    rows = [float(np.max(scores)) for way in ("clusters", "few rows") for scores in by_way.get(way, ())]
-    if best <= FOUND:
-        verdict = f"No sample finds any state (best TM-score {best:.2f}): nothing can be concluded about conformations."
-    elif rows and max(rows) <= FOUND:
-        verdict = f"Neither clusters nor random rows find any state (best TM-score {max(rows):.2f}): they tell nothing."
-    elif "clusters" in both and both["clusters"] > both["few rows"]:
-        verdict = "Clusters find both states of more proteins than random rows do."
-    elif "clusters" in both:
-        verdict = "Clusters find no more than random rows do: what they find is due to depth, not to the clusters."
-    else:
-        verdict = "Without alignments the claim about clusters cannot be put to the test."
+NUMBERS = {
+    "states": lambda one: one["states"],
+    "known states": lambda one: sum(count > 0 for count in one["near"]),
+    "best TM-score to either": lambda one: max(one["best"]),
+    "mean pLDDT": lambda one: one["plddt"],
+    "seconds for a model": lambda one: one["seconds"],
+}
+
+
+def report(found: list[dict], out: Path) -> None:
+    """README.md with a table of all ways, a figure, and what follows."""
+    shown = lambda x: f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f}{x.caveat})"
+    means: dict[str, dict[str, Interval]] = {
+        way: {name: bootstrap(column(found, way, number)) for name, number in NUMBERS.items()} for way in WAYS
+    }
+    over = {}
+    for way in (way for way in WAYS if WAYS[way].control):
+        for name in ("states", "known states"):
+            beside = (column(found, one, NUMBERS[name]) for one in (way, WAYS[way].control))
+            over[way, name] = paired(*beside).difference
+    won = [f"{way} in {name}" for (way, name), one in over.items() if one.low > 0]
+    both = {way: int((column(found, way, NUMBERS["known states"]) == 2).sum()) for way in WAYS}
+    answers = [claim["answer"] for each in found for claim in each["claims"][:1]]
+    best = max(float(np.nanmax(column(found, way, NUMBERS["best TM-score to either"]))) for way in WAYS)
     caption = (
-        f"TM-score to either known state, of every sample of {len(found)} proteins ({KIND.value}); on the line both "
-        f"are as near. Proteins of which both states are found: {counted}. {verdict}"
+        f"States of {MODELS.value} models of each way, and how many of the two known states are among them: means of "
+        f"{len(found)} proteins, 95 % of means of proteins drawn again; clusters and uniform of the "
+        f"{means['clusters']['states'].count} with rows enough. Above their control: {', '.join(won) or 'none'}. The "
+        f"best TM-score of any model to any known state is {best:.2f}."
     )
-    drawn, axes = figure.new(2.6 * len(by_way), 2.8, caption, panels=len(by_way))
-    for axis, (way, each) in zip(axes, by_way.items(), strict=True):
-        points = np.concatenate(each)
-        axis.scatter(*points.T, s=8, alpha=0.5, color=figure.COLOURS[0], linewidths=0)
-        axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
-        axis.set(title=way, xlabel="TM-score, first state", ylabel="TM-score, second state", xlim=(0, 1), ylim=(0, 1))
+    drawn, panels = figure.new(9.0, 3.2, caption, panels=2)
+    for axis, name in zip(panels, ("states", "known states"), strict=True):
+        for place, way in enumerate(WAYS):
+            one = means[way][name]
+            error = [[one.value - one.low], [one.high - one.value]]
+            axis.barh(
+                place, one.value, xerr=error, color=figure.COLOURS[bool(WAYS[way].control)], error_kw={"capsize": 3}
+            )
+        axis.set(xlabel=f"{name} of a protein", yticks=range(len(WAYS)), yticklabels=list(WAYS))
+        axis.invert_yaxis()
     figure.save(drawn, out / "conformations.png")
-    text = f"# Can several conformations be sampled?\n\n![conformations](conformations.png)\n\n{caption}\n"
-    print(text)
-    write(out / "README.md", text)
+    lines = ["# Do clusters of rows find a second conformation more often than random rows do?", ""]
+    lines += [
+        f"| way | proteins | {' | '.join(NUMBERS)} | both known states | minus its control: states | known states |"
+    ]
+    lines += ["|---" * (len(NUMBERS) + 5) + "|"]
+    for way, numbers in means.items():
+        more = [shown(over[way, name]) if (way, name) in over else "" for name in ("states", "known states")]
+        cells = [way, numbers["states"].count, *map(shown, numbers.values()), both[way], *more]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    told = "; ".join(f"{answer}: {answers.count(answer)}" for answer in ("yes", "open", "no"))
+    lines += ["", f"A second state may be claimed, of {len(found)} proteins: {told}.", ""]
+    lines += ["![conformations](conformations.png)", "", caption, ""]
+    print("\n".join(lines))
+    write(out / "README.md", "\n".join(lines))
+    with open(out / "proteins.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["protein", "way", "models", *NUMBERS, "answer"])
+        for each in found:
+            for one in each["found"]:
+                numbers = [number(one) for number in NUMBERS.values()]
+                table.writerow([each["name"], one["way"], one["models"], *numbers, each["claims"][0]["answer"]])
 
 
 def main(_) -> None:
-    """Samples every pair, and compares."""
+    """Looks for the states of every pair, and compares the ways."""
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
-    out = Path(OUT.value)
+    data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
     model, params = af2jax.load(PRESET.value, PARAMS.value or None)
-    found = {}
-    for pair in pairs(Path(DATA.value).resolve()):
-        place = out / "pairs" / f"{pair.name}.json"
+    found = []
+    for row in pairs(data):
+        place = out / "pairs" / f"{file_name(row['pair'])}.json"
         if not place.exists():
-            write(place, json.dumps(judged(pair, model, params, out)) + "\n")
-        found[pair.name] = json.loads(place.read_text())
-        print(f"{pair.name}: done", flush=True)
+            write(place, json.dumps(looked(row, data, out, model, params)) + "\n")
+        found.append(json.loads(place.read_text()))
+        print(f"{row['pair']}: done", flush=True)
     report(found, out)
 
 

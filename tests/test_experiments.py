@@ -17,6 +17,7 @@ import pytest
 
 from af2jax.data import synthetic
 from experiments import corpus, sides
+from tests.data import molecules
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = "e75d214bd3b3"  # of the sides
@@ -242,3 +243,70 @@ def test_mini_is_trained_and_assessed(data, tmp_path):
     found = json.loads((tmp_path / "found" / "assessment.json").read_text())
     assert len(found["chains"]) == 2 and 0 < found["figures"]["natural: lddt_ca"]["value"] < 100
     assert "| natural, 2 chains |" in (tmp_path / "found" / "README.md").read_text()
+
+
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+
+
+def varied(rng: np.random.Generator, parent: str, changes: int) -> str:
+    found = list(parent)
+    for place in rng.choice(len(parent), changes, replace=False):
+        found[place] = str(rng.choice(list(LETTERS)))
+    return "".join(found)
+
+
+def go(name: str, *more: str) -> str:
+    command = [sys.executable, "-m", f"experiments.{name}", "--preset=tiny", "--params=", *map(str, more)]
+    found = subprocess.run(command, cwd=ROOT, env=os.environ | {"JAX_PLATFORMS": "cpu"}, capture_output=True, text=True)
+    assert not found.returncode, found.stderr[-3000:]
+    return found.stdout
+
+
+@pytest.mark.slow("runs an experiment in processes of its own")
+def test_conformations_beside_their_controls(tmp_path):
+    """Two proteins, of which one has homologues; started again, nothing is made again."""
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    (data / "msa" / "case").mkdir(parents=True)
+    (data / "corpus" / "msa").mkdir(parents=True)
+    one, two = ("".join(rng.choice(list(LETTERS), 40)) for _ in range(2))
+    families = [varied(rng, one, 6), varied(rng, one, 14)]
+    rows = [one, *(varied(rng, parent, 2) for parent in families for _ in range(6))]
+    (data / "msa" / "case" / "rows.a3m").write_text("".join(f">r{i}\n{row}\n" for i, row in enumerate(rows)))
+    (data / "corpus" / "chains.tsv").write_text(f"id\tsequence\nx\t{two}\n")
+    head = ["pair", "cluster30", "file_a", "file_b", "len_a", "n_aligned", "identity", "tm_ab_approx", "seq_a"]
+    lines = ["\t".join(head)]
+    for name, sequence in (("one", one), ("two", two)):
+        for state in "ab":
+            molecules.save(data, molecules.pdb(molecules.peptide(sequence)), f"{name}_{state}.pdb")
+        cells = (name, name, f"{name}_a.pdb", f"{name}_b.pdb", 40, 40, 1.0, 0.5, sequence)
+        lines.append("\t".join(map(str, cells)))
+    (data / "pairs.tsv").write_text("\n".join(lines) + "\n")
+    run = lambda: go("conformations", "--data", data, "--out", tmp_path / "out", "--models=2")
+    text = run()
+    assert "| clusters | 1 |" in text and "| dropout | 2 |" in text and "Above their control: " in text
+    pages = sorted((tmp_path / "out" / "pairs").glob("*/index.html"))
+    before = [page.stat().st_mtime_ns for page in pages]
+    assert len(pages) == 2 and run() == text and [page.stat().st_mtime_ns for page in pages] == before
+
+
+@pytest.mark.slow("runs an experiment in processes of its own")
+def test_disorder_beside_what_needs_no_training(tmp_path):
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    (data / "corpus" / "labels").mkdir(parents=True)
+    (data / "chains.tsv").write_text(f"id\tsequence\na\t{'MKTAYIAKQR' * 5}\n")
+    (data / "corpus" / "chains.tsv").write_text(f"id\tsequence\nb\t{'WGTPYVDKER' * 5}\n")
+    (data / "corpus" / "msa.tsv").write_text("case\tquery\n")
+    lines = ["id\tsplit\tsequence\tss3\tresolved_mask\tlabel_cluster30\tchain_id"]
+    for i in range(56):
+        sequence = "".join(rng.choice(list(LETTERS), 45))
+        mask = "0" * (3 + i % 5) + "1" * (42 - i % 5)
+        cells = (f"p{i}", "train" if i < 50 else "valid", sequence, "C" * 45, mask, f"c{i}", "")
+        lines.append("\t".join(map(str, cells)))
+    with lzma.open(data / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
+        file.write("\n".join(lines) + "\n")
+    flags = ("--steps=4", "--seeds=1", "--crop=48", "--test=4", "--train=10")
+    text = go("disorder", "--data", data, "--out", tmp_path / "out", *flags)
+    for name in ("pLDDT alone", "TOP-IDP in windows", "distance to the nearer end", "head on the trained trunk"):
+        assert f"| {name} |" in text
+    assert "Calibration error on unseen chains: head on the trained trunk 0." in text
+    assert (tmp_path / "out" / "disorder.png").exists()

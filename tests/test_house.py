@@ -48,6 +48,7 @@ FLOORS = {
     "evaluation": 8,
     "scoring": 7,
     "effects": 7,
+    "conformations": 7,
     "screening": 8,
     "profile": 8,
     "report": 9,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,12 +64,13 @@ def identity(path: Path) -> list:
         return [path.name, None]
 
 
-def clear(out: Path, name: str) -> None:
-    """Removes the results of a query that was finished with other settings, which the new ones would mix with."""
+def clear(out: Path, name: str, but: Collection[Path] = ()) -> None:
+    """Removes the results of a query that was finished with other settings, which the new ones would mix with, `but`
+    those."""
     files = _files(out, name)
     _marker(out, name).unlink(missing_ok=True)
     for file in files:
-        if file.is_file() and file.resolve().is_relative_to(out.resolve()):
+        if file not in but and file.is_file() and file.resolve().is_relative_to(out.resolve()):
             file.unlink()
 
 
@@ -80,9 +81,10 @@ def finish(
     files: Iterable[Path],
     answers: Sequence[Mapping] = (),
     scores: Sequence[Mapping] = (),
+    states: Sequence[Mapping] = (),
 ) -> None:
-    """Says that a query is done, with which settings, that these files came of it, what tuned heads answered, and how a
-    structure that was given of it scores."""
+    """Says that a query is done, with which settings, that these files came of it, what tuned heads answered, how a
+    structure that was given of it scores, and its states."""
     from importlib.metadata import version
 
     done = {
@@ -92,13 +94,14 @@ def finish(
         "files": [str(f.relative_to(out)) for f in files],
         "answers": list(answers),
         "scores": list(scores),
+        "states": list(states),
     }
     write(_marker(out, name), json.dumps(done, indent=1) + "\n")
 
 
 def rows(out: Path, what: str) -> list[dict]:
-    """What is known of every query that is done in a folder: "answers" of tuned heads (rows of `heads.summary`), or
-    "scores" of given structures (`Score.rows`)."""
+    """What is known of every query that is done in a folder: "answers" of tuned heads (rows of `heads.summary`),
+    "scores" of given structures (`Score.rows`), or "states" (`States.rows`)."""
     markers = sorted(out.glob(f"*{DONE}"))
     found = [_marked(out, marker.name.removesuffix(DONE)).get(what) for marker in markers]
     return [row for rows in found if isinstance(rows, list) for row in rows if isinstance(row, dict)]

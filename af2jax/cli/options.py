@@ -1,7 +1,7 @@
 """The options of `af2jax predict`, by subject; names are ColabFold's where it has them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -186,3 +186,33 @@ class Results:
             "distogram": self.save_all,
         }
         return tuple(name for name, yes in wanted.items() if yes)
+
+
+@dataclass
+class Conformations:
+    """Whether more than one conformation is looked for, and how."""
+
+    states: str = ""
+    """Look for more than one conformation, in these ways, joined by commas, beside the control of each: clusters (rows
+    of the alignment that are alike), columns (some are masked), depths (fewer rows), dropout; or all. Each query has a
+    folder with a page, its models, and the alignment that made each."""
+    reference: Annotated[tuple[str, ...], UseAppendAction] = ()
+    """Known structure of the query, FILE or FILE:CHAIN, that its models are compared with; may be given again."""
+    state_models: int = 8
+    """Models of each way, and as many of its control, for each preset and seed."""
+    state_tm_score: float = 0.8
+    """Models are of one state from this TM-score on."""
+
+    def check(self) -> None:
+        """Raises InputError where there is no such way or structure, or one of these is given without --states."""
+        if not self.states:
+            if given := [f.name for f in fields(self) if getattr(self, f.name) != f.default]:
+                flag = given[0].replace("_", "-")
+                raise InputError(f"--{flag} is of --states, which is not given: add --states clusters, or leave it out")
+            return
+        from af2jax.conformations.study import checked
+
+        checked(self.states, self.state_models, self.state_tm_score)
+        for item in self.reference:
+            if not path_and_chain(item)[0].is_file():
+                raise InputError(f"--reference {item}: no such file; check the path")

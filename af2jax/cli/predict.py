@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from af2jax.cli import batch
+from af2jax.cli import batch, states
 from af2jax.cli.alignments import SearchOptions
 from af2jax.cli.fold import fold, relax
 from af2jax.cli.locks import locked
 from af2jax.cli.networks import Member, Networks, device, members
-from af2jax.cli.options import Inputs, Network, Results, Sampling
+from af2jax.cli.options import Conformations, Inputs, Network, Results, Sampling
 from af2jax.cli.progress import Progress, cost
 from af2jax.cli.warnings import show_warnings, warn
 from af2jax.errors import InputError, WeightsError, internal, machine, one_line
@@ -61,6 +61,7 @@ class Predict:
     inputs: OmitArgPrefixes[Inputs] = field(default_factory=Inputs)
     sources: OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     results: OmitArgPrefixes[Results] = field(default_factory=Results)
+    conformations: OmitArgPrefixes[Conformations] = field(default_factory=Conformations)
     answers_only: bool = False
     """Ask the tuned heads of --params alone: no structures, one table (answers.csv), many queries a minute."""
     overwrite_existing_results: bool = False
@@ -74,7 +75,7 @@ class Predict:
 
     def check(self) -> None:
         """Raises InputError where options are out of range or contradict each other."""
-        for options in (self.network, self.sampling, self.inputs, self.sources, self.results):
+        for options in (self.network, self.sampling, self.inputs, self.sources, self.results, self.conformations):
             options.check()
         self.check_out()
 
@@ -82,6 +83,8 @@ class Predict:
         """Raises InputError where the folder is a file."""
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"--out {self.out} is a file, not a folder")
+        if self.conformations.states:
+            states.check(self)
 
     def run(self) -> int:
         self.check()
@@ -156,10 +159,11 @@ class Predict:
             warn("%s does not say so: %s", self.out / batch.FAILURES, machine(error))
 
     def index(self) -> None:
-        """Writes the page of all that is done in the folder, and the table of what tuned heads answer; one process at a
-        time, so that the last has seen all."""
+        """Writes the page of all that is done in the folder, and the tables of answers, scores and states; one process
+        at a time, so that the last has seen all."""
         from af2jax import scoring
         from af2jax.cli.screen import collect
+        from af2jax.conformations import record
         from af2jax.heads.summary import TABLE
         from af2jax.report.index import NAME, save_index
 
@@ -167,16 +171,17 @@ class Predict:
             collect(self.out)
         except OSError as error:
             warn("%s is not written: %s", self.out / TABLE, machine(error))
-        try:
-            with locked(self.out / f".{scoring.TABLE}.lock", wait=True):
-                scoring.save(self.out, batch.rows(self.out, "scores"))
-        except OSError as error:
-            warn("%s is not written: %s", self.out / scoring.TABLE, machine(error))
-        try:
-            with locked(self.out / f".{NAME}.lock", wait=True):
-                save_index(self.out, self.out / batch.FAILURES)
-        except OSError as error:
-            warn("%s is not written: %s", self.out / NAME, machine(error))
+        writers = {
+            scoring.TABLE: lambda: scoring.save(self.out, batch.rows(self.out, "scores")),
+            record.TABLE: lambda: record.save(self.out, batch.rows(self.out, "states")),
+            NAME: lambda: save_index(self.out, self.out / batch.FAILURES),
+        }
+        for name, write in writers.items():
+            try:
+                with locked(self.out / f".{name}.lock", wait=True):
+                    write()
+            except OSError as error:
+                warn("%s is not written: %s", self.out / name, machine(error))
 
     def task(self, job: "Job", weights: dict[str, str]) -> Task:
         """A query with all that decides its results.
@@ -209,6 +214,8 @@ class Predict:
             settings["structure"] = [batch.identity(path), chains, job.protocol, list(job.target)]
         if known.cyclic:
             settings["cyclic"] = list(known.cyclic)
+        if self.conformations.states:
+            settings |= states.settings(self, job, found, known)
         return Task(job, found.sequence, known, settings, found.read)
 
     def is_done(self, task: Task) -> bool:
@@ -243,9 +250,8 @@ class Predict:
         Raises:
             InputError: it failed.
         """
-        from af2jax.cli.given import ready, searched
+        from af2jax.cli.given import searched
         from af2jax.data.pipeline import read
-        from af2jax.scoring import named
 
         name = task.job.name
         with locked(batch.lock_of(self.out, name)) as ours:
@@ -259,22 +265,32 @@ class Predict:
             if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says
                 given = given._replace(query=task.read)
             known = read(**given._asdict(), alone=bool(task.job.structure))
-            start = ready(task.job, self.inputs, known)
-            known, guess = (start.query, start.guess) if start else (known, None)
-            for note in start.notes if start else ():
-                warn("%s", note)
-            remarks += start.notes if start else ()
             told = lambda part, text: progress.at(name, part, text)
-            sampling, keep = self.sampling, self.results.keep()
-            found = fold(name, task.sequence, known, chosen, networks, sampling, keep, told, remarks, guess)
-            if task.job.structure:
-                found = [(named(one, start.given), seed) for one, seed in found]
-            notes = tuple(dict.fromkeys(note for member in chosen for note in networks.notes(member)))
-            line = self.save(task, known, found, notes, all(map(networks.calibrated, chosen)), start)
+            if self.conformations.states:
+                line = states.sample(self, task, known, chosen, networks, told, remarks)
+            else:
+                line = self.predicted(task, known, chosen, networks, told, remarks)
             batch.note(self.out, {}, [name])
             progress.done(name)
             left = progress.left()
             return f"{line}; {left}" if left else line
+
+    def predicted(self, task: Task, known, chosen: list[Member], networks: Networks, told, remarks) -> str:
+        """A query that was read, folded and written; what to say of it."""
+        from af2jax.cli.given import ready
+        from af2jax.scoring import named
+
+        start = ready(task.job, self.inputs, known)
+        known, guess = (start.query, start.guess) if start else (known, None)
+        for note in start.notes if start else ():
+            warn("%s", note)
+        remarks += start.notes if start else ()
+        sampling, keep = self.sampling, self.results.keep()
+        found = fold(task.job.name, task.sequence, known, chosen, networks, sampling, keep, told, remarks, guess)
+        if task.job.structure:
+            found = [(named(one, start.given), seed) for one, seed in found]
+        notes = tuple(dict.fromkeys(note for member in chosen for note in networks.notes(member)))
+        return self.save(task, known, found, notes, all(map(networks.calibrated, chosen)), start)
 
     def remarks(self, sequence: str, chains: Sequence[str] = ()) -> tuple[str, ...]:
         """What files and page state about a sequence, with a warning before it is folded: characters that stand

@@ -1,10 +1,10 @@
-"""The rows of an alignment: some of them, the different ones, more of gaps, and whether row 0 is a sequence."""
+"""The rows of an alignment: some, the different ones, more of gaps, as A3M text, and whether row 0 is a sequence."""
 
 import numpy as np
 
-from af2jax.constants.residues import GAP, RESTYPES
+from af2jax.constants.residues import GAP, LETTERS, RESTYPES
 from af2jax.data.msa import deduplicate
-from af2jax.data.parse import CODE_OF_BYTE, Alignment
+from af2jax.data.parse import CODE_OF_BYTE, Alignment, printable
 from af2jax.typing import Int
 
 
@@ -48,6 +48,14 @@ def difference(alignment: Alignment, sequence: str) -> int | None:
     ours = np.array([letter in RESTYPES for letter in sequence[:common]], bool)
     differ = np.flatnonzero((first[:common] != wanted[:common]) & ours)
     return int(differ[0]) if len(differ) else None if len(first) == len(wanted) else common
+
+
+def to_a3m(alignment: Alignment) -> str:
+    """The rows as A3M text, which reads as the same rows; an insertion, of which the length alone is known, is of x."""
+    written = lambda codes, deletions: "".join("x" * n + LETTERS[c] for c, n in zip(codes, deletions, strict=True))
+    rows = map(written, alignment.codes[1:].tolist(), alignment.deletions[1:].tolist())
+    named = zip(alignment.names, [alignment.query, *rows], strict=True)
+    return "".join(f">{printable(name)}\n{row}\n" for name, row in named)
 
 
 def _codes(sequence: str) -> np.ndarray:

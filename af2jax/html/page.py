@@ -180,6 +180,12 @@ class Page:
         """A file that is written beside the page: its text, or what makes it of the folder that it is written to."""
         self._files[path] = text
 
+    @property
+    def paths(self) -> list[str]:
+        """The files that `save` writes, below its folder."""
+        plots = [path for name in self._figures for path in self._plots(name)]
+        return [*self._files, *plots, *(f"tables/{name}.csv" for name in self._tables), NUMBERS, "index.html"]
+
     def save(self, folder: str | os.PathLike) -> Path:
         """Writes its files, `plots/`, `tables/`, `report.json` and last `index.html`, whole or not at all; its path."""
         folder = self._folder = Path(folder)

@@ -22,7 +22,8 @@ const panels = (function () {
   function describe(scene, i) {
     const tube = scene.traces[0], kind = KINDS[(tube.ss || '')[i]], level = tube.plddt ? tube.plddt[i] : -1;
     return label(scene, i) + (kind ? ', ' + kind : '') + (level < 0 ? '' : `, pLDDT ${level}`)
-      + (tube.error && tube.error[i] >= 0 ? `, ${(tube.error[i] / 10).toFixed(1)} angstrom off` : '');
+      + (tube.error && tube.error[i] >= 0
+        ? `, ${(tube.error[i] / 10).toFixed(1)} angstrom ${scene.other ? 'from ' + scene.other : 'off'}` : '');
   }
 
   // A track of residues in `box`; `tell(residues)` is called with the rows that are pointed at.

@@ -156,7 +156,8 @@
     known.type = 'checkbox';
     known.checked = true;
     box.hidden = !scenes.some((scene) => scene.traces.length > 1);
-    make('span', ' known structure (grey, thin)', box);
+    const other = (scenes.find((scene) => scene.other) || { other: 'known structure' }).other;
+    make('span', ' ' + other + ' (grey, thin)', box);
     known.addEventListener('change', () => load(false));
     const legend = make('p', '', below, 'legend');
 

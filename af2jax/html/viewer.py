@@ -65,16 +65,18 @@ def scene(
     chains: Sequence[str] = (),
     pae: str = "",
     steps: Sequence[dict] = (),
+    other: str = "",
 ) -> dict:
     """A structure for `viewer`.
 
     Args:
-        traces: the first is what it is about, the others are known structures.
+        traces: the first is what it is about, the others are `other`.
         sequence: of the residues of the first, for the track; "": none.
         numbers: of the residues; (): from 1.
         chains: their names, in the order of the first trace's `chain`.
         pae: `picture` of the aligned errors; "": none.
         steps: of `steps`, the last being the first trace.
+        other: what traces behind the first are; "": known structures.
     """
     first = traces[0]
     points = np.array(first["ca"], float).reshape(-1, 3)[np.array(first["known"], bool)]
@@ -86,6 +88,7 @@ def scene(
         "chains": list(chains) or [""],
         "pae": pae,
         "steps": list(steps),
+        "other": other,
         "turn": facing(points).ravel().round(4).tolist(),
     }
 

@@ -69,6 +69,26 @@ def tm_score(
     return max(float(np.max(np.sum(1 / (1 + squared / d0**2), axis=-1))) for squared in visited) / length
 
 
+def superposed(
+    points: Float[np.ndarray, "N_res 3"], true_points: Float[np.ndarray, "N_res 3"], mask: Bool[np.ndarray, " N_res"]
+) -> Float[np.ndarray, "N_res 3"]:
+    """`points` moved onto those residues that are near in the superposition of highest TM-score, angstrom.
+
+    What is alike in both lies on each other, so that distances show what is not; over nothing they stay as they are.
+    """
+    moving, fixed = _present(points, true_points, mask)
+    if not len(moving):
+        return points
+    d0, radii = _d0(len(moving)), _radii(_d0(len(moving)))
+    best, most = fixed[:, 0], -1.0
+    for squared in _search(moving, fixed, *radii):
+        scores = np.sum(1 / (1 + squared / d0**2), axis=-1)
+        if scores.max() > most:
+            best, most = squared[np.argmax(scores)], scores.max()
+    motion = superpose(moving, fixed, _near(best[None], radii[1])[0])
+    return points @ motion.rot.T + motion.trans
+
+
 def _gdt(points, true_points, mask, cutoffs: tuple[float, ...]) -> float:
     """0 to 100. It searches near each cutoff and as the TM-score does; every superposition may serve every cutoff."""
     moving, fixed = _present(points, true_points, mask)

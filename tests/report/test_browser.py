@@ -19,6 +19,8 @@ from af2jax.html import markup
 from af2jax.report import assessment, comparison
 from af2jax.report.index import save_index
 from tests.audit import sets
+from tests.conformations import made as conformations
+from tests.conformations.test_study import BOTH
 from tests.html.test_page import HOSTILE, Tags
 from tests.report import made
 from tests.report.test_index import done, scored
@@ -42,6 +44,7 @@ for(let i=0;i<p.length;i+=4)n+=p[i+3]>0&&p[i]+p[i+1]+p[i+2]<700;return n}});
 out.textContent="width "+e.scrollWidth+" of "+e.clientWidth+" images "+d.images.length+" drawn "+
 [...d.images].filter(i=>i.complete&&i.naturalWidth>50).length+" painted "+
 painted.join(",")+" end"}}</script></body></html>"""
+# plots that are at least on the page of each
 PLOTS = {
     "explore": 6,
     "evaluate": 8,
@@ -50,8 +53,9 @@ PLOTS = {
     "index": 2,
     "scored": 2,
     "training": 2,
-}  # and more are on the page of each
-CANVASES = {"evaluate": 2, "predict": 2}  # a structure and its map of errors
+    "states": 3,
+}
+CANVASES = {"evaluate": 2, "predict": 2, "states": 1}  # a structure and its map of errors
 # the same, after a script that points and clicks in the page
 POINTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
 <p id=out>waiting</p><script>f.onload=()=>setTimeout(()=>{{const d=f.contentDocument,w=f.contentWindow,said=[];
@@ -139,6 +143,9 @@ def made_page(kind: str, folder):
         out = course(runs.make(folder, heads=SS, monitor="ss/accuracy", calibration=None), [0.3, 0.7, 0.6])
         (out / "summary.txt").write_text(HOSTILE)
         return af2jax.page(out).save(out)
+    if kind == "states":
+        found = conformations.states(references=BOTH, notes=(HOSTILE,))
+        return af2jax.page(dataclasses.replace(found, name=HOSTILE, references=(HOSTILE, "b"))).save(folder)
     pair = [(confident(low=range(8), name=HOSTILE, notes=(HOSTILE,)), seed) for seed in range(2)]
     return written(pair, folder, alignment=shallow(40, 30))
 

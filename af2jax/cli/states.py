@@ -1,0 +1,118 @@
+"""`af2jax predict --states`: more than one conformation of each query, beside the control of each way of looking."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from af2jax.cli import batch
+from af2jax.cli.networks import Member, Networks
+from af2jax.cli.options import Results
+from af2jax.errors import InputError
+from af2jax.files import file_name
+from af2jax.words import counted
+
+if TYPE_CHECKING:
+    from af2jax.cli.given import Given
+    from af2jax.data.queries import Content, Job
+
+ANSWERS = {"yes": "yes", "no": "no", "open": "cannot tell"}
+WITHOUT = {  # flags that have no meaning with --states, whether they are given, and what to do
+    "--answers-only": (lambda c: c.answers_only, "leave one out"),
+    "--initial-guess": (lambda c: c.inputs.initial_guess, "give a known structure as --reference, or --templates"),
+    "--use-dropout": (lambda c: c.sampling.use_dropout, "give --states dropout"),
+    "--stop-at-score": (lambda c: c.sampling.stop_at_score < 100, "leave it out: every model counts"),
+    "--one-complex": (lambda c: c.inputs.one_complex, "leave it out: states are looked for in one chain"),
+}
+
+
+def check(command: Any) -> None:
+    """Passes if all flags have a meaning with --states.
+
+    Raises:
+        InputError: one has none.
+    """
+    for flag, (given, cure) in WITHOUT.items():
+        if given(command):
+            raise InputError(f"{flag} has no meaning with --states; {cure}")
+    for field in fields(Results):
+        if getattr(command.results, field.name) != field.default:
+            flag = "no-plots" if field.name == "plots" else field.name.replace("_", "-")
+            raise InputError(f"--{flag} has no meaning with --states, which writes files of its own; leave it out")
+
+
+def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict:
+    """What decides the states of a query beside the settings of its prediction, if they can be looked for.
+
+    Raises:
+        InputError: a way needs an alignment and there is none, or one of too few rows; the query has several chains;
+            a reference is another protein. What a search would find is not known yet.
+    """
+    from af2jax.conformations import ways
+    from af2jax.conformations.study import read_references
+    from af2jax.data.pipeline import read_query
+    from af2jax.files import path_and_chain
+
+    asked = command.conformations
+    query = found.read or read_query(job.query, known.msa)
+    read_references(asked.reference, query.chains, job.name)
+    if found.read or known.msa or not command.sources.asked():
+        ways.check(query.unpaired[0], ways.parsed(asked.states), asked.state_models, job.name)
+    files = [path_and_chain(item) for item in asked.reference]
+    options = [asked.states, asked.state_models, asked.state_tm_score]
+    return {"states": options, "references": [[batch.identity(path), chain] for path, chain in files]}
+
+
+def sample(
+    command: Any,
+    task: Any,
+    known: Any,
+    chosen: Sequence[Member],
+    networks: Networks,
+    told: Callable[[float, str], object],
+    remarks: tuple[str, ...],
+) -> str:
+    """Makes the models of a query, and its page; what to say of it. Models that are there are not made again."""
+    from af2jax.conformations import look, ways
+    from af2jax.conformations.sampling import FOLDER, Network
+    from af2jax.report.pages import page
+
+    asked, sampling, name = command.conformations, command.sampling, task.job.name
+    folder = command.out / file_name(name)
+    decides = task.settings | {"states": None, "references": None}  # of one model
+
+    def network(member: Member) -> Network:
+        digest = repr([networks.fingerprint(member), decides])
+        return Network(member.name, *networks.load(member), networks.notes(member), networks.calibrated(member), digest)
+
+    known = replace(known, query=known.query._replace(name=name))
+    found = look(
+        known,
+        list(map(network, chosen)),
+        ways.parsed(asked.states),
+        asked.reference,
+        asked.state_models,
+        asked.state_tm_score,
+        seeds=[sampling.random_seed + i * asked.state_models for i in range(sampling.num_seeds)],  # none meets another
+        notes=remarks,
+        num_recycle=sampling.num_recycle,
+        tolerance=sampling.recycle_early_stop_tolerance,
+        keep=folder / FOLDER,
+        progress=lambda done, total: told(done / total, f"model {done} of {total}"),
+    )
+    kept = [folder / FOLDER / f"{model.name}.npz" for model in found.models]
+    batch.clear(command.out, name, kept)
+    made = page(found)
+    made.save(folder)
+    files = [*kept, *(folder / path for path in made.paths)]
+    batch.finish(command.out, name, task.settings, files, states=found.rows)
+    return summary(found, folder)
+
+
+def summary(found: Any, folder: Path) -> str:
+    """What was found, in one line."""
+    ways = ", ".join(f"{one.way} {one.states} (of {counted(one.models, 'model')})" for one in found.found)
+    seconds = sum(model.seconds for model in found.models) / len(found.models)
+    made = f"{counted(len(found.models), 'model')}, {seconds:.1f} s each, in {counted(len(found.states), 'state')}"
+    answer = f"a second state: {ANSWERS[found.claim.answer]}. {found.claim.text}"
+    return f"{made}: {ways}; {answer} {folder / 'index.html'}"

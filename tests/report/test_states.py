@@ -1,0 +1,81 @@
+"""The page of states: the claim, each state and its models, the alignments beside it, disorder where it is earned."""
+
+import csv
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import af2jax
+from af2jax.data.parse import parse_a3m
+from af2jax.report import states
+from tests.conformations import made
+from tests.conformations.test_study import BOTH
+from tests.report.made import HOSTILE
+
+
+@pytest.fixture(scope="module")
+def found():
+    return made.states(references=BOTH, notes=("a note", HOSTILE))
+
+
+def test_the_page_and_its_files(found, tmp_path):
+    page = af2jax.page(found)
+    text = page.save(tmp_path).read_text()
+    assert "Is there a second state?" in text and "state 2: 7 of 8 models" in text and "a note" in text
+    assert found.claim.text in text and "<img src=x" not in text
+    assert "States found: clusters 2, its control (uniform) 1." in text
+    assert "Ways that found every known structure: clusters" in text
+    assert sorted(page.paths) == sorted(str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file())
+    for model in found.models:
+        rows = parse_a3m((tmp_path / "models" / f"{model.name}.a3m").read_text(), "x")
+        np.testing.assert_array_equal(rows.codes, model.alignment.codes)
+        assert (tmp_path / "models" / f"{model.name}.cif").exists()
+    rows = list(csv.DictReader((tmp_path / "tables" / "models.csv").open()))
+    assert len(rows) == 17 and {row["seconds"] for row in rows} == {"1.0", "2.0"}
+    ways = {row["way"]: row for row in csv.DictReader((tmp_path / "tables" / "ways.csv").open())}
+    assert ways["clusters"]["seconds for a model"] == "2.0" and ways["clusters"]["models of closed.pdb"] == "7"
+    residues = list(csv.DictReader((tmp_path / "tables" / "residues.csv").open()))
+    assert len(residues) == made.LENGTH and residues[0]["amino acid"] == "M"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["numbers"]["states"]["claims"][0]["answer"] == "yes"
+
+
+def test_states_are_superposed_and_seen_from_one_side(found, undrawn, tmp_path):
+    text = af2jax.page(found).save(tmp_path).read_text()
+    first, second = json.loads(re.search(r'id="states">(.*?)</script>', text)[1])
+    assert first["turn"] == second["turn"] and first["other"] == second["other"] == "state 1"
+    assert second["traces"][1]["ca"] == first["traces"][0]["ca"] and len(first["traces"]) == 1
+    assert second["name"] == "state 2: 7 models" and max(second["traces"][0]["error"]) > 40
+    far = found.states[1].apart >= states.FAR
+    assert f"state 2 at {states._where(found, far)}" in text
+
+
+def test_one_state_has_no_differences_and_no_claim(undrawn, tmp_path):
+    found = made.states(made.models((0,) * 8))
+    text = af2jax.page(found).save(tmp_path).read_text()
+    assert "All 17 models are one state" in text and "Where they differ" not in text
+    assert not (tmp_path / "tables" / "residues.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "low, calibrated, words",
+    [
+        (30.0, True, "In every state residues 1-7 have a pLDDT below 50"),
+        (80.0, True, "No residue has a pLDDT below 50 in every state"),
+        (30.0, False, "it is not known what a low pLDDT means: no disorder is claimed"),
+    ],
+)
+def test_disorder_where_it_is_earned(low, calibrated, words, undrawn):
+    values = np.where(np.arange(made.LENGTH) < 7, low, 90.0).astype(np.float32)
+    some = [replace(one, protein=replace(one.protein, plddt=values)) for one in made.models()]
+    assert words in af2jax.page(made.states(some, calibrated=calibrated)).html()
+
+
+def test_many_states_are_named_up_to_a_few(undrawn):
+    some = made.models(tuple(range(1, 9)), (0,) * 8)
+    found = made.states(some)
+    text = af2jax.page(found).html()
+    assert len(found.states) == 9 and text.count('class="decision"') == states.SHOWN
