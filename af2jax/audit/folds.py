@@ -42,7 +42,7 @@ class Folds:
 
 def study(seen: Sequence[Seen], related: Int[np.ndarray, " N"], progress: Progress) -> Folds | None:
     """Looks for neighbours among training items that are no homologues (`related`: equal for these); None: there are
-    no structures on both sides, or so many that it would take more than half a minute."""
+    no structures on both sides, or more that are held out than alignments are made."""
     held, known = (
         [i for i, one in enumerate(seen) if one.trace is not None and one.item.split in parts]
         for parts in (("valid", "test"), ("train",))

@@ -19,8 +19,8 @@ class Explore:
     """Folder for index.html, report.json, plots, tables, prepared.csv and config.toml."""
     target: UseAppendAction[tuple[str, ...]] = ()
     """A column to be learnt; may be given again. Default: all that look like labels."""
-    compare_folds: bool = True
-    """Align known structures across splits, for half a minute at most, to find folds on both sides."""
+    compare_folds: bool = False
+    """Align known structures across splits, which takes up to a minute, to find folds on both sides."""
     split_by: str = ""
     """Propose a new split that keeps items of one cell of this column together, or by "fold" those of one fold."""
     quiet: bool = False

@@ -14,7 +14,7 @@ from af2jax.folds.prints import fingerprint, similarity
 from af2jax.typing import Bool, Int
 
 EACH = 20  # chains that are aligned to one, at most
-ALIGNMENTS = 2000  # in all, at most; some half a minute of a CPU core
+ALIGNMENTS = 400  # in all, at most; some 20 seconds of a CPU core
 Progress = Callable[[int, int], object]
 
 

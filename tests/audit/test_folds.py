@@ -50,13 +50,13 @@ def found(audit):
 
 
 def test_a_fold_in_two_splits_is_found(rows, tmp_path):
-    audit = explore(sets.save(tmp_path, rows))
+    audit = explore(sets.save(tmp_path, rows), compare_folds=True)
     finding = found(audit)[KIND]
     assert audit.folds.pairs[0].held == "planted" and audit.folds.pairs[0].known == rows[0]["id"]
     assert audit.folds.pairs[0].tm > 0.7 and audit.folds.pairs[0].identity < 0.3
     assert finding.level == "caution" and finding.rows[0].startswith(f"planted and {rows[0]['id']}: TM-score 0.")
     assert finding.title.startswith(f"{len(audit.folds.pairs)} of 4 held-out structures") and "leak" not in found(audit)
-    quiet = explore(sets.save(tmp_path, rows), compare_folds=False)
+    quiet = explore(sets.save(tmp_path, rows))
     assert quiet.folds is None and KIND not in found(quiet)
 
 
@@ -67,11 +67,11 @@ def test_a_split_by_fold_keeps_it_together(rows, tmp_path):
     prepared.save(audit.proposal, audit.seen, audit.columns, tmp_path / "out")
     made = {row["id"]: row for row in csv.DictReader((tmp_path / "out" / "prepared.csv").open())}
     assert made["planted"][FOLD_CLUSTER] == made[rows[0]["id"]][FOLD_CLUSTER]
-    assert KIND not in found(explore(tmp_path / "out" / "prepared.csv"))
+    assert KIND not in found(explore(tmp_path / "out" / "prepared.csv", compare_folds=True))
 
 
 def test_a_split_by_a_column_keeps_its_cells_together(rows, tmp_path):
-    audit = explore(sets.save(tmp_path, rows), split_by="batch", compare_folds=False)
+    audit = explore(sets.save(tmp_path, rows), split_by="batch")
     parts: dict[str, set[str]] = {}
     for one, part in zip(audit.seen, audit.proposal.split, strict=True):
         parts.setdefault(one.item.values["batch"], set()).add(part)
