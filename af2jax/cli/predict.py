@@ -260,6 +260,7 @@ class Predict:
                 return SKIPPED if ours else "in progress in another process, skipped"
             query = task.job.query
             remarks = self.remarks(task.sequence, query.split(":") if isinstance(query, str) else ())
+            remarks += tuple(f"chain {name} is cyclic: its ends are joined" for name in task.given.cyclic)
             search = lambda source, _, part: progress.at(name, 0, f"{source} {part:.0%}")
             given = searched(task.job, task.given, self.sources, self.inputs.seqres, self.out, search)
             if task.read and not given.msa:  # an alignment beside an alignment is an error, which reading says

@@ -22,6 +22,7 @@ from af2jax.errors import InputError, nearest
 from af2jax.words import counted
 
 THREADS = 4
+HOMOLOGUE = "has homologues in train"
 CLUSTER = "cluster"  # the column that says which items are homologues, where every item has it
 Problem = tuple[Item, str]  # with the reason
 
@@ -62,8 +63,10 @@ class Preflight:
         return [item for item in self.items if item.split == split]
 
     def table(self) -> str:
-        """Every item as a line: id, split or "unused", reason."""
-        rows = [(item.id, item.split, "") for item in self.items]
+        """Every item as a line: id, split or "unused", and why; outside train, whether it has homologues there."""
+        known = {group for item, group in zip(self.items, self.groups, strict=True) if item.split == "train"}
+        near = lambda item, group: HOMOLOGUE if item.split != "train" and group in known else ""
+        rows = [(item.id, item.split, near(item, g)) for item, g in zip(self.items, self.groups, strict=True)]
         rows += [(item.id, "unused", reason) for item, reason in self.problems]
         return "".join("\t".join(row).replace("\n", " ") + "\n" for row in (("id", "split", "reason"), *rows))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2jax.data.parse import printable, read_text
+from af2jax.data.preflight import HOMOLOGUE
 from af2jax.evaluation.history import History, history
 from af2jax.evaluation.verdict import NO, OPEN, YES
 from af2jax.finetune import run
@@ -17,26 +18,33 @@ from af2jax.words import chosen
 
 TEXTS = ("summary.txt", "changes.txt")  # of a run directory, that its page shows
 
-OUTCOMES = (  # of (the best step or None, whether the baseline is beaten or None): answer, sentence
+OUTCOMES = (  # of (the best step or None, whether the baseline is beaten, homologues validated on): answer, sentence
     (
-        lambda step, beaten: step is None,
+        lambda step, beaten, leaked: step is None,
         OPEN,
         "Nothing was validated: that the loss falls says nothing about other proteins.",
     ),
-    (lambda step, beaten: step == 0, NO, "Training did not help: no step is better than before the first."),
+    (lambda step, beaten, leaked: step == 0, NO, "Training did not help: no step is better than before the first."),
     (
-        lambda step, beaten: beaten is False,
+        lambda step, beaten, leaked: beaten is False,
         NO,
         "It is better than before the first step ({first:.4g}), and not better than {baseline} ({level:.4g}), for "
         "which nothing need be trained.",
     ),
     (
-        lambda step, beaten: beaten,
+        lambda step, beaten, leaked: leaked,
+        OPEN,
+        "It is better than before the first step ({first:.4g}), but {leaked} of {valid} validation items have "
+        "homologues in training, so that this says little about new proteins: split by protein "
+        "(af2jax explore proposes a split).",
+    ),
+    (
+        lambda step, beaten, leaked: beaten,
         YES,
         "It is better than before the first step ({first:.4g}), and than {baseline} ({level:.4g}).",
     ),
     (
-        lambda step, beaten: True,
+        lambda step, beaten, leaked: True,
         YES,
         "It is better than before the first step ({first:.4g}); what a simple baseline reaches was not measured.",
     ),
@@ -55,6 +63,7 @@ class Trained:
         over: steps that it is over.
         skipped: steps that were not finite and changed nothing.
         items: number by split, and "unused".
+        leaked: validation items with homologues in training.
         texts: what trained and what moved, by the name of the file.
         files: of the directory, relative to it.
     """
@@ -68,6 +77,7 @@ class Trained:
     over: int
     skipped: int
     items: dict[str, int]
+    leaked: int
     texts: dict[str, str]
     files: tuple[str, ...]
 
@@ -84,8 +94,8 @@ class Trained:
         """(answer, sentence): did training help on the validation part?"""
         watched, known = self.history.watched, self.history.baseline
         step = watched[self.history.best][0] if watched else None
-        answer, text = chosen(OUTCOMES, step, self.beaten)
-        words = {"first": watched[0][1] if watched else 0.0}
+        answer, text = chosen(OUTCOMES, step, self.beaten, self.leaked)
+        words = {"first": watched[0][1] if watched else 0.0, "leaked": self.leaked, "valid": self.items.get("valid", 0)}
         words |= {"baseline": known[0], "level": known[1]} if known else {}
         return answer, text.format(**words)
 
@@ -101,7 +111,8 @@ def trained(path: str | os.PathLike) -> Trained:
     every = lines(root / TRAIN)
     known = [line for line in every if line["loss"] is not None]
     losses, over = [line["loss"] for line in known], width(len(known))
-    rows = csv.DictReader(read_text(root / "items.tsv").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    table = read_text(root / "items.tsv").splitlines()
+    rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
     files = sorted(file for file in root.rglob("*") if file.is_file() and file.name[0] != ".")
     return Trained(
         printable(root.name),
@@ -113,6 +124,7 @@ def trained(path: str | os.PathLike) -> Trained:
         over,
         sum(bool(line.get("skipped")) for line in every),
         dict(Counter(row["split"] for row in rows)),
+        sum(row["split"] == "valid" and row["reason"] == HOMOLOGUE for row in rows),
         {name: read_text(root / name) for name in TEXTS if (root / name).is_file()},
         tuple(file.relative_to(root).as_posix() for file in files),
     )

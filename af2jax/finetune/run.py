@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from af2jax import heads as task_heads
-from af2jax.config import canonical, preset
-from af2jax.errors import InputError, WeightsError
+from af2jax.config import PRESETS, canonical, preset
+from af2jax.errors import InputError, WeightsError, nearest
 from af2jax.finetune.config import Training, read
 from af2jax.finetune.lora import LORA, assembled
 from af2jax.heads import SCOPE, Head, TrainedOn
@@ -187,7 +187,7 @@ def _hint(name: str | os.PathLike) -> str:
     try:
         known = canonical(os.fspath(name))
     except InputError:
-        return ""
+        return nearest(os.fspath(name), PRESETS)
     return f"; {known} is a preset: give the folder or file of its parameters (af2jax download gets DeepMind's)"
 
 

@@ -61,7 +61,7 @@ def part(page: Page, scores: Sequence[Score]) -> None:
         page.text(
             "RMSD and TM-score compare CA atoms, superposed; those of a chain are of the chain by itself, or where it "
             "is once the other one is superposed. A network that stays near the structure and is sure agrees with it, "
-            "which means something of DeepMind's parameters, with which it was tested; it is not a measurement."
+            "which means something of DeepMind's parameters, with which its authors tested it; it is not a measurement."
         )
     if pairs:
         page.text(

@@ -113,8 +113,9 @@ def _scored(rows: Sequence[Done], pictures: Sequence[str], count: str) -> Page:
         f"Each row is a structure{', and a pair of its chains' if known('pair') != {''} else ''}"
         f"{', by each network and seed' if len(every) > len(rows) else ''}. "
         + ("RMSD and TM-score compare it with what the network makes of it. " if measured else "")
-        + "ipSAE, pDockQ2, LIS and cLIS are the smaller of both directions. The scores were tested with DeepMind's "
-        "parameters, and of other weights they mean nothing until they are. A click on a heading sorts by that column."
+        + "ipSAE, pDockQ2, LIS and cLIS are the smaller of both directions. Their authors tested the scores with "
+        "DeepMind's parameters; of other weights they mean nothing until they are. A click on a heading sorts by that "
+        "column."
     )
     _link(page)
     differ = [key for key in WAYS if len(known(key)) > 1]

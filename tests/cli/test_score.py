@@ -115,6 +115,7 @@ def test_protocols_and_their_recycles(run, tmp_path):
     assert (row["protocol"], row["target"], row["cyclic"]) == ("initial-guess", "B", "A")
     marker = json.loads((tmp_path / "out" / "one.done.txt").read_text())
     assert marker["settings"]["structure"][1:] == [None, "initial-guess", ["B"]]
+    assert "chain A is cyclic: its ends are joined" in (tmp_path / "out" / "one_report.html").read_text()
 
 
 def test_chains_keep_their_names(run, tmp_path):

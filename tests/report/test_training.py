@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import af2jax
+from af2jax.data.preflight import HOMOLOGUE
 from af2jax.errors import WeightsError
 from af2jax.evaluation.training import trained
 from af2jax.finetune.record import Record
@@ -24,7 +25,7 @@ def begun(tmp_path_factory):
     return runs.make(tmp_path_factory.mktemp("run"), heads=SS, monitor="ss/accuracy", calibration=None)
 
 
-def course(out, values, majority=0.5, skipped=()):
+def course(out, values, majority=0.5, skipped=(), valid=""):
     """The run with a validation of each of these accuracies, and 40 steps."""
     record = Record(out, 0, fresh=True)
     for step in range(40):
@@ -34,7 +35,7 @@ def course(out, values, majority=0.5, skipped=()):
         known = {} if majority is None else {"ss/accuracy_of_majority": majority}
         record.validation(10 * i, {"loss": 1.0, "ss/accuracy": value} | known)
     record.close()
-    (out / "items.tsv").write_text("id\tsplit\treason\na\ttrain\t\nb\tvalid\t\nc\tunused\tno atoms\n")
+    (out / "items.tsv").write_text(f"id\tsplit\treason\na\ttrain\t\nb\tvalid\t{valid}\nc\tunused\tno atoms\n")
     (out / "summary.txt").write_text("module <b>\n")
     return out
 
@@ -56,6 +57,12 @@ def test_whether_it_helped(begun, undrawn, values, majority, answer, says):
     (box,) = re.findall(r'<section class="verdict (\w+)">(.*?)</section>', text)
     assert box[0] == answer and says in box[1] and text.index("<section") < text.index("<nav>")
     assert not values or f"ss/accuracy {max(values):.4g} at step {10 * int(np.argmax(values))}" in box[1]
+
+
+def test_validation_on_homologues_of_the_training_tells_nothing(begun):
+    found = trained(course(begun, [0.3, 0.7, 0.6], valid=HOMOLOGUE))
+    assert found.outcome[0] == "open" and "1 of 1 validation items have homologues in training" in found.outcome[1]
+    assert trained(course(begun, [0.8, 0.7], valid=HOMOLOGUE)).outcome[0] == "no"
 
 
 def test_the_page_of_a_run(begun):
