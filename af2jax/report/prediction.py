@@ -24,7 +24,7 @@ from af2jax.protein.files import Protein
 from af2jax.report import given, heads, interfaces
 from af2jax.results import Prediction, answers
 from af2jax.results.reading import LOW, SHORTEST, SURE, TRACES, Ranked, Reading, read
-from af2jax.scoring import Score
+from af2jax.scoring import FILES, Score
 from af2jax.words import chosen, counted
 
 RESERVE = 150_000  # bytes of a page for all but plots and structures
@@ -137,7 +137,9 @@ def render(
     best, predictions = found.best, found.predictions
     notes = dict.fromkeys(note for prediction, _ in predictions for note in prediction.protein.notes)
     out = Page(f"{title} of {printable(best.protein.name)}", list(map(printable, notes)))
-    out.verdict("May this structure be read as a whole?", [decision(found, calibrated)])
+    own = scores and scores[0].protocol != FILES
+    of, heading = ("the network's own", "The network's own structure") if own else ("this", "Structure")
+    out.verdict(f"May {of} structure be read as a whole?", [decision(found, calibrated)])
     if len(best.protein.names) > 1:
         out.verdict("May the arrangement of the chains be trusted?", [interfaces.decision(best, calibrated)])
     block, script = viewer("structures", _scenes(found), None if best.pae is None else _errors(found))
@@ -149,7 +151,7 @@ def render(
             out.raw(markup.figures([markup.figure(kind, image, (shows, made, follows), wide=True)]))
 
     given.part(out, scores)
-    out.section("Structure")
+    out.section(heading)
     if files:
         out.raw(_downloads(files))
     out.raw(block, script)

@@ -97,6 +97,7 @@ def test_protocols_and_their_recycles(run, tmp_path):
     scores = next((tmp_path / "out").glob("*_scores_*.json"))
     before, page = scores.read_text(), (tmp_path / "out" / "one_report.html").read_text()
     assert "without its sequence and side chains (AF2Rank" in page and "<h1>Scores by AF2Rank of one</h1>" in page
+    assert "May the network&#x27;s own structure be read as a whole?" in page
     guess = ("score", file, "--no-plots", "--target", "B", "--num-recycle", 1)
     for other, what in (
         (guess, "protocol = af2rank (now initial-guess)"),
