@@ -65,7 +65,7 @@ def test_a_batch_resumes(run, tmp_path):
     assert "The given structure" in page and "was what the first pass started from" in page
     assert "<h1>Scores by initial guess of one</h1>" in page and "pae_interaction (angstrom)" in page
     assert "RMSD of the first (angstrom)" in page and "without an alignment" not in page and ">Alignment<" not in page
-    assert page.index(">The given structure<") < page.index(">Structure<")
+    assert page.index(">The given structure<") < page.index(">The network&#x27;s own structure<")
     index = (tmp_path / "out" / "index.html").read_text()
     assert "<h1>Scores of given structures: 2 done, 1 failed</h1>" in index and 'href="scores.csv"' in index
     assert "protocol: initial-guess; network: tiny; seed: 0; recycles: 0" in index

@@ -112,7 +112,7 @@ def test_what_cannot_be_looked_for_is_told_before_anything_is_computed(
     monkeypatch.setattr("af2jax.cli.predict.Predict.one", None)
     code, _, err = run(query, "--states", "clusters", *flags)
     (line,) = [line for line in err.splitlines() if line.startswith("failed: ")]
-    assert code == 4 and message in line and line.startswith("failed: switch: ")
+    assert code == 2 and message in line and line.startswith("failed: switch: ")
 
 
 def test_no_alignment(run, tmp_path, monkeypatch):
@@ -121,6 +121,6 @@ def test_no_alignment(run, tmp_path, monkeypatch):
     monkeypatch.setattr("af2jax.cli.predict.Predict.one", None)
     code, _, err = run(fasta, "--states", "clusters")
     lines = [line for line in err.splitlines() if line.startswith("failed: ")]
-    assert code == 4 and len(lines) == 2
+    assert code == 2 and len(lines) == 2
     assert 'alone: the way "clusters" needs an alignment, and the query stands alone; give one, or' in lines[0]
     assert "both: states are looked for in one chain; the query has 2" in lines[1]

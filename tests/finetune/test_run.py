@@ -115,7 +115,7 @@ class TestLoading:
         for path, step in ((".", 5), ("..", 3)):
             assert bits(af2jax.load(None, path)[1]) == bits(lora[1][step].ema_params)
         assert bits(af2jax.load(None, "../../..")[1]) == bits(support.rule_params(preset("tiny")))  # its one preset
-        with pytest.raises(InputError, match="is not a run directory, so name a preset"):
+        with pytest.raises(InputError, match="arrays is neither a run nor a folder of parameters: it holds no params_"):
             af2jax.load(None, "arrays")
 
 
