@@ -46,7 +46,8 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
 
     Raises:
         InputError: a way needs an alignment and there is none, or one of too few rows; the query has several chains;
-            a reference is another protein. What a search would find is not known yet.
+            a reference is another protein; the folder has models in other ways. What a search would find is not known
+            yet.
     """
     from af2jax.conformations import ways
     from af2jax.conformations.study import read_references
@@ -54,6 +55,13 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
     from af2jax.files import path_and_chain
 
     asked = command.conformations
+    old = batch.settings(command.out, job.name).get("states")
+    lost = set(ways.parsed(old[0])) - set(ways.parsed(asked.states)) if old else ()
+    if lost and not command.overwrite_existing_results:
+        raise InputError(
+            f"--out {command.out} has models in other ways ({', '.join(sorted(lost))}), which would be lost: name "
+            "these ways too, or give another folder or --overwrite-existing-results"
+        )
     query = found.read or read_query(job.query, known.msa)
     read_references(asked.reference, query.chains, job.name)
     if found.read or known.msa or not command.sources.asked():

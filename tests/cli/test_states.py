@@ -63,7 +63,10 @@ def test_a_query_from_its_alignment_to_its_page_and_again(run, query, tmp_path, 
     monkeypatch.setattr(sampling, "predict", lambda *args, **more: made.append(args) or predict(*args, **more))
     code, out, _ = run(query, *flags, "--state-tm-score", 0.3)
     assert code == 0 and not made and "5 models" in out  # grouped again, and not made again
-    code, out, _ = run(query, "--states", "dropout", "--state-models", 2)
+    dropout = ("--states", "dropout", "--state-models", 2)
+    code, _, err = run(query, *dropout)
+    assert code == 2 and "has models in other ways (clusters), which would be lost: name these ways too" in err
+    code, out, _ = run(query, *dropout, "--overwrite-existing-results")
     assert code == 0 and len(made) == 3  # two with dropout, and another seed
     assert {f.stem for f in (folder / "models").glob("*.cif")} == {
         f"tiny_{way}_seed_{seed:03d}"
