@@ -133,7 +133,9 @@ def plot(areas: dict[str, Interval], curves: dict, caption: str, out: Path) -> N
     left.invert_yaxis()
     right.plot([0, 1], [0, 1], color="black", linewidth=0.8)
     for i, (name, curve) in enumerate(curves.items()):
-        right.plot(curve.confidence, curve.right, marker="o", color=figure.COLOURS[i], label=f"{name}: {curve.error:.3f}")
+        right.plot(
+            curve.confidence, curve.right, marker="o", color=figure.COLOURS[i], label=f"{name}: {curve.error:.3f}"
+        )
     right.set(xlabel="probability of being unresolved", ylabel="share that is unresolved", xlim=(0, 1), ylim=(0, 1))
     right.legend(fontsize=7, title="calibration error", title_fontsize=7)
     figure.save(drawn, out / "disorder.png")
