@@ -5,7 +5,9 @@ import math
 import os
 import platform
 import re
+import tokenize
 import unicodedata
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,11 @@ from pathlib import Path
 
 LONGEST_NAME = 120  # bytes
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
+
+DAMAGED = (  # what reading an .npz raises that was cut short or changed
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError),
+    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextmanager

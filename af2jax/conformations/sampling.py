@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from af2jax.data.msa import profile
 from af2jax.data.parse import Alignment
 from af2jax.data.pipeline import Read, draw
 from af2jax.data.transforms import padded
-from af2jax.files import file_name, whole
+from af2jax.files import DAMAGED, file_name, whole
 from af2jax.inference import predict
 from af2jax.model.alphafold import AlphaFold
 from af2jax.protein.files import Protein
@@ -155,5 +154,5 @@ def _kept(path: Path, settings: str) -> tuple[Protein, float | None, float] | No
             names = {"name": str(file["name"]), "notes": tuple(file["notes"].tolist())}
             protein = Protein(**{name: file[name] for name in ARRAYS}, **names)
             return protein, None if np.isnan(ptm) else ptm, float(file["seconds"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None

@@ -6,7 +6,6 @@ pack is bit-identical to what is read from the files, and `pack` looks whether i
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from af2jax.data.mutants import Mutation
 from af2jax.data.parse import printable
 from af2jax.data.structure import Chain
 from af2jax.errors import InputError
-from af2jax.files import whole
+from af2jax.files import DAMAGED, whole
 
 UNIT = 1000  # of coordinates, per angstrom
 FORMAT = 1
@@ -96,7 +95,7 @@ def unpack(path: str | os.PathLike) -> list[Item]:
             items.append(Item(where=where, folder=path.parent, msa=msa, values=row["values"], known=known, **plain))
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror or 'it is not an .npz file'}") from None
-    except (ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile, EOFError, StopIteration) as error:
+    except (*DAMAGED, TypeError, IndexError, StopIteration) as error:
         raise InputError(
             f"{source} is not a packed data set, or damaged ({type(error).__name__}); pack it again"
         ) from None

@@ -8,7 +8,6 @@ another crop is never used; it is left to be the first to go when the folder is 
 
 import hashlib
 import os
-import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from absl import logging
 
 from af2jax.compilation import Jitted
 from af2jax.errors import InputError
-from af2jax.files import whole
+from af2jax.files import DAMAGED, whole
 from af2jax.finetune.state import TrainState
 from af2jax.heads import SCOPE
 from af2jax.model.recycle import forward
@@ -77,7 +76,7 @@ class Cache:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 arrays = [stored[name] for name in _leaves(self.tree)]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             logging.warning("%s is damaged (%s) and computed again", file, type(error).__name__)
             return None
         os.utime(file)  # the least recently used go first

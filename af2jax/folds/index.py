@@ -7,7 +7,6 @@ added, changed or removed, of which only those are read. A digest over its conte
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from af2jax.data.dataset import STRUCTURES
 from af2jax.data.parse import printable
 from af2jax.data.traces import Trace, read_traces
 from af2jax.errors import InputError
-from af2jax.files import whole
+from af2jax.files import DAMAGED, whole
 from af2jax.folds.prints import SIZE, fingerprint
 from af2jax.metrics.ca_classes import ca_classes
 from af2jax.typing import Float
@@ -197,7 +196,7 @@ def load(file: Path, folder: Path) -> Index:
             start += len(sequence)
         unread = tuple((name, reason) for name, reason in facts["unread"])
         return Index(folder, tuple(entries), arrays["prints"].astype(np.float32), unread, facts["stamps"])
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{source} is not an index, or damaged ({type(error).__name__}); {cure}") from None

@@ -67,6 +67,21 @@ def test_what_cannot_be_read_is_named_and_remembered(folder, read):
     assert index(folder).unread == first.unread and len(read) == 5
 
 
+def test_mutated_indices_raise_nothing_else(folder):
+    index(folder)
+    file, rng = folder / FILE, np.random.default_rng(0)
+    whole, refused = file.read_bytes(), 0
+    for _ in range(300):
+        content = bytearray(whole)
+        content[rng.integers(len(content))] = rng.integers(256)
+        file.write_bytes(content)
+        try:
+            module.load(file, folder)
+        except InputError:
+            refused += 1
+    assert refused > 200
+
+
 @pytest.mark.parametrize("how, message", [("cut", "damaged"), ("changed", "damaged"), ("version", "of version 99")])
 def test_a_damaged_index_or_one_of_another_version_is_refused(folder, how, message, monkeypatch):
     index(folder)
