@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, under names that stay in their folder; what goes into one as JSON."""
 
+import csv
 import hashlib
+import io
 import math
 import os
 import platform
@@ -9,7 +11,7 @@ import tokenize
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -45,6 +47,18 @@ def write(path: str | os.PathLike, text: str) -> Path:
     with whole(path) as partial:
         partial.write_text(text)
     return Path(path)
+
+
+def write_table(path: str | os.PathLike, columns: Sequence[str], rows: Iterable[Mapping]) -> Path | None:
+    """Writes the `columns` of rows as CSV, whole or not at all, "" where a row has none; None: there is no row."""
+    rows = list(rows)
+    if not rows:
+        return None
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore", restval="")
+    table.writeheader()
+    table.writerows(rows)
+    return write(path, text.getvalue())
 
 
 def plain(value):

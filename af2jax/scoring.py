@@ -1,8 +1,6 @@
 """A given structure judged by a network: as its initial guess, or as its template (AF2Rank)."""
 
-import csv
 import dataclasses
-import io
 import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +20,7 @@ from af2jax.data.pipeline import NO_ALIGNMENT, Read, draw, read
 from af2jax.data.protein import read_protein
 from af2jax.data.templates import Paths
 from af2jax.errors import InputError
-from af2jax.files import plain, write
+from af2jax.files import plain, write_table
 from af2jax.geometry.superpose import superpose
 from af2jax.inference import predict
 from af2jax.metrics.superposition import rmsd, tm_score
@@ -218,14 +216,7 @@ def prepared(query: Read, given: Given, protocol: str = GUESS, target: Sequence[
 
 def save(out: Path, rows: Iterable[Mapping]) -> Path | None:
     """Writes the table `scores.csv` of rows as `Score.rows` has them, whole or not at all; None: there is no row."""
-    rows = list(rows)
-    if not rows:
-        return None
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
-    table.writeheader()
-    table.writerows(rows)
-    return write(out / TABLE, text.getvalue())
+    return write_table(out / TABLE, COLUMNS, rows)
 
 
 def of_files(path: str | os.PathLike, pae: str | os.PathLike, name: str = "") -> Score:

@@ -1,7 +1,5 @@
 """What models of one protein are: states, what found each, and what may be claimed; as rows, JSON and a table."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +9,7 @@ import numpy as np
 
 from af2jax.conformations.claims import FOUND, NEARER, Claim
 from af2jax.conformations.sampling import Model
-from af2jax.files import plain, write
+from af2jax.files import plain, write_table
 
 LOW = 50.0  # pLDDT, below which a residue may be disordered
 TABLE = "states.csv"
@@ -147,13 +145,7 @@ class States:
     def json(self) -> dict:
         """The numbers, as JSON has them."""
         models = [
-            {
-                "name": one.name,
-                "way": one.way,
-                "network": one.network,
-                "seed": one.seed,
-                "rows": len(one.alignment.codes),
-            }
+            {"name": one.name, "way": one.way, "network": one.network, "seed": one.seed}
             | {"rows": len(one.alignment.codes), "state": self.state_of[one.name]}
             | {"plddt": one.plddt, "ptm": one.ptm, "seconds": one.seconds}
             | {"references": scores.tolist()}
@@ -173,11 +165,4 @@ def nearest(scores: Sequence[float]) -> int | None:
 
 def save(out: Path, rows: Iterable[Mapping]) -> Path | None:
     """Writes the table `states.csv` of rows as `States.rows` has them, whole or not at all; None: there is no row."""
-    rows = list(rows)
-    if not rows:
-        return None
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
-    table.writeheader()
-    table.writerows(rows)
-    return write(out / TABLE, text.getvalue())
+    return write_table(out / TABLE, COLUMNS, rows)

@@ -64,9 +64,8 @@ class Preflight:
 
     def table(self) -> str:
         """Every item as a line: id, split or "unused", and why; outside train, whether it has homologues there."""
-        known = {group for item, group in zip(self.items, self.groups, strict=True) if item.split == "train"}
-        near = lambda item, group: HOMOLOGUE if item.split != "train" and group in known else ""
-        rows = [(item.id, item.split, near(item, g)) for item, g in zip(self.items, self.groups, strict=True)]
+        near = _near([item.split for item in self.items], self.groups)
+        rows = [(item.id, item.split, HOMOLOGUE if own else "") for item, own in zip(self.items, near, strict=True)]
         rows += [(item.id, "unused", reason) for item, reason in self.problems]
         return "".join("\t".join(row).replace("\n", " ") + "\n" for row in (("id", "split", "reason"), *rows))
 
@@ -211,17 +210,23 @@ def _classes(good: list[_Seen], labels: Mapping[str, Label]) -> tuple[list[_Seen
 
 def _parts(good: list[_Seen], groups: Mapping[str, int], meaning: str) -> list[str]:
     """Notes on the splits: homologues of training items in the others, and nothing to validate on."""
-    trained = {groups[seen.item.id] for seen in good if seen.item.split == "train"}
-    others = [groups[seen.item.id] in trained for seen in good if seen.item.split != "train"]
-    notes = []
-    if any(others):
+    splits = [seen.item.split for seen in good]
+    near, notes = _near(splits, [groups[seen.item.id] for seen in good]), []
+    if any(near):
+        outside = sum(split != "train" for split in splits)
         notes.append(
-            f"{sum(others)} of {len(others)} items outside train have homologues in it ({meaning}): what is "
+            f"{sum(near)} of {outside} items outside train have homologues in it ({meaning}): what is "
             "measured on them says little about new proteins"
         )
-    if not any(seen.item.split == "valid" for seen in good):
+    if "valid" not in splits:
         notes.append("the split valid is empty: nothing shows how good the training is on other proteins")
     return notes
+
+
+def _near(splits: Sequence[str], groups: Sequence[int]) -> list[bool]:
+    """Which items are outside train and have homologues in it."""
+    trained = {group for split, group in zip(splits, groups, strict=True) if split == "train"}
+    return [split != "train" and group in trained for split, group in zip(splits, groups, strict=True)]
 
 
 def digest(items: Sequence[Item]) -> str:

@@ -193,10 +193,15 @@ def split(sequences: Sequence[str], groups: Int[np.ndarray, " N"], seed: int = 0
 
 def joined(first: Int[np.ndarray, " N"], second: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
     """A number for each item, equal where `first` or `second` is, and so on from item to item: int [N]."""
+    rows, columns = (np.unique(numbers, return_inverse=True)[1] for numbers in (first, second))
+    columns = rows.max() + 1 + columns
+    return linked(np.stack([rows, columns], axis=1), int(columns.max()) + 1)[rows]
+
+
+def linked(pairs: Int[np.ndarray, "N_pair 2"], size: int) -> Int[np.ndarray, " size"]:
+    """A number for each of `size` things, equal for those that pairs link, and so on from thing to thing."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = (np.unique(numbers, return_inverse=True)[1] for numbers in (first, second))
-    size = rows.max() + 1 + columns.max() + 1
-    edges = coo_array((np.ones(len(rows)), (rows, rows.max() + 1 + columns)), shape=(size, size))
-    return connected_components(edges, directed=False)[1][rows]
+    edges = coo_array((np.ones(len(pairs)), pairs.T), shape=(size, size))
+    return connected_components(edges, directed=False)[1]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from af2jax.constants.atoms import CA
+from af2jax.data.splits import linked
 from af2jax.data.structure import Chain
 from af2jax.folds.compare import aligned
 from af2jax.folds.find import SAME_FOLD, identity
@@ -79,11 +80,9 @@ def groups(
     Two chains are of one fold where the TM-score by the length of either is 0.5 or more; each is aligned to the
     `EACH` that are most like it. Chains without a structure (None) are with their `together` alone.
     """
-    parent = np.unique(together, return_inverse=True)[1]
+    group = np.unique(together, return_inverse=True)[1]
     known = [i for i, entry in enumerate(entries) if entry is not None]
-    chains, own = [entries[i] for i in known], parent[known]
-    for one in compared(chains, chains, own[:, None] != own[None], EACH, progress):
-        first, second = parent[known[one.first]], parent[known[one.second]]
-        if one.same_fold and first != second:
-            parent[parent == max(first, second)] = min(first, second)
-    return parent
+    chains, own = [entries[i] for i in known], group[known]
+    found = compared(chains, chains, own[:, None] != own[None], EACH, progress)
+    pairs = [(own[one.first], own[one.second]) for one in found if one.same_fold]
+    return linked(np.reshape(pairs, (-1, 2)).astype(int), int(group.max()) + 1)[group]
