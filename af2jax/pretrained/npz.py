@@ -3,12 +3,12 @@
 import io
 import os
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from af2jax.errors import WeightsError
+from af2jax.files import DAMAGED
 
 MAX_BYTES = 4 * 2**30  # of all arrays together; DeepMind's files hold 0.37e9 bytes
 AGAIN = "delete it and download it again"
@@ -29,9 +29,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
                     f"{path} would need {total / 1e9:.1f} GB of memory, more than any AlphaFold parameters"
                 )
             return {name: _array(archive, member) for name, member in members.items()}
+    except WeightsError:
+        raise
     except FileNotFoundError as error:
         raise WeightsError(f"{path} does not exist") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise WeightsError(f"{path} {_what_it_is(path)}: {AGAIN}") from error
 
 

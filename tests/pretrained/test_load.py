@@ -118,6 +118,14 @@ def test_a_header_that_lies_about_its_size(file):
     expect(file, "declares 4000000000000 bytes but stores 64")
 
 
+def test_a_header_that_is_cut_off_in_a_bracket(file):
+    """NumPy reads it as tokens of Python, and raises what its tokenizer does."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, \n"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a//b.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 12)
+    expect(file, "is damaged: an incomplete or altered .npz")
+
+
 def test_other_numbers(file):
     key = next(iter(FLAT))
     np.savez(file, **(FLAT | {key: FLAT[key].astype(int)}))
