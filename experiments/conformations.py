@@ -117,7 +117,7 @@ NUMBERS = {
 
 def report(found: list[dict], out: Path) -> None:
     """README.md with a table of all ways, a figure, and what follows."""
-    shown = lambda x: f"{x.value:.2f} ({x.low:.2f} to {x.high:.2f}{x.caveat})"
+    shown = lambda x: f"{x.value:.2f} ({x.ends('.2f')})"
     means: dict[str, dict[str, Interval]] = {
         way: {name: bootstrap(column(found, way, number)) for name, number in NUMBERS.items()} for way in WAYS
     }

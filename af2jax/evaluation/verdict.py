@@ -233,5 +233,5 @@ def _more(found: Paired, judged: Judgement) -> str:
 
 def shown(interval: Interval, sign: str = "") -> str:
     """An estimate with its interval, and the remark that it needs."""
-    ends = f"95 %: {interval.low:{sign}.3g} to {interval.high:{sign}.3g}"
-    return f"{interval.value:{sign}.3g} ({ends}{interval.caveat})"
+    level = "95 %: " if interval.families > 1 else ""
+    return f"{interval.value:{sign}.3g} ({level}{interval.ends(f'{sign}.3g')})"

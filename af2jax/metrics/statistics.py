@@ -33,7 +33,16 @@ class Interval(NamedTuple):
     families: int  # clusters that they are of
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g}{self.caveat})"
+        return f"{self.value:.3g} ({self.ends()})"
+
+    def ends(self, form: str = ".3g") -> str:
+        """The interval in words, each number in this form, with what has to be said of it."""
+        return f"{self.low:{form}} to {self.high:{form}}{self.caveat}" if self.families > 1 else self.caveat[2:]
+
+    @property
+    def cells(self) -> tuple[float, float | None, float | None]:
+        """The estimate and the ends of its interval, for a table: None, where one family has no interval."""
+        return (self.value, self.low, self.high) if self.families > 1 else (self.value, None, None)
 
     @property
     def clear(self) -> bool:
@@ -45,7 +54,9 @@ class Interval(NamedTuple):
         """What has to be said of the interval where it cannot be taken at its level; else ""."""
         if self.families >= NARROW:
             return ""
-        return f"; too narrow, of {self.families} families" if self.families > 1 else "; no interval, of one family"
+        if self.families > 1:
+            return f"; too narrow, of {self.families} families"
+        return "; no interval, of one family" if self.families else "; nothing is known"
 
 
 class Paired(NamedTuple):

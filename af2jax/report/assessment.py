@@ -88,8 +88,7 @@ def _groups(page: Page, found: Strata | None) -> None:
     rows = []
     for one in found.every:
         of = one.interval
-        ends = of[1:3] if of.families > 1 else (None, None)
-        rows.append((metric(one.metric).label, one.by, one.part, of.value, *ends, of.count, of.families))
+        rows.append((metric(one.metric).label, one.by, one.part, *of.cells, of.count, of.families))
     page.table("groups", ("metric", "by", "group", "mean", "95 % from", "to", "targets", "families"), rows)
     page.text("Intervals of fewer than five families are too narrow.")
     if found.worst is None:

@@ -70,15 +70,10 @@ def row(pair: Pair) -> tuple:
     m, f, judged = metric(pair.name), pair.found, pair.judged
     better, worse = (f.wins, f.losses) if m.higher else (f.losses, f.wins)
     needed = judged.needed if np.isfinite(judged.needed) else "no effect"
-    names, decides = (pair.after, pair.before), (*_ends(f.difference), judged.p)
+    names, decides = (pair.after, pair.before), (*f.difference.cells, judged.p)
     what = (m.label, pair.group or "all", f.after, f.before)
     tests = (better, f.ties, worse, f.p, f.p_mean, f.cohen, f.rank_biserial)
     return (*names, *decides, *what, *tests, f.difference.count, f.difference.families, needed)
-
-
-def _ends(interval) -> tuple:
-    """The estimate with its ends; one family has none."""
-    return interval[:3] if interval.families > 1 else (interval.value, None, None)
 
 
 def _remarks(found: Comparison) -> list[str]:
@@ -163,7 +158,7 @@ def _means(page: Page, found: Comparison) -> None:
 def _mean_row(mean: Mean) -> tuple:
     kind, interval = "baseline" if mean.baseline else "network", mean.interval
     sizes = (interval.count, interval.families, mean.parameters)
-    return (mean.entry, *_ends(interval), mean.group or "all", kind, *sizes)
+    return (mean.entry, *interval.cells, mean.group or "all", kind, *sizes)
 
 
 def _folds(page: Page, found: Comparison) -> None:

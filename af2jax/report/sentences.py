@@ -158,7 +158,7 @@ def pae_sentence(of: Pae) -> str:
 def recycling_sentence(of: Recycling) -> str:
     """What follows for the number of recycles."""
     gain = of.found.difference
-    shown = f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}{gain.caveat})"
+    shown = f"{gain.value:+.2f} ({gain.ends('+.2f')})"
     first = f"From {of.mean[0, 0]:.1f} after the first layer of the first pass to {of.mean[-1, -1]:.1f} at the end: "
     follows = phrase(RECYCLES, of, gain=shown)
     return first + follows[0].lower() + follows[1:]

@@ -61,7 +61,7 @@ def _summary(page: Page, found: StructureScores) -> None:
         metric, interval = METRICS[mean.name], mean.interval
         unit = f" ({metric.unit})" if metric.unit else ""
         best = "high" if metric.higher else "low"
-        rows.append((f"{metric.label}{unit}", *interval[:3], mean.spread, best, interval.count, interval.families))
+        rows.append((f"{metric.label}{unit}", *interval.cells, mean.spread, best, interval.count, interval.families))
     headings = (
         "metric",
         "mean",

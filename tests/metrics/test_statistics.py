@@ -32,6 +32,16 @@ def test_homologues_are_no_independent_witnesses():
         statistics.bootstrap(values, [1, 2, 3])
 
 
+def test_one_family_has_no_interval():
+    """No ends are shown of it, in words or in tables, and few families carry a warning."""
+    one, two = (statistics.bootstrap(BEFORE, np.arange(40) % families) for families in (1, 2))
+    assert str(one) == f"{BEFORE.mean():.3g} (no interval, of one family)" and one.cells == (one.value, None, None)
+    assert one.ends("+.2f") == "no interval, of one family" and not one.clear
+    assert str(two).endswith("; too narrow, of 2 families)") and two.cells == two[:3]
+    assert two.ends("+.1f") == f"{two.low:+.1f} to {two.high:+.1f}; too narrow, of 2 families"
+    assert str(statistics.bootstrap([np.nan])) == "nan (nothing is known)"
+
+
 def test_of_95_percent_intervals_95_percent_hold_the_truth():
     held = [(i := statistics.bootstrap(RNG.normal(size=60))).low <= 0 <= i.high for _ in range(60)]
     assert 0.85 < np.mean(held) <= 1
