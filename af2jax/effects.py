@@ -1,5 +1,6 @@
 """What heads of variants, and masked marginals, say of variants of one query: the passes of `scan` and `evaluate`."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -7,20 +8,60 @@ from itertools import islice
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
 from af2jax import heads as task_heads
 from af2jax.compilation import Jitted, make_room
 from af2jax.data import variants as tables
 from af2jax.data.pipeline import Read, draw
-from af2jax.data.transforms import fitted
+from af2jax.data.transforms import bucket, fitted
 from af2jax.data.variants import Mutations
 from af2jax.heads import SCOPE, Head
 from af2jax.inference import at_once, network
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.recycle import forward
 from af2jax.schema import Features, Variants
+from af2jax.words import duration
 
 SITES, MASKED = "sites", "masked_msa"  # what a pass is asked for
+MANY = 1000  # passes that are worth a word before they begin
+FIRST, SLOW = 30, 600  # seconds of passes that the rest is judged by, and from which the rest is worth a word
+
+
+def number(heads: Mapping[str, Head], every: Sequence[Mutations], places: Sequence[int] = ()) -> int:
+    """The passes of `marginals` and `answers`: one for each of `places`; of heads one of the wild type and, where any
+    is in full mode, one of each variant."""
+    return len(places) + bool(heads) + len(every) * any(head.mode == "full" for head in heads.values())
+
+
+class Count:
+    """Counts passes for `progress`, called with (done, all); warns of many before they begin, and once of long ones.
+
+    There is no limit of variants: what is scored is what was asked for, and who asked knows early what it takes.
+    """
+
+    def __init__(self, total: int, progress: Callable[[int, int], object]):
+        self.done, self.total, self.progress = 0, total, progress
+        self.first: float | None = None  # when the first pass ended, which compiled
+        self.told = False
+        progress(0, total)
+        if total >= MANY:
+            logging.warning("%s passes: one for each variant in full mode, for each residue zero-shot", f"{total:,}")
+
+    def __call__(self) -> None:
+        """One more pass is done."""
+        self.done += 1
+        self.progress(self.done, self.total)
+        now = time.monotonic()
+        if self.first is None:
+            self.first = now
+        elif not self.told and now - self.first >= FIRST:
+            self.told = True
+            left = self.total - self.done
+            seconds = (now - self.first) / (self.done - 1) * left
+            if seconds >= SLOW:
+                rest = f"{left:,} of {self.total:,} passes are left, about {duration(seconds)}"
+                logging.warning("%s; give fewer variants, or train a head in cached mode, which needs one", rest)
 
 
 @partial(Jitted, static_argnums=(0, 1, 2))
@@ -43,19 +84,17 @@ class Passes:
         self.model, self.known, self.num_recycle, self.seed = model, known, num_recycle, seed
         self.trunk = jax.device_put({name: tree for name, tree in params.items() if name != SCOPE})
         self.params = params
+        length = bucket(len(known.query.chains[0]))
+        self.compiled, self.size = network(model.clone(heads=()), length), at_once(length)
 
     def __call__(self, what: str, inputs: Iterable[Features], told: Callable) -> Iterator[np.ndarray]:
         """[N_res c] of each input, padding included."""
         inputs = (fitted(features, self.model.config.data) for features in inputs)
-        compiled = None
-        while batch := list(islice(inputs, 1 if compiled is None else size)):
-            n_res, count = len(batch[0].aatype), len(batch)
-            if compiled is None:
-                compiled = network(self.model.clone(heads=()), n_res)
-                size = at_once(n_res)
+        while batch := list(islice(inputs, self.size)):
             make_room()
-            batch += batch[-1:] * (size - count)  # one shape, so one program
-            found = jax.device_get(_look(compiled, self.num_recycle, what, self.trunk, tables.stacked(batch)))
+            count = len(batch)
+            batch += batch[-1:] * (self.size - count)  # one shape, so one program
+            found = jax.device_get(_look(self.compiled, self.num_recycle, what, self.trunk, tables.stacked(batch)))
             for one in found[:count]:
                 told()
                 yield one

@@ -1,4 +1,4 @@
-"""Words for what is counted, in messages and on pages."""
+"""Words for what is counted and for times, in messages and on pages."""
 
 import re
 from collections.abc import Iterable
@@ -17,6 +17,14 @@ def counted(number: int, one: str, many: str = "") -> str:
         return f"{number} {one}"
     ending, plural = next((ending, plural) for ending, plural in ENDINGS if re.search(ending, one))
     return f"{number} {many or re.sub(ending, plural, one, count=1)}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "40 s", "12 min", "5 h", "3 days"."""
+    for unit, size, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
+        if seconds < most * size:
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds / 86400)} days"
 
 
 def chosen(table: Iterable[tuple], *of) -> tuple:

@@ -1,8 +1,8 @@
-"""What is counted reads as English, one of it too."""
+"""What is counted reads as English, one of it too; times as people say them."""
 
 import pytest
 
-from af2jax.words import counted
+from af2jax.words import counted, duration
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_plurals(one, many):
 
 def test_a_verb_agrees():
     assert [counted(n, "cell is", "cells are") for n in (1, 2)] == ["1 cell is", "2 cells are"]
+
+
+def test_times():
+    found = [duration(s) for s in (0.4, 89.0, 91.0, 3600.0, 5401.0, 1e5, 4e5)]
+    assert found == ["0 s", "89 s", "2 min", "60 min", "2 h", "28 h", "5 days"]

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from af2jax.words import duration
+
 SLOW = 600  # seconds on a CPU that are worth a word
 
 
@@ -80,7 +82,7 @@ class Progress:
         if self.cpu and (seconds := self._seconds_left()) is not None:
             self.cpu = False
             if seconds > SLOW:
-                print(f"WARNING: this CPU will take about {words(seconds)} for all queries", file=sys.stderr)
+                print(f"WARNING: this CPU will take about {duration(seconds)} for all queries", file=sys.stderr)
 
     def done(self, name: str) -> None:
         """The query `name` is done, or has failed."""
@@ -99,7 +101,8 @@ class Progress:
         if not rest:
             return ""
         seconds = self._seconds_left()
-        return f"{rest} of {len(self.costs)} left" + (f", about {words(seconds)}" if seconds and seconds >= 1 else "")
+        about = f", about {duration(seconds)}" if seconds and seconds >= 1 else ""
+        return f"{rest} of {len(self.costs)} left{about}"
 
     def _seconds_left(self) -> float | None:
         """None where nothing was measured yet."""
@@ -110,11 +113,3 @@ class Progress:
 
     def _show(self, text: str) -> None:
         self._bar.update(self._task, completed=self._now, description=text, left=self.left())
-
-
-def words(seconds: float) -> str:
-    """A time as people say it: "40 s", "12 min", "5 h", "3 days"."""
-    for unit, size, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
-        if seconds < most * size:
-            return f"{round(seconds / size)} {unit}"
-    return f"{round(seconds / 86400)} days"

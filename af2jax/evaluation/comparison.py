@@ -45,7 +45,8 @@ class Pair:
         """As a table has it."""
         of, names = self.found.difference, ("name", "group", "after", "before")
         row = {name: getattr(self, name) for name in names}
-        row |= {"difference": of.value, "low": of.low, "high": of.high, "targets": of.count, "families": of.families}
+        row |= dict(zip(("difference", "low", "high"), of.cells, strict=True))
+        row |= {"targets": of.count, "families": of.families}
         return row | {"p": self.judged.p, "needed": self.judged.needed, "answer": self.judged.answer}
 
     @property
@@ -168,7 +169,7 @@ def compare(
         activations: a further baseline, regression on the activations of the first's trunk, or of that network's.
         preset: of parameters that are of no run.
         keep: folder for the evaluations that are made on the way, from which the same call resumes; None: none.
-        progress: called with the number of targets done and that of all.
+        progress: called with the number of targets done and that of all, or of passes (`evaluate`).
 
     Raises:
         InputError, WeightsError: there is no network, something cannot be read, or no target is shared.

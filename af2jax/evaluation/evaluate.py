@@ -18,6 +18,7 @@ from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
 from af2jax.data.preflight import digest
 from af2jax.data.transforms import bucket
+from af2jax.effects import Count, number
 from af2jax.errors import InputError
 from af2jax.evaluation import assays
 from af2jax.evaluation.docking import interfaces, matched, names
@@ -81,7 +82,8 @@ def evaluate(
         data: a table or a folder of structures.
         split: evaluate this one alone, or "all"; "": test, or else valid, or else all.
         num_recycle: recycles; None: as the run was validated, or the preset's number.
-        progress: called with the number of targets done and that of all.
+        progress: called with the number of targets done and that of all; of passes where heads of variants answer,
+            which full ones need one of for each variant (`effects.Count`).
 
     Raises:
         InputError, WeightsError: as in `choose` and `open_subject`.
@@ -164,18 +166,16 @@ def _of_variants(
     """The same by heads of variants: a target is an assay, and no structure is folded to be compared."""
     found, problems = assays.assays(items, heads)
     family, homologue = _families(trained_on(subject.path), {assay.id: assay.wild.sequence for assay in found})
-    targets = []
-    for done, assay in enumerate(found):
-        progress(done, len(found))
+    count, targets = Count(sum(number(heads, assay.variants) for assay in found), progress), []
+    for assay in found:
         try:
-            answers = assays.answered(subject, assay, heads, SEED)
+            answers = assays.answered(subject, assay, heads, SEED, count)
         except InputError as error:
             problems.append((assay.id, str(error)))
             continue
         numbers = {"length": float(len(assay.wild.sequence))} | head_numbers(answers)
         of = assay.id, assay.wild.sequence, family[assay.id], homologue[assay.id]
         targets.append(ScoredTarget(*of, numbers, [], answers, {}, assay.wild.split))
-    progress(len(found), len(found))
     told["without"] = sorted(subject.labels.keys() - heads.keys())
     classes = {name: list(head.labels) for name, head in heads.items()}
     return Evaluation(facts(subject), told, classes, targets, problems)

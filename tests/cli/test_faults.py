@@ -10,7 +10,7 @@ from af2jax import inference
 from af2jax.cli import networks
 from af2jax.cli import predict as command
 from af2jax.cli.main import main
-from af2jax.cli.progress import Progress, words
+from af2jax.cli.progress import Progress
 from af2jax.config import preset
 from af2jax.data.pipeline import features
 from af2jax.errors import InputError
@@ -252,8 +252,3 @@ def test_the_time_left_counts_what_is_still_to_do(clock):
         assert progress.left() == "1 of 3 left, about 60 s"
         progress.done("c")
         assert progress.left() == ""
-
-
-def test_times_in_words():
-    found = [words(s) for s in (0.4, 89.0, 91.0, 3600.0, 5401.0, 1e5, 4e5)]
-    assert found == ["0 s", "89 s", "2 min", "60 min", "2 h", "28 h", "5 days"]
