@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from af2jax.data import variants as tables
+from af2jax.data.mutants import Mutation
 from af2jax.html.page import Caption, Page
 from af2jax.plots.scan import AMINO_ACIDS, heat_map
 from af2jax.screening.variants import ZERO_SHOT, Scan
@@ -53,16 +53,23 @@ def _map(page: Page, scan: Scan, name: str) -> None:
     for mutation, score in single:
         values[AMINO_ACIDS.index(mutation.new), mutation.position - first] = score
     way = ZERO_SHOT if name == ZERO_SHOT else scan.heads[name].mode
-    best, lowest = max(single, key=lambda pair: pair[1]), min(single, key=lambda pair: pair[1])
     page.figure(
         f"scan_{name}",
         heat_map(values, scan.sequence[first - 1 : last], first, _title(scan, name), ENDS[way]),
         Caption(
             f"{_title(scan, name)} of {len(single)} single variants, by position and new amino acid.",
             MADE[way],
-            f"Highest {tables.name((best[0],))} ({best[1]:.3g}), lowest {tables.name((lowest[0],))} ({lowest[1]:.3g}).",
+            _follows(single, name in scan.meaningless),
         ),
     )
+
+
+def _follows(single: list[tuple[Mutation, float]], meaningless: bool) -> str:
+    """The ends of the scale, unless they mean nothing."""
+    if meaningless:
+        return f"None of these {len(single)} scores means anything: read none of them, whatever its colour."
+    low, high = (end(single, key=lambda pair: pair[1]) for end in (min, max))
+    return f"Highest {high[0]} ({high[1]:.3g}), lowest {low[0]} ({low[1]:.3g})."
 
 
 def _title(scan: Scan, name: str) -> str:

@@ -23,7 +23,7 @@ from af2jax.metrics.statistics import spearman
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import PACKAGED
 
-EARLY = "zero-shot scores of these weights mean nothing: they were trained before residues of the query were hidden"
+EARLY = "zero-shot scores of these weights mean nothing: they were not trained with residues of the query hidden"
 ZERO_SHOT = "zero_shot"
 RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")  # of positions
 LETTERS = re.compile(r"[A-Za-z]+(?=\d)")  # before a number
@@ -49,7 +49,8 @@ class Scan:
         measured: float64 [N_var], NaN where unknown; None: no table brought any.
         agreement: Spearman's correlation of each score with what was measured; NaN where that has no order.
         near: the wild type beside what taught the heads; None where that is not known.
-        notes: what was left out, and why.
+        notes: what was left out, and why; and what means nothing.
+        meaningless: names of the scores that mean nothing, of which nothing is concluded.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Scan:
     agreement: Mapping[str, float]
     near: Nearness | None
     notes: tuple[str, ...]
+    meaningless: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -104,7 +106,8 @@ class Scan:
         """All of it, as JSON has it; null where a number is not known."""
         plain = lambda row: [None if isinstance(x, float) and x != x else x for x in row]
         facts = {n: getattr(self, n) for n in ("name", "sequence", "source", "preset", "num_recycle")}
-        facts |= {"columns": self.columns, "rows": [plain(row) for row in self.cells], "notes": list(self.notes)}
+        facts |= {"columns": self.columns, "rows": [plain(row) for row in self.cells]}
+        facts |= {"notes": list(self.notes), "meaningless": list(self.meaningless)}
         agreement = dict(zip(self.agreement, plain(self.agreement.values()), strict=True))
         return facts | {"agreement": agreement, "near": self.near and self.near._asdict()}
 
@@ -158,13 +161,16 @@ def scan(
     ]
     if ZERO_SHOT in heads:
         raise InputError(f'a head cannot be called "{ZERO_SHOT}", which is the name of another score; rename it')
+    meaningless: tuple[str, ...] = ()
     if zero_shot is None or zero_shot:
         why = _leaks(source, model, named)
         if why and (zero_shot or not heads):
             raise InputError(why)
         notes += [why] if why else []
         zero_shot = not why
-        notes += [EARLY] if zero_shot and not _hid(source) else []
+        if zero_shot and not _hid(source):
+            meaningless = (ZERO_SHOT,)
+            notes.append(EARLY)
     if not (zero_shot or heads):
         raise InputError(f"{named} has no head of variants; leave zero_shot on, or give a run that trained one")
 
@@ -173,10 +179,7 @@ def scan(
     ask = effects.Passes(model, params, known, cycles, seed)
     scores, classes = {}, {}
     places = sorted({mutation.position for one in every for mutation in one}) if zero_shot else []
-    full = [name for name, head in heads.items() if head.mode == "full"]
-    total = len(places) + bool(heads) + len(every) * bool(full)
-    count = iter(range(1, total + 1))
-    told = lambda: progress(next(count), total)
+    told = effects.Count(effects.number(heads, every, places), progress)
     if zero_shot:
         scores[ZERO_SHOT] = effects.marginals(ask, every, places, told)
     answers = effects.answers(ask, heads, every, told)
@@ -189,7 +192,7 @@ def scan(
     trained = taught(source) if heads and isinstance(source, str | os.PathLike) else None
     near = trained and trained.nearest(wild)
     facts = known.query.name, wild, named, model.config.name, cycles, every
-    return Scan(*facts, scores, classes, heads, measured, agreement, near or None, tuple(notes))
+    return Scan(*facts, scores, classes, heads, measured, agreement, near or None, tuple(notes), meaningless)
 
 
 def _opened(source: Source, preset: str | None) -> tuple[AlphaFold, dict, str]:
@@ -218,7 +221,7 @@ def _asked(wild: str, positions, variants) -> tuple[tuple[Mutations, ...], np.nd
         measured = None if found.value is None else np.where(found.bound == 0, found.value, np.nan)
         return found.mutations, measured, notes
     places = parsed(positions, len(wild)) if isinstance(positions, str) else positions
-    every = tables.singles(wild, range(1, len(wild) + 1) if places is None else places)
+    every = tables.singles(wild, dict.fromkeys(range(1, len(wild) + 1) if places is None else places))
     if not every:
         raise InputError("there is no variant to score: no residue that was asked for is one of the 20 amino acids")
     odd = "".join(sorted({letter for letter in wild if letter not in tables.RESTYPES}))
@@ -226,7 +229,7 @@ def _asked(wild: str, positions, variants) -> tuple[tuple[Mutations, ...], np.nd
 
 
 def parsed(text: str, length: int) -> list[int]:
-    """The numbers that "10-40,55" names, each once.
+    """The numbers that "10-40,55" names.
 
     Raises:
         InputError: it names none, or one outside 1 to `length`.
@@ -240,7 +243,7 @@ def parsed(text: str, length: int) -> list[int]:
         if last > length:
             raise InputError(f"position {last} is past the end: the wild type has residues 1 to {length}")
         found += range(first, last + 1)
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _cure(part: str) -> str:

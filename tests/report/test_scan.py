@@ -49,6 +49,15 @@ def test_the_page_and_its_files(tmp_path):
     assert report["numbers"]["scan"]["agreement"] == {"ddg": 0.71}
 
 
+def test_of_scores_that_mean_nothing_nothing_is_concluded(undrawn):
+    """Of the others it is."""
+    found = replace(SCAN, meaningless=("zero_shot",))
+    text, best = af2jax.page(found).html(), {name: EVERY[int(x.argmax())][0] for name, x in SCORES.items()}
+    assert f"None of these {len(EVERY)} scores means anything" in text and text.count("Highest") == 2
+    assert f"Highest {best['zero_shot']} (" not in text and f"Highest {best['ddg']} (" in text
+    assert found.json()["meaningless"] == ["zero_shot"] and "means anything" not in af2jax.page(SCAN).html()
+
+
 def test_each_map_states_what_its_colours_mean(undrawn, monkeypatch):
     told = []
     monkeypatch.setattr(report, "heat_map", lambda *given: told.append(given[3:]) or heat_map(*given))

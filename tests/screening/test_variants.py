@@ -13,7 +13,7 @@ from af2jax.data.pipeline import read
 from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.heads import SCOPE, Head
-from af2jax.screening.variants import ZERO_SHOT, parsed
+from af2jax.screening.variants import EARLY, ZERO_SHOT, _asked, parsed
 
 WILD, OTHER = "MKTAYIAKQR", "MKTWYIAKQR"  # A4W lies between them
 HEADS = {
@@ -73,7 +73,9 @@ def test_cached_answers_are_those_of_a_trunk_computed_again(network, tmp_path):
 
 @pytest.mark.medium("compiles the small network with heads")
 def test_what_a_scan_is(network, tmp_path):
-    found = af2jax.scan(WILD, network, "2-3, 10")
+    told: list = []
+    found = af2jax.scan(WILD, network, "2-3, 10", progress=lambda *of: told.append(of))
+    assert told == [(done, 58) for done in range(59)]  # the wild type, and each variant of the head in full mode
     assert len(found.variants) == 57 and found.columns[:4] == ["mutant", tables.SEQUENCE, "ddg", "fitness"]
     assert found.rows[0]["mutant"] == "K2A" and found.rows[0][tables.SEQUENCE] == "MATAYIAKQR"
     assert found.rows[0]["effect"] in ("benign", "harmful") and ZERO_SHOT not in found.scores
@@ -86,7 +88,7 @@ def test_what_a_scan_is(network, tmp_path):
     path.write_text(found.csv)
     again = af2jax.scan(WILD, network, variants=path)
     assert again.variants == found.variants and again.csv == found.csv and again.measured is None
-    assert found.json()["rows"][0] == found.cells[0] and found.json()["agreement"] == {}
+    assert found.json()["rows"][0] == found.cells[0] and found.json()["agreement"] == {} and not found.meaningless
 
 
 @pytest.mark.medium("compiles the small network with heads")
@@ -160,7 +162,10 @@ def test_deepminds_presets_are_refused_by_name(preset):
 
 
 def test_positions():
-    assert parsed("10-12,3, 11", 12) == [10, 11, 12, 3]
+    assert parsed("10-12,3", 12) == [10, 11, 12, 3]
+    for twice in ("2-3,2", [2, 3, 2]):  # a residue is scanned once
+        every, *_ = _asked(WILD, twice, None)
+        assert every == tables.singles(WILD, [2, 3])
 
 
 @pytest.mark.medium("compiles the network in the package")
@@ -178,3 +183,4 @@ class TestMarginals:
         found = af2jax.scan(WILD, "mini", variants=["A4W", "K2A", "A4W:K2A", ""], num_recycle=0)
         a, b, both, none = found.scores[ZERO_SHOT]
         assert both == pytest.approx(a + b) and none == 0 and found.columns == ["mutant", tables.SEQUENCE, ZERO_SHOT]
+        assert found.meaningless == (ZERO_SHOT,) and found.notes == (EARLY,)
