@@ -19,9 +19,9 @@ from af2jax.inference import check_finite
 from af2jax.metrics.substitutions import Substitutions, baselines
 
 
-def heads_of(subject: Subject, items: Sequence[Item]) -> dict[str, Head]:
-    """The heads of variants that items can judge: these are variants, and have its column."""
-    known = {name: subject.heads[name] for name in subject.labels if subject.heads[name].kind == "variant"}
+def judged(heads: Mapping[str, Head], items: Sequence[Item]) -> dict[str, Head]:
+    """Those of heads that are of variants, and that items can judge: these are variants, and have its column."""
+    known = {name: head for name, head in heads.items() if head.kind == "variant"}
     return {name: head for name, head in known.items() if any(item.wild and name in item.values for item in items)}
 
 

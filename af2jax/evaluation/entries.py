@@ -20,11 +20,12 @@ from af2jax.evaluation import evaluate as evaluating
 from af2jax.evaluation.nearest_chain import copied
 from af2jax.evaluation.observe import observe
 from af2jax.evaluation.record import Evaluation, ScoredTarget, head_numbers
-from af2jax.evaluation.subject import Subject, open_subject, trained_on
+from af2jax.evaluation.subject import Subject, labels_of, open_subject, trained_on
 from af2jax.files import file_name
 from af2jax.finetune import run
 from af2jax.heads import Head
 from af2jax.metrics.baselines import Known, baselines
+from af2jax.pretrained.load import located
 
 HELIX, COPY = "ideal helix", "nearest training chain"
 Progress = Callable[[int, int], object]
@@ -64,8 +65,9 @@ def read(
         recycles: None: those of the first path.
 
     Raises:
-        InputError: something cannot be read, no item could be evaluated, no data set is known, or an evaluation would
-            have to be made again and its parameters are no longer there.
+        InputError: something cannot be read, no item could be evaluated, no data set is known, an evaluation would have
+            to be made again and its parameters are no longer there, or some are judged by assays of variants and some
+            are not.
     """
     paths = [path for some in networks.values() for path in some]
     known = {path: saved.load(path) for path in paths if (path / saved.FILE).exists()}
@@ -75,6 +77,7 @@ def read(
         dataset = Path(sets[0]) if sets else None
     if recycles is None and (baseline := known.get(paths[0])):
         recycles = baseline.subject["recycles"]
+    _one_kind(paths, known, dataset, split)
     entries = []
     for name, some in networks.items():
         evaluations = []
@@ -93,6 +96,31 @@ def read(
         source = known[some[0]].subject["path"] if some[0] in known else str(some[0])
         entries.append(Entry(name, mean_of(evaluations), source, tuple(evaluations)))
     return entries
+
+
+def _one_kind(paths: Sequence[Path], known: Mapping[Path, Evaluation], dataset: Path | None, split: str) -> None:
+    """Raises InputError, before anything is folded, where some networks are judged by heads of variants, whose targets
+    are assays, and others are not: they would share no target."""
+    kinds: dict[bool, Path] = {}
+    for path in paths:
+        if found := known.get(path):
+            kinds[any(answers.within for target in found.targets for answers in target.answers.values())] = path
+        elif dataset and located(path).exists():
+            kinds[_has_assays(path, dataset, split)] = path
+    if len(kinds) > 1:
+        raise InputError(
+            f"{kinds[False]} has no head of variants, by which {kinds[True]} is judged, so that they share no target: "
+            f"give runs that trained such a head, or {kinds[True]} alone, beside which the baselines of the "
+            "substitution stand in any case"
+        )
+
+
+def _has_assays(path: Path, dataset: Path, split: str) -> bool:
+    """Whether heads of variants judge the network at `path` on a data set."""
+    training = run.training_of(path) if run.is_run(path) else None
+    heads = run.heads_of(path)
+    own = {name: heads[name] for name in labels_of(heads, training) if heads[name].kind == "variant"}
+    return bool(own and assays.judged(own, evaluating.chosen(training, path, dataset, split)[0]))
 
 
 def _made(

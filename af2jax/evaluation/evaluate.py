@@ -92,7 +92,7 @@ def evaluate(
     items, split = choose(subject, data, split)
     told = {"path": str(data), "split": split, "items": digest(items)}
     told["skipped"] = sorted(name for name, head in subject.heads.items() if not head.judged)
-    if heads := assays.heads_of(subject, items):
+    if heads := assays.judged({name: subject.heads[name] for name in subject.labels}, items):
         return _of_variants(subject, items, heads, told, progress)
     known = {name: what for name, what in subject.labels.items() if subject.heads[name].kind != "variant"}
     labels = {name: what for name, what in known.items() if any(name in item.values for item in items)}

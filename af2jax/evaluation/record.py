@@ -127,8 +127,10 @@ class Evaluation:
 
     def judged_by(self, name: str) -> str:
         """What a head is judged by: of variants what ranks them, else accuracy or error."""
-        ranked = [kind for kind in CONSTANT if np.isfinite(self.column(f"{name}/{kind}")).any()]
-        return ranked[0] if ranked else "accuracy" if self.classes[name] else "error"
+        ranked, classes = [k for k in CONSTANT if np.isfinite(self.column(f"{name}/{k}")).any()], self.classes[name]
+        if not ranked and any(answers.within for answers in self.labelled(name)):  # of which none has an order
+            ranked = ["roc_auc" if classes else "spearman"]
+        return ranked[0] if ranked else "accuracy" if classes else "error"
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
@@ -189,6 +191,9 @@ def _verdict(evaluation: Evaluation, name: str) -> Verdict:
         return Verdict(OPEN, f"The data cannot tell whether {name} was learned: no target has a label.")
     if (kind := evaluation.judged_by(name)) in CONSTANT:
         column = evaluation.column(f"{name}/{kind}")
+        if not np.isfinite(column).any():
+            text = f"The data cannot tell whether {name} was learned: no assay has two variants with different labels."
+            return Verdict(OPEN, text)
         level, baseline = CONSTANT[kind]
         found = paired(column, np.where(np.isfinite(column), level, np.nan), evaluation.families)
         (judged,) = judge([found], [True])

@@ -1,17 +1,23 @@
 """Heads of variants, judged by how they rank those of each assay."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 from af2jax.data.dataset import read_dataset
+from af2jax.errors import InputError
 from af2jax.evaluation import saved
 from af2jax.evaluation.assays import assays, simple
 from af2jax.evaluation.assessment import assess
+from af2jax.evaluation.comparison import compare
 from af2jax.evaluation.record import ORDER, VARIANTS, Answers, Evaluation, ScoredTarget, head_numbers
 from af2jax.heads import Head
 from af2jax.report import assessment
 from tests.finetune.test_assays import FIRST, SECOND, rows, table
+from tests.report import made
 
 RNG = np.random.default_rng(0)
 HEADS = {"ddg": Head("variant", outputs=1)}
@@ -65,6 +71,42 @@ def test_the_verdict_and_the_page(kind, undrawn, tmp_path):
     again = saved.load(tmp_path)
     assert again.verdicts["v"].text == found.verdicts["v"].text
     assert again.targets[0].answers["v"].within == found.targets[0].answers["v"].within
+
+
+def test_one_assay_has_no_interval(undrawn):
+    """Nor does its page show the ends of one."""
+    found = evaluation("spearman", num=1)
+    text = assessment.render(assess(found)).html()
+    assert "the mean of 1 assay of 1 family: 1 (no interval, of one family)" in text and "1 to 1" not in text
+    assert "(no interval, of one family)" in found.verdicts["v"].text and "95 %" not in found.verdicts["v"].text
+
+
+@pytest.mark.parametrize("within", [VARIANTS, ORDER])
+@pytest.mark.parametrize("label", [[1.5], [2.0, 2.0, 2.0]], ids=["one variant", "equal labels"])
+def test_an_assay_that_ranks_nothing_has_no_verdict(within, label, undrawn):
+    """Nor does it count among those that do."""
+    answers = {"v": Answers(RNG.normal(size=len(label)), np.array(label), np.zeros(len(label), int), within)}
+    found = evaluation("spearman", num=1)
+    alone = replace(found.targets[0], answers=answers, numbers={"length": 20.0} | head_numbers(answers))
+    verdict = replace(found, targets=[alone]).verdicts["v"]
+    assert verdict.answer == "open" and "no assay has two variants with different labels" in verdict.text
+    page = assessment.render(assess(replace(found, targets=[alone]))).html()
+    assert "Head: v" in page and "the mean of 0 assays of 0 families: nan (nothing is known)" in page
+    assert ("v, predicted and observed" in page) == (within == VARIANTS)  # numbers that only rank have no parity plot
+    ranks = assess(replace(found, targets=[found.targets[0], replace(alone, id="b", family=1)])).assays["v"]
+    assert ranks.mean.count == 1 and ranks.rows[-1][0] == "b" and np.isnan(ranks.rows[-1][2])
+
+
+def test_networks_that_are_judged_by_other_targets_are_not_compared(tmp_path):
+    """Whichever comes first, and before anything is folded."""
+    places = [tmp_path / "plain", tmp_path / "variants"]
+    for place, found in zip(places, (made.evaluation(), evaluation("spearman")), strict=True):
+        saved.save(found, place)
+    text = f"{places[0]} has no head of variants, by which {places[1]} is judged, so that they share no target: give"
+    for order in (places, places[::-1]):
+        with pytest.raises(InputError, match=re.escape(text)):
+            compare(order)
+    assert compare(places[1:]).entries[0].name == "variants"
 
 
 def test_assays_of_a_table_and_what_cannot_be_used(tmp_path):

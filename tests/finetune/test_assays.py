@@ -141,9 +141,12 @@ def test_from_a_table_to_a_scan(tmp_path, mode, caplog):
     with pytest.raises(InputError, match="has heads of variants alone, which answer of mutations: ask af2jax scan"):
         af2jax.answer(tmp_path / "run", [FIRST])
 
-    judged = af2jax.evaluate(tmp_path / "run", data)  # on its own validation part
+    told: list = []
+    judged = af2jax.evaluate(tmp_path / "run", data, progress=lambda *of: told.append(of))  # on its validation part
     (target,) = judged.targets
     answers, names = target.answers["ddg"], [row.partition(",")[0] for row in rows(SECOND)]
+    passes = 1 + len(names) * (mode == "full")
+    assert told == [(done, passes) for done in range(passes + 1)]
     again = af2jax.scan(SECOND, tmp_path / "run", variants=names)
     assert target.sequence == SECOND and judged.data["split"] == "valid" and not judged.problems
     np.testing.assert_allclose(answers.predicted, again.scores["ddg"], atol=1e-5)
@@ -153,6 +156,8 @@ def test_from_a_table_to_a_scan(tmp_path, mode, caplog):
     found = af2jax.compare([tmp_path / "run"], data=data)
     assert {"mean of the substitution", "mean by BLOSUM62"} <= {one.name for one in found.baselines} and not found.notes
     assert {pair.name for pair in found.pairs} == {"ddg/spearman"} and "Spearman" in found.beats_baseline[0].text
+    with pytest.raises(InputError, match=r"^mini has no head of variants, by which .*run is judged, so that they"):
+        af2jax.compare(["mini", tmp_path / "run"], data=data)  # before anything is folded
 
 
 @pytest.mark.medium("trains a small network")
