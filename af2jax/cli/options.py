@@ -1,7 +1,7 @@
 """The options of `af2jax predict`, by subject; names are ColabFold's where it has them."""
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +9,13 @@ from tyro.conf import UseAppendAction
 
 from af2jax.errors import InputError
 from af2jax.files import path_and_chain
+
+
+def given(options) -> list[str]:
+    """The flags of a dataclass of options that are not at their default, such as --naming or --no-plots."""
+    plain = [one for one in fields(options) if one.default is not MISSING]
+    changed = [one for one in plain if getattr(options, one.name) != one.default]
+    return [f"--{'no-' * (one.default is True)}{one.name.replace('_', '-')}" for one in changed]
 
 
 @dataclass
@@ -206,9 +213,9 @@ class Conformations:
     def check(self) -> None:
         """Raises InputError where there is no such way or structure, or one of these is given without --states."""
         if not self.states:
-            if given := [f.name for f in fields(self) if getattr(self, f.name) != f.default]:
-                flag = given[0].replace("_", "-")
-                raise InputError(f"--{flag} is of --states, which is not given: add --states clusters, or leave it out")
+            if found := given(self):
+                why = f"{found[0]} is of --states, which is not given"
+                raise InputError(f"{why}: add --states clusters, or leave it out")
             return
         from af2jax.conformations.study import checked
 

@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
 
 from af2jax.cli import batch, structures
-from af2jax.cli.options import Inputs, Network, Results, Sampling
+from af2jax.cli.options import Inputs, Network, Results, Sampling, given
 from af2jax.cli.predict import SKIPPED, Predict
 from af2jax.errors import InputError
 from af2jax.files import file_name
 from af2jax.words import counted
+
+WITH_FILES = ("--pae", "--overwrite-existing-results", "--shard", "--quiet", "--debug")  # what --pae can be given with
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Score:
     """Alignments, as of predict; default none, as published."""
     pae: Annotated[tuple[Path, ...], UseAppendAction] = ()
     """PAE files (JSON of ColabFold, AlphaFold or its database), one for each structure in their order; in place of
-    --params."""
+    --params and of all that says how to fold."""
     overwrite_existing_results: bool = False
     """Judge again what was judged before, and replace scores by another protocol or network."""
     shard: str = ""
@@ -94,9 +96,9 @@ class Score:
         from af2jax.data.given import read_given
         from af2jax.data.queries import Job
 
-        given = read_given(path)
-        given.check_target(target)
-        query, cyclic = ":".join(given.sequences), given.letters(names(self.cyclic))
+        known = read_given(path)
+        known.check_target(target)
+        query, cyclic = ":".join(known.sequences), known.letters(names(self.cyclic))
         return Job(name, query, str(path), structure=str(path), protocol=self.protocol, target=target, cyclic=cyclic)
 
     def from_files(self) -> int:
@@ -107,8 +109,9 @@ class Score:
         from af2jax.report.prediction import save_page
 
         found = structures.named(self.structures, chains=True)
-        if self.network.params or self.network.random_weights:
-            raise InputError("--pae scores files as they are: leave --params and --random-weights out")
+        options = (self, self.network, self.sampling, self.results)
+        if odd := [flag for one in options for flag in given(one) if flag not in WITH_FILES]:
+            raise InputError(f"--pae scores files as they are, and nothing is folded: leave {', '.join(odd)} out")
         if len(found) != len(self.pae):
             raise InputError(
                 f"{len(found)} structures and {len(self.pae)} PAE files; give one --pae for each structure"
@@ -120,8 +123,9 @@ class Score:
         new = {"structure": [None, None, scoring.FILES, []]}
         self.keep_others(found, dict.fromkeys(found, new))
         tidy(self.out)
+        pairs = batch.shard(list(zip(found.items(), self.pae, strict=True)), self.shard)
         failed, begun, title = {}, 0, TITLES[scoring.FILES]
-        for (name, path), pae in zip(found.items(), self.pae, strict=True):
+        for (name, path), pae in pairs:
             settings = {"structure": [batch.identity(path), *new["structure"][1:]], "pae": batch.identity(pae)}
             if not self.overwrite_existing_results and batch.is_done(self.out, name, settings):
                 print(f"{name}: {SKIPPED}")
@@ -137,10 +141,10 @@ class Score:
             files.append(save_page([(one.prediction, None)], files, self.out, "colabfold", scores=[one], title=title))
             batch.finish(self.out, name, settings, files, scores=one.rows)
             batch.note(self.out, {}, [name])
-            pairs = "".join(f", {row['pair']} ipSAE {row['ipsae_min']:.3f}" for row in one.rows if row["pair"])
-            print(f"{name}: {counted(len(one.prediction.plddt), 'residue')}{pairs}")
+            shown = "".join(f", {row['pair']} ipSAE {row['ipsae_min']:.3f}" for row in one.rows if row["pair"])
+            print(f"{name}: {counted(len(one.prediction.plddt), 'residue')}{shown}")
         command.index()
-        return batch.exit_code(len(failed), len(found), begun)
+        return batch.exit_code(len(failed), len(pairs), begun)
 
     def command(self, **more) -> Predict:
         """The command that folds structures as its queries, and writes what a folder has once."""

@@ -155,7 +155,26 @@ def test_files_of_other_programs(run, tmp_path):
     code, _, err = run("score", files[0], "--num-recycle", 0, "--random-weights")
     assert code == 2 and "has scores of two with protocol = files (now initial-guess)" in err
     assert run("score", files[0], *pae("two", "three"))[0] == 2
-    assert run("score", files[0], *pae("two"), "--random-weights")[0] == 2
+
+
+def test_with_pae_what_is_asked_is_done_or_refused(run, tmp_path):
+    """Shards are honoured, and whatever says how to fold is named and refused."""
+    atoms, pae = case("two")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.pdb").write_text(atoms.to_pdb())
+        (tmp_path / f"{name}.json").write_text(json.dumps({"pae": pae.tolist()}))
+    both = [tmp_path / "one.pdb", tmp_path / "two.pdb", "--pae", tmp_path / "one.json", "--pae", tmp_path / "two.json"]
+    for flags, named in (
+        (("--naming", "alphafold"), "--naming"),
+        (("--no-plots", "--num-recycle", 0), "--num-recycle, --no-plots"),
+        (("--protocol", "af2rank", "--random-weights"), "--protocol, --random-weights"),
+    ):
+        code, _, err = run("score", *both, *flags)
+        assert code == 2 and err.count("\n") == 1 and f"nothing is folded: leave {named} out" in err
+    assert run("score", *both, "--shard", "3/2")[0] == 2 and not (tmp_path / "out" / "scores.csv").exists()
+    for part, names in (("2/2", ["two"]), ("1/2", ["one", "two"])):
+        assert run("score", *both, "--shard", part)[0] == 0
+        assert [row["structure"] for row in table(tmp_path)] == names
 
 
 @pytest.mark.parametrize(
