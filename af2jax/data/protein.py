@@ -21,6 +21,7 @@ from af2jax.protein.files import Protein
 from af2jax.protein.record import chain_name
 
 TITLE, KEYWORDS = "af2jax prediction of ", "PREDICTED STRUCTURE"  # what files of our own predictions say
+REMARK = "REMARK   1 "  # begins a line of their notes
 LISTED = 5  # names in a note
 NAME = r"(?![.?]$)[!-~]+"  # what may be an identifier in a file
 
@@ -93,7 +94,8 @@ def _own(structure: gemmi.Structure) -> tuple[bool, list[str]]:
     if title.startswith(TITLE):
         return True, title.split("; ")[1:]
     if info.get("_struct_keywords.pdbx_keywords", "").strip() == KEYWORDS:
-        return True, [line[11:].strip() for line in structure.raw_remarks if line.startswith("REMARK   1 ")]
+        lines = [line.removeprefix(REMARK).rstrip() for line in structure.raw_remarks if line.startswith(REMARK)]
+        return True, "\n".join(lines).replace("\n ", " ").splitlines()  # a line that begins with a blank continues
     return False, []
 
 

@@ -83,8 +83,9 @@ class Protein(Atoms):
         if reason := self.beyond_pdb():
             raise InputError(f"{self.name}: {reason}; use the mmCIF file")
         structure = self.structure()
-        notes = [line for note in self.notes for line in textwrap.wrap(plain(note), 69)]
-        structure.raw_remarks = [f"REMARK   1 {line}" for line in notes]
+        wrapped = textwrap.TextWrapper(69, subsequent_indent=" ", break_on_hyphens=False)  # which tells notes apart
+        notes = (" ".join(plain(note).split()) for note in self.notes)
+        structure.raw_remarks = [f"REMARK   1 {line}" for note in notes for line in wrapped.wrap(note)]
         body = structure.make_pdb_string()
         title = f"HEADER    {'PREDICTED' if self.predicted else 'PROTEIN'} STRUCTURE".ljust(80)
         return title + "\n" + "\n".join(line for line in body.splitlines() if not line.startswith("HEADER")) + "\n"

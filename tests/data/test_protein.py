@@ -48,6 +48,16 @@ def test_what_was_written_is_read_back(kind, predicted, tmp_path):
         assert getattr(found, field.name).dtype.kind == expected.dtype.kind
 
 
+@pytest.mark.parametrize("kind", ["pdb", "cif"])
+def test_notes_are_read_back_whatever_their_length(kind, tmp_path):
+    """Lines of a PDB file hold 69 characters, so that a long note continues in the next ones."""
+    long = "3 of 17 residues of the sequence have no atoms here, and the well-known network places them: 1-2"
+    notes = ("short", long, f"{'x' * 69}", "a last one", f"{long}, {long}")
+    given = replace(PROTEIN, notes=notes)
+    found = read_protein(save(tmp_path, given.to_pdb() if kind == "pdb" else given.to_mmcif()))
+    assert found.notes == notes
+
+
 def test_files_say_that_they_are_predictions_or_do_not():
     other = replace(PROTEIN, predicted=False)
     assert PROTEIN.to_pdb().startswith("HEADER    PREDICTED STRUCTURE") and "_ma_qa_metric" in PROTEIN.to_mmcif()
