@@ -57,6 +57,7 @@ class Score:
         moved: [N_chain N_chain] CA-RMSD of the chain of the column once the chain of the row is superposed, angstrom;
             on the diagonal of each chain by itself.
         observed: residues with a CA atom in the given structure, which `rmsd` and `tm_score` are of.
+        given: the structure itself; None of files, whose structure is the prediction.
         target: chains that were shown as a template.
         cyclic: chains that are rings.
     """
@@ -70,6 +71,7 @@ class Score:
     composite: float | None
     moved: np.ndarray
     observed: int
+    given: Given | None
     target: tuple[str, ...] = ()
     cyclic: tuple[str, ...] = ()
 
@@ -145,7 +147,8 @@ def judge(
     composite = None if prediction.ptm is None else float(np.mean(prediction.plddt)) / 100 * prediction.ptm * near
     whole = rmsd(found, known, there)
     observed = int(given.atom_mask[:, CA].sum())
-    return Score(given.source, protocol, prediction, seed, whole, near, composite, moved, observed, target, cyclic)
+    numbers = whole, near, composite, moved, observed
+    return Score(given.source, protocol, prediction, seed, *numbers, given, target, cyclic)
 
 
 def named(prediction: Prediction, given: Given) -> Prediction:
@@ -240,7 +243,7 @@ def of_files(path: str | os.PathLike, pae: str | os.PathLike, name: str = "") ->
     one = Prediction(plddt=protein.plddt, pae=table, protein=protein, preset="", changes=(), **known)
     moved = np.full((len(protein.names),) * 2, np.nan)
     observed = int((protein.atom_mask[:, CA] > 0).sum())
-    return Score(str(path), FILES, one, None, np.nan, np.nan, None, moved, observed)
+    return Score(str(path), FILES, one, None, np.nan, np.nan, None, moved, observed, None)
 
 
 def score(

@@ -84,8 +84,8 @@ def _predicted(rows: Sequence[Done], pictures: Sequence[str], count: str) -> Pag
     sure = sum(row.plddt >= SURE for row in rows)
     page.text(
         f"Each row is a query and its prediction of rank 1, coloured by AlphaFold DB's bands of pLDDT. {sure} of "
-        f"{len(rows)} have a mean pLDDT of {SURE} or more, where the backbone is mostly right; the page of a query "
-        "says which residues these are. A click on a heading sorts by that column."
+        f"{len(rows)} have a mean pLDDT of {SURE} or more, where the backbone that DeepMind's parameters predict is "
+        "mostly right; the page of a query says which residues these are. A click on a heading sorts by that column."
     )
     if any(row.scores for row in rows):
         _link(page)

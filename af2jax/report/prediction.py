@@ -31,6 +31,7 @@ RESERVE = 150_000  # bytes of a page for all but plots and structures
 ERRORS = 350_000  # bytes of a page for the maps of aligned errors
 COLOURS = 128  # of plots that are too large
 LINE, GROUP = 60, 10  # residues
+GIVEN = "given structure"  # in the viewer
 WHOLE = 0.9  # of the residues; where so many reach a pLDDT of 70, a structure may be read as a whole
 LIMITS = (
     "AlphaFold gives one structure, such as the PDB might hold: it says nothing of other conformations, of motion or "
@@ -62,6 +63,18 @@ READ = (  # may the structure be read as a whole? Conditions in their order, the
         lambda reading, calibrated: True,
         "no",
         "Only {reach} of {all} residues reach {sure}, where the backbone is mostly right: read these alone.",
+    ),
+)
+CALIBRATED = "; it was calibrated on the PDB, not on this protein"
+SURE_RESIDUES = (  # what follows from how many reach a pLDDT of 70; that it was not measured, the verdict says
+    (lambda reading, calibrated: not calibrated, "{reach} of {all} residues reach {sure}."),
+    (
+        lambda reading, calibrated: reading.sure,
+        "{reach} of {all} residues reach {sure}, where the backbone is mostly right: read the structure there alone.",
+    ),
+    (
+        lambda reading, calibrated: True,
+        "{reach} of {all} residues reach {sure}, where the backbone is mostly right: do not interpret this structure.",
     ),
 )
 DISORDER = (  # what a low pLDDT can be taken for
@@ -113,7 +126,8 @@ def save_page(
     path = out / f"{stem}report.html"
     beside = [Path(os.path.relpath(file, path.parent)).as_posix() for file in files]
     with whole(path) as part:
-        page = render(read(predictions, alignment), plots, calibrated, beside, scores, title)
+        structure = scores[0].given if scores else None
+        page = render(read(predictions, alignment, structure), plots, calibrated, beside, scores, title)
         part.write_bytes(page.html().encode("utf-8", "replace"))
     return path
 
@@ -162,10 +176,8 @@ def render(
     figure(
         "plddt",
         f"pLDDT, 0 to 100, at each residue of {_several(predictions)}.",
-        "It is the lDDT-CA that the network expects of its own structure; it was calibrated on the PDB, not on this "
-        "protein.",
-        f"{found.sure} of {len(best.plddt)} residues reach {SURE}, where the backbone is mostly right: "
-        f"{'read the structure there alone' if found.sure else 'do not interpret this structure'}.",
+        f"It is the lDDT-CA that the network expects of its own structure{CALIBRATED if calibrated else ''}.",
+        chosen(SURE_RESIDUES, found, calibrated)[0].format(reach=found.sure, all=len(best.plddt), sure=SURE),
     )
     rows = [(one.name, f"{one.low} to {one.top}", one.residues, float(one.share)) for one in found.levels]
     headings = ("confidence", "pLDDT", "residues", "share")
@@ -245,21 +257,23 @@ def letters(prediction: Prediction) -> str:
 
 
 def _scenes(found: Reading) -> list[dict]:
-    """The best structures for the viewer, all superposed on the first; maps of errors while there is room."""
+    """The best structures for the viewer, all superposed on the first, and the given one on each; maps of errors while
+    there is room."""
     scenes, room = [], ERRORS
-    shown = zip(found.predictions, found.traces, found.shapes, strict=False)
-    for rank, ((prediction, seed), points, shape) in enumerate(shown, 1):
+    shown = zip(found.predictions, found.traces, found.shapes, found.given or (None,) * TRACES, strict=False)
+    for rank, ((prediction, seed), points, shape, known) in enumerate(shown, 1):
         protein, label = prediction.protein, f"rank {rank}: {prediction.preset}, seed {seed}"
         label = label if prediction.preset else "as given"
         every, chain = np.unique(protein.chain_index, return_inverse=True)
-        known = protein.atom_mask[:, CA] > 0
         pae = "" if prediction.pae is None else picture(prediction.pae)
         if rank > 1 and len(pae) > room:
             pae = ""
         room -= len(pae)
-        own = trace(label, points, known, chain, prediction.plddt, shape=shape)
-        names = [protein.names[int(one)] for one in every]
-        scenes.append(scene(label, [own], protein.sequence, (protein.residue_index + 1).tolist(), names, pae))
+        tubes = [trace(label, points, protein.atom_mask[:, CA] > 0, chain, prediction.plddt, shape=shape)]
+        if known is not None:
+            tubes.append(trace(GIVEN, known, np.isfinite(known[:, 0]), chain, shape=found.given_shape))
+        names, numbered = [protein.names[int(one)] for one in every], (protein.residue_index + 1).tolist()
+        scenes.append(scene(label, tubes, protein.sequence, numbered, names, pae, other=GIVEN if found.given else ""))
     return scenes
 
 
@@ -303,6 +317,7 @@ def _ranks(out: Page, found: Reading) -> None:
     title = f"The first {SHOWN} of {len(predictions)} predictions" if len(predictions) > SHOWN else ""
     out.table("predictions", [headings[i] for i in kept], [[row[i] for i in kept] for row in rows], title)
     shown = f" The viewer has the first {TRACES}." if len(predictions) > TRACES else ""
+    shown += f" It is drawn broad, the {GIVEN}, superposed on it, thin and grey." if found.given else ""
     out.text(
         "Bands and arrows are helices and strands by the hydrogen bonds of the predicted backbone (DSSP); the line "
         f"goes through the CA atoms as the network places them.{shown} Predictions that differ show how sure the "

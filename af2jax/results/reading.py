@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2jax.constants.atoms import CA
+from af2jax.data.given import Given
 from af2jax.geometry.superpose import superpose
 from af2jax.metrics.depth import ENOUGH, Depth, depth
 from af2jax.plots.confidence import LEVELS
@@ -77,6 +78,9 @@ class Reading:
         means: mean pLDDT of each.
         traces: float [N_res 3], CA atoms of the first five superposed on the first, angstrom.
         shapes: a letter for each residue of these, as `protein.secondary` has it.
+        given: float [N_res 3] for each trace, CA atoms of the structure that was given of the query, superposed on it,
+            NaN where it has none; () where none was given.
+        given_shape: its letters.
         sure: residues of rank 1 with a pLDDT of 70 and more.
         levels: from high to low.
         stretches: in their order.
@@ -89,6 +93,8 @@ class Reading:
     means: tuple[float, ...]
     traces: tuple[np.ndarray, ...]
     shapes: tuple[str, ...]
+    given: tuple[np.ndarray, ...]
+    given_shape: str
     sure: int
     levels: tuple[Level, ...]
     stretches: tuple[Stretch, ...]
@@ -109,17 +115,25 @@ class Reading:
         return sum(one.depth is not None and one.depth < ENOUGH for one in self.stretches)
 
 
-def read(predictions: Ranked, alignment: np.ndarray | None = None) -> Reading:
-    """The numbers of ranked predictions; `alignment`: int [N_seq N_res], codes of the rows, the query first."""
+def read(predictions: Ranked, alignment: np.ndarray | None = None, given: Given | None = None) -> Reading:
+    """The numbers of ranked predictions.
+
+    Args:
+        alignment: int [N_seq N_res], codes of the rows, the query first.
+        given: the structure that was given of the query.
+    """
     best, _ = predictions[0]
+    traces = tuple(_trace(one.protein, best.protein) for one, _ in predictions[:TRACES])
     seen = None if alignment is None else depth(alignment)
     near, far = (None, None) if best.pae is None else ((best.pae < NEAR).mean(), (best.pae > FAR).mean())
     chains, pairs = _chains(best) if len(best.protein.names) > 1 else ((), ())
     return Reading(
         predictions=predictions,
         means=tuple(float(one.plddt.mean()) for one, _ in predictions),
-        traces=tuple(_trace(one.protein, best.protein) for one, _ in predictions[:TRACES]),
+        traces=traces,
         shapes=tuple(_shape(one.protein) for one, _ in predictions[:TRACES]),
+        given=() if given is None else tuple(_onto(given, points, best.protein) for points in traces),
+        given_shape="" if given is None else _shape(given),
         sure=int((best.plddt >= SURE).sum()),
         levels=_levels(best.plddt),
         stretches=tuple(
@@ -147,7 +161,15 @@ def _trace(protein: Protein, first: Protein) -> np.ndarray:
     return points @ motion.rot.T + motion.trans
 
 
-def _shape(protein: Protein) -> str:
+def _onto(given: Given, points: np.ndarray, protein: Protein) -> np.ndarray:
+    """CA atoms of the given structure on those of a trace, wherever both have one."""
+    there = given.atom_mask[:, CA]
+    known = given.positions[:, CA].astype(np.float64)
+    motion = superpose(known, points, there & (protein.atom_mask[:, CA] > 0))
+    return np.where(there[:, None], known @ motion.rot.T + motion.trans, np.nan)
+
+
+def _shape(protein: Protein | Given) -> str:
     return secondary(protein.aatype, protein.positions, protein.atom_mask > 0, protein.chain_index)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from af2jax import scoring
+from af2jax.data.given import Given
 from af2jax.html import page as pages
 from af2jax.plots.figure import PART
 from af2jax.report import prediction as report
@@ -112,6 +114,40 @@ def test_structures_are_superposed_on_the_first():
     first, second = report._scenes(read([(one, 0), (dataclasses.replace(one, protein=moved), 1)]))
     apart = np.subtract(first["traces"][0]["ca"], second["traces"][0]["ca"])
     assert np.abs(apart).max() <= 1 < np.ptp(first["traces"][0]["ca"])  # tenths of an angstrom
+
+
+def test_the_given_structure_is_superposed_on_each(tmp_path):
+    """Wherever it is observed, however it lies in its file; without one nothing is said of it."""
+    one, other = confident(), confident()
+    bent = other.protein.positions.copy()
+    bent[20:] += np.float32(3)
+    other = dataclasses.replace(other, protein=dataclasses.replace(other.protein, positions=bent))
+    turn = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]])
+    there = np.asarray(one.protein.atom_mask) & (np.arange(40) > 4)[:, None]
+    moved = (one.protein.positions @ turn.T + 30).astype(np.float32)
+    known = Given("x.pdb, chain A", one.protein.aatype, moved, there, ("A",), (40,))
+    first, second = report._scenes(read([(one, 0), (other, 1)], given=known))
+    assert [tube["label"] for tube in first["traces"]][1] == first["other"] == "given structure"
+    assert first["traces"][1]["known"] == [0] * 5 + [1] * 35 and first["traces"][1]["ss"] == "-" * 5 + "C" * 35
+    places = lambda scene, i: np.reshape(scene["traces"][i]["ca"], (40, 3))[5:]
+    assert np.abs(places(first, 0) - places(first, 1)).max() <= 1  # tenths of an angstrom
+    off = np.linalg.norm(places(second, 0) - places(second, 1), axis=-1)
+    assert off.max() > 10 and off.mean() < 25  # on what is shown beside it, which has another shape
+    files = save_job([(one, 0)], tmp_path, plots=False)
+    score = scoring.judge(one, known)
+    page = lambda scores: report.save_page([(one, 0)], files, tmp_path, "colabfold", scores=scores).read_text()
+    assert "the given structure, superposed on it, thin and grey" in page([score])
+    assert "superposed on it" not in page([]) and len(report._scenes(read([(one, 0)]))[0]["traces"]) == 1
+
+
+def test_what_plddt_is_worth_is_said_once(tmp_path):
+    """Of weights of which it was not measured, no sentence on the page reads it as if it had been."""
+    for calibrated in (True, False):
+        text = written([(confident(low=range(4)), 0)], tmp_path, calibrated=calibrated).read_text()
+        general = ("calibrated on the PDB", "backbone is mostly right")
+        assert [words in text for words in general] == [calibrated] * 2
+        assert text.count("It was not measured what the pLDDT") == (not calibrated)
+        assert "36 of 40 residues reach 70" in text
 
 
 def test_stretches_below_50_are_flagged_with_the_sequences_behind_them(tmp_path):
