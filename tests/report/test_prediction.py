@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from af2jax import scoring
+from af2jax.constants.atoms import CA
 from af2jax.data.given import Given
 from af2jax.html import page as pages
+from af2jax.metrics.superposition import rmsd
 from af2jax.plots.figure import PART
 from af2jax.report import prediction as report
 from af2jax.results import ranked, save_job
@@ -131,8 +133,9 @@ def test_the_given_structure_is_superposed_on_each(tmp_path):
     assert first["traces"][1]["known"] == [0] * 5 + [1] * 35 and first["traces"][1]["ss"] == "-" * 5 + "C" * 35
     places = lambda scene, i: np.reshape(scene["traces"][i]["ca"], (40, 3))[5:]
     assert np.abs(places(first, 0) - places(first, 1)).max() <= 1  # tenths of an angstrom
-    off = np.linalg.norm(places(second, 0) - places(second, 1), axis=-1)
-    assert off.max() > 10 and off.mean() < 25  # on what is shown beside it, which has another shape
+    apart = np.sqrt(np.mean(np.sum((places(second, 0) - places(second, 1)) ** 2.0, axis=-1)))
+    least = rmsd(one.protein.positions[:, CA], bent[:, CA], there[:, CA])
+    assert apart == pytest.approx(10 * least, abs=1) and least > 1  # on what is beside it, which has another shape
     files = save_job([(one, 0)], tmp_path, plots=False)
     score = scoring.judge(one, known)
     page = lambda scores: report.save_page([(one, 0)], files, tmp_path, "colabfold", scores=scores).read_text()
