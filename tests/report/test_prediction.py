@@ -119,23 +119,22 @@ def test_structures_are_superposed_on_the_first():
 
 
 def test_the_given_structure_is_superposed_on_each(tmp_path):
-    """Wherever it is observed, however it lies in its file; without one nothing is said of it."""
+    """Wherever it is observed, on what is shown beside it; without one nothing is said of it."""
     one, other = confident(), confident()
-    bent = other.protein.positions.copy()
-    bent[20:] += np.float32(3)
-    other = dataclasses.replace(other, protein=dataclasses.replace(other.protein, positions=bent))
+    first, second, third = (one.protein.positions.copy() for _ in range(3))
     turn = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]])
+    second = 3 * second[::-1]  # whose superposition on the first tells nothing of that on the third
+    third[30:] = third[30:] @ turn.T
+    other = dataclasses.replace(other, protein=dataclasses.replace(other.protein, positions=second))
     there = np.asarray(one.protein.atom_mask) & (np.arange(40) > 4)[:, None]
-    moved = (one.protein.positions @ turn.T + 30).astype(np.float32)
-    known = Given("x.pdb, chain A", one.protein.aatype, moved, there, ("A",), (40,))
-    first, second = report._scenes(read([(one, 0), (other, 1)], given=known))
-    assert [tube["label"] for tube in first["traces"]][1] == first["other"] == "given structure"
-    assert first["traces"][1]["known"] == [0] * 5 + [1] * 35 and first["traces"][1]["ss"] == "-" * 5 + "C" * 35
-    places = lambda scene, i: np.reshape(scene["traces"][i]["ca"], (40, 3))[5:]
-    assert np.abs(places(first, 0) - places(first, 1)).max() <= 1  # tenths of an angstrom
-    apart = np.sqrt(np.mean(np.sum((places(second, 0) - places(second, 1)) ** 2.0, axis=-1)))
-    least = rmsd(one.protein.positions[:, CA], bent[:, CA], there[:, CA])
-    assert apart == pytest.approx(10 * least, abs=1) and least > 1  # on what is beside it, which has another shape
+    known = Given("x.pdb, chain A", one.protein.aatype, third @ turn.T + 30, there, ("A",), (40,))
+    scenes = report._scenes(read([(one, 0), (other, 1)], given=known))
+    for scene, shape in zip(scenes, (first, second), strict=True):
+        own, given = (np.reshape(tube["ca"], (40, 3))[5:] for tube in scene["traces"])
+        apart = np.sqrt(np.mean(np.sum((own - given) ** 2.0, axis=-1)))  # tenths of an angstrom
+        assert apart == pytest.approx(10 * rmsd(third[:, CA], shape[:, CA], there[:, CA]), abs=1) and apart > 10
+        assert scene["traces"][1]["label"] == scene["other"] == "given structure"
+        assert scene["traces"][1]["known"] == [0] * 5 + [1] * 35 and scene["traces"][1]["ss"][:5] == "-----"
     files = save_job([(one, 0)], tmp_path, plots=False)
     score = scoring.judge(one, known)
     page = lambda scores: report.save_page([(one, 0)], files, tmp_path, "colabfold", scores=scores).read_text()
