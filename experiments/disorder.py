@@ -53,21 +53,21 @@ TOP_IDP = {  # Campen et al. 2008, Table 2
 
 
 def labelled(data: Path) -> list[dict[str, str]]:
-    """Chains with both kinds of residues, one of a cluster, each with `letters`, Y where it is not resolved."""
+    """Chains with both kinds of residues, one of a cluster, each with `labels`, Y where it is not resolved."""
     found = {}
     with lzma.open(data / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "rt", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             sequence, mask = row["sequence"], row["resolved_mask"]
             usual = not set(sequence) - set(RESTYPES) and LENGTHS[0] <= len(sequence) <= LENGTHS[1]
             if usual and set(mask) == {"0", "1"} and len(mask) == len(sequence):
-                letters = "".join("NY"[seen == "0"] for seen in mask)
-                found.setdefault(row["label_cluster30"], row | {"letters": letters})
+                labels = "".join("NY"[seen == "0"] for seen in mask)
+                found.setdefault(row["label_cluster30"], row | {"labels": labels})
     return list(found.values())
 
 
 def table(data: Path, out: Path) -> Path:
     """Chains to judge by, to calibrate on and to learn from, where the table is not there yet."""
-    path = out / "data.csv"
+    path = out / ("shuffled.csv" if walk.SHUFFLE.value else "data.csv")
     if path.exists():
         return path
     every = labelled(data)
@@ -82,10 +82,10 @@ def table(data: Path, out: Path) -> Path:
     rng, lines = np.random.default_rng(0), [f"id,sequence,split,cluster,{TASK}"]
     for split, rows in {"test": test, "valid": own[:VALID], "train": own[VALID:]}.items():
         for row in rows:
-            letters = row["letters"]
+            labels = row["labels"]
             if walk.SHUFFLE.value and split != "test":
-                letters = "".join(rng.permutation(list(letters)))
-            lines.append(f"{row['id']},{row['sequence']},{split},{row['label_cluster30']},{letters}")
+                labels = "".join(rng.permutation(list(labels)))
+            lines.append(f"{row['id']},{row['sequence']},{split},{row['label_cluster30']},{labels}")
     return write(path, "\n".join(lines) + "\n")
 
 

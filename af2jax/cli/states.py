@@ -119,8 +119,7 @@ def sample(
 
 def summary(found: Any, folder: Path) -> str:
     """What was found, in one line."""
-    ways = ", ".join(f"{one.way} {one.states} (of {counted(one.models, 'model')})" for one in found.found)
-    seconds = sum(model.seconds for model in found.models) / len(found.models)
-    made = f"{counted(len(found.models), 'model')}, {seconds:.1f} s each, in {counted(len(found.states), 'state')}"
+    ways = ", ".join(f"{one.way} {one.states} (of {counted(one.models, 'model')})" for one in found.by_way)
+    made = f"{counted(len(found.models), 'model')} in {counted(len(found.states), 'state')}"
     answer = f"a second state: {ANSWERS[found.claim.answer]}. {found.claim.text}"
     return f"{made}: {ways}; {answer} {folder / 'index.html'}"

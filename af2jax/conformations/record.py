@@ -60,7 +60,7 @@ class Found:
         models: that it made.
         states: that they are of.
         plddt: mean over its models.
-        seconds: mean for a model, by the clock.
+        seconds: mean for a model that was not the first of its shape, which is compiled for; None: all were.
         near: models of each known structure (TM-score above 0.5, and 0.05 above that to the others).
         best: the highest TM-score to each.
     """
@@ -69,7 +69,7 @@ class Found:
     models: int
     states: int
     plddt: float
-    seconds: float
+    seconds: float | None
     near: tuple[int, ...]
     best: tuple[float, ...]
 
@@ -90,8 +90,9 @@ class States:
         models: all, the first being of the whole alignment.
         scores: float [N_model N_reference], TM-score of each to each known structure.
         references: names of these.
+        between: float [N_reference N_reference], TM-score of each two of them; NaN where they share no residue.
         states: the first is that of the whole alignment.
-        found: of each way that ran.
+        by_way: of each way that ran, what it found.
         claims: of each other state what may be claimed, the strongest first.
         calibrated: whether pLDDT of every network is the one that DeepMind calibrated.
         notes: remarks.
@@ -104,8 +105,9 @@ class States:
     models: tuple[Model, ...]
     scores: np.ndarray
     references: tuple[str, ...]
+    between: np.ndarray
     states: tuple[State, ...]
-    found: tuple[Found, ...]
+    by_way: tuple[Found, ...]
     claims: tuple[Claim, ...]
     calibrated: bool
     notes: tuple[str, ...] = ()
@@ -114,6 +116,11 @@ class States:
     def claim(self) -> Claim:
         """The strongest."""
         return self.claims[0]
+
+    @property
+    def best(self) -> tuple[float, ...]:
+        """The highest TM-score of any model to each known structure."""
+        return tuple(self.scores.max(axis=0).tolist())
 
     @cached_property
     def state_of(self) -> dict[str, int]:
@@ -147,12 +154,12 @@ class States:
         models = [
             {"name": one.name, "way": one.way, "network": one.network, "seed": one.seed}
             | {"rows": len(one.alignment.codes), "state": self.state_of[one.name]}
-            | {"plddt": one.plddt, "ptm": one.ptm, "seconds": one.seconds}
+            | {"plddt": one.plddt, "ptm": one.ptm, "seconds": one.seconds, "first": one.first}
             | {"references": scores.tolist()}
             for one, scores in zip(self.models, self.scores, strict=True)
         ]
-        facts = {name: getattr(self, name) for name in ("name", "sequence", "asked", "threshold", "references")}
-        facts |= {"found": self.found, "claims": self.claims, "calibrated": self.calibrated, "notes": self.notes}
+        names = ("name", "sequence", "asked", "threshold", "references", "between", "by_way", "claims", "calibrated")
+        facts = {name: getattr(self, name) for name in (*names, "notes")}
         return plain(facts | {"states": self.rows, "models": models})
 
 

@@ -1,6 +1,8 @@
 """Known structures of the query, over its residues: what models are compared with."""
 
+import itertools
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from af2jax.data.nearest import nearest, transfer
 from af2jax.data.structure import read_chain
 from af2jax.errors import InputError
 from af2jax.files import path_and_chain
+from af2jax.metrics.superposition import tm_score
 
 SAME, COVERED = 0.9, 0.5  # shares of the aligned residues that agree, of the shorter sequence that is aligned
 
@@ -39,6 +42,14 @@ def read_reference(item: str | os.PathLike, sequence: str) -> Reference:
     if not mask.any():
         raise InputError(f"{known.source}, chain {known.name}: no residue of the query has a CA atom; give another")
     return Reference(f"{path.name}:{chain}" if chain else path.name, points.astype(np.float64), mask)
+
+
+def between(references: Sequence[Reference]) -> np.ndarray:
+    """float [N N]: the TM-score of each two, over the residues that both have; NaN where there are none."""
+    out = np.ones((len(references), len(references)))
+    for (i, one), (j, other) in itertools.combinations(enumerate(references), 2):
+        out[i, j] = out[j, i] = tm_score(one.points, other.points, one.mask & other.mask)
+    return out
 
 
 def _difference(sequence: str, other: str, pairs: np.ndarray) -> str:

@@ -38,6 +38,15 @@ class Network(NamedTuple):
     digest: str = ""  # of its weights and of all else that decides its models
 
 
+class Made(NamedTuple):
+    """What a network makes of a plan."""
+
+    protein: Protein
+    ptm: float | None
+    seconds: float
+    first: bool
+
+
 @dataclass(frozen=True)
 class Model:
     """One model.
@@ -50,7 +59,8 @@ class Model:
         alignment: that made it.
         protein: the atoms, with pLDDT.
         ptm: 0 to 1, or None.
-        seconds: that it took, by the clock; of the first of a shape with the compilation.
+        seconds: that it took, by the clock.
+        first: whether it was the first of its shape, so that its seconds have the compilation too.
     """
 
     name: str
@@ -61,6 +71,7 @@ class Model:
     protein: Protein
     ptm: float | None
     seconds: float
+    first: bool
 
     @property
     def plddt(self) -> float:
@@ -101,32 +112,37 @@ def sampled(
     Raises:
         InputError: an answer is not finite, or the features cannot be drawn.
     """
-    found, total = [], len(plans) * len(networks)
+    found, total, shapes = [], len(plans) * len(networks), set()
     for network in networks:
         params = jax.device_put(network.params)
         for plan in plans:
             name = file_name(f"{network.name}_{plan.way}_{plan.number:03d}_seed_{plan.seed:03d}")
-            facts = [network.digest, to_a3m(plan.alignment), *plan[1:2], *plan[3:], num_recycle, tolerance]
+            facts = [network.digest, to_a3m(plan.alignment), plan.number, plan.seed, plan.key, num_recycle, tolerance]
             settings = hashlib.sha256(repr(facts).encode()).hexdigest()
             path = None if keep is None else keep / f"{name}.npz"
-            own = plan.way, network.name, plan.seed if plan.key is None else plan.key, plan.alignment
-            if path is None or (kept := _kept(path, settings)) is None:
-                kept = _made(known, network, params, plan, num_recycle, tolerance, (*network.notes, *notes))
+            made = path and _kept(path, settings)
+            if not made:
+                own_notes = (*network.notes, *notes)
+                made = _made(known, network, params, plan, num_recycle, tolerance, own_notes, shapes)
                 if path:
-                    _keep(path, settings, *kept)
-            found.append(Model(name, *own, *kept))
+                    _keep(path, settings, made)
+            seed = plan.seed if plan.key is None else plan.key
+            found.append(Model(name, plan.way, network.name, seed, plan.alignment, *made))
             progress(len(found), total)
     return found
 
 
-def _made(known: Read, network: Network, params: dict, plan: Plan, num_recycle, tolerance, notes):
-    """(atoms, pTM, seconds) of one model."""
+def _made(known: Read, network: Network, params: dict, plan: Plan, num_recycle, tolerance, notes, shapes: set) -> Made:
+    """One model; `shapes`: what this run has compiled programs for, to which its own is added."""
     start, config = time.perf_counter(), network.model.config
     cycles = None if num_recycle is None else num_recycle + 1
     features = padded(draw(shown(known, plan.alignment), plan.seed, config, cycles), config.data)
     key = None if plan.key is None else jax.random.key(plan.key)
     one = predict(network.model, params, features, num_recycle, tolerance, known.query.name, notes, key=key)
-    return one.protein, one.ptm, time.perf_counter() - start
+    shape = (network.name, key is None, *map(np.shape, jax.tree.leaves(features)))
+    first = shape not in shapes
+    shapes.add(shape)
+    return Made(one.protein, one.ptm, time.perf_counter() - start, first)
 
 
 def shown(known: Read, alignment: Alignment) -> Read:
@@ -136,15 +152,15 @@ def shown(known: Read, alignment: Alignment) -> Read:
     return dataclasses.replace(known, assembly=assembly, profile=profile(alignment.codes))
 
 
-def _keep(path: Path, settings: str, protein: Protein, ptm: float | None, seconds: float) -> None:
-    arrays = {name: getattr(protein, name) for name in ARRAYS}
-    facts = {"ptm": np.nan if ptm is None else ptm, "seconds": seconds, "settings": settings}
-    facts |= {"name": protein.name, "notes": np.array(protein.notes, str)}
+def _keep(path: Path, settings: str, made: Made) -> None:
+    arrays = {name: getattr(made.protein, name) for name in ARRAYS}
+    facts = {"ptm": np.nan if made.ptm is None else made.ptm, "seconds": made.seconds, "first": made.first}
+    facts |= {"settings": settings, "name": made.protein.name, "notes": np.array(made.protein.notes, str)}
     with whole(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays, **facts)
 
 
-def _kept(path: Path, settings: str) -> tuple[Protein, float | None, float] | None:
+def _kept(path: Path, settings: str) -> Made | None:
     """What `_keep` wrote; None: nothing, with other settings, or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -153,6 +169,6 @@ def _kept(path: Path, settings: str) -> tuple[Protein, float | None, float] | No
             ptm = float(file["ptm"])
             names = {"name": str(file["name"]), "notes": tuple(file["notes"].tolist())}
             protein = Protein(**{name: file[name] for name in ARRAYS}, **names)
-            return protein, None if np.isnan(ptm) else ptm, float(file["seconds"])
+            return Made(protein, None if np.isnan(ptm) else ptm, float(file["seconds"]), bool(file["first"]))
     except DAMAGED:
         return None

@@ -1,18 +1,22 @@
 """Many models of one protein in groups by structure: how they are made, and what found each group."""
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
-from af2jax.conformations.claims import Evidence, claims
+from af2jax.conformations.claims import FOUND, Evidence, chance, claims, obstacles
 from af2jax.conformations.record import Found, State, States, nearest
-from af2jax.conformations.references import Reference, read_reference
+from af2jax.conformations.references import Reference, between, read_reference
 from af2jax.conformations.sampling import Model, Network, sampled
 from af2jax.conformations.ways import CLUSTERS, MODELS, WAYS, parsed, planned
 from af2jax.constants.atoms import CA
+from af2jax.data.parse import printable
 from af2jax.data.pipeline import Read, read
 from af2jax.data.templates import Paths
 from af2jax.errors import InputError
@@ -111,16 +115,20 @@ def look(
     notes: tuple[str, ...] = (),
     **options,
 ) -> States:
-    """The states of a query that was read, by several networks and seeds; see `states`, and `sampled` for `options`."""
+    """The states of a query that was read, by several networks and seeds; see `states`, and `sampled` for `options`.
+
+    What will keep a second state from being claimed is warned of before any model is made, and among the notes.
+    """
     name, alignment = known.query.name, known.assembly.alignment
     there = read_references(references, known.query.chains, name)
     plans = [plan for seed in seeds for plan in planned(alignment, asked, models, seed, name)]
+    counts = {way: count * len(networks) for way, count in Counter(plan.way for plan in plans).items()}
+    foreseen = obstacles(asked, counts, models * len(seeds) * len(networks), there, threshold)
+    for obstacle in foreseen:
+        logging.warning("%s", obstacle)
     made = sampled(known, networks, plans, notes=notes, **options)
-    clusters = sum(plan.way == CLUSTERS for plan in plans) // len(seeds)
-    if CLUSTERS in asked and clusters < models:
-        notes = (*notes, f"{clusters} clusters of rows were found; {models} were asked for")
     calibrated = {network.name: network.calibrated for network in networks}
-    return grouped(name, known.query.chains[0], asked, made, there, threshold, calibrated, notes)
+    return grouped(name, known.query.chains[0], asked, made, there, threshold, calibrated, (*notes, *foreseen))
 
 
 def grouped(
@@ -161,7 +169,10 @@ def grouped(
                 references=tuple(scores[leader].tolist()),
             )
         )
-    told = claims(_evidence(found, models, asked, calibrated, len(references)), len(found), len(models), threshold)
+    apart = between(references)
+    evidence = _evidence(found, models, asked, calibrated, bool((apart < threshold).any()))
+    best = zip(references, scores.max(axis=0).tolist(), strict=True)
+    far = [(printable(known.name), score) for known, score in best if score <= FOUND]
     return States(
         name=name,
         sequence=sequence,
@@ -170,9 +181,10 @@ def grouped(
         models=tuple(models),
         scores=scores,
         references=tuple(one.name for one in references),
+        between=apart,
         states=tuple(found),
-        found=_by_way(models, scores, found),
-        claims=told,
+        by_way=_by_way(models, scores, found),
+        claims=claims(evidence, len(found), len(models), threshold, far),
         calibrated=all(calibrated.values()),
         notes=notes,
     )
@@ -185,13 +197,14 @@ def _by_way(models: Sequence[Model], scores: np.ndarray, found: Sequence[State])
         if not own:
             continue
         near = [nearest(scores[i].tolist()) for i in own]
+        seconds = [models[i].seconds for i in own if not models[i].first]
         out.append(
             Found(
                 way=way,
                 models=len(own),
                 states=sum(way in state.counts for state in found),
                 plddt=float(np.mean([models[i].plddt for i in own])),
-                seconds=float(np.mean([models[i].seconds for i in own])),
+                seconds=float(np.mean(seconds)) if seconds else None,
                 near=tuple(near.count(place) for place in range(scores.shape[1])),
                 best=tuple(scores[own].max(axis=0).tolist()),
             )
@@ -204,23 +217,34 @@ def _evidence(
     models: Sequence[Model],
     asked: Sequence[str],
     calibrated: Mapping[str, bool],
-    references: int,
+    distinct: bool,
 ) -> list[Evidence]:
-    """For each state but the first what its surest way says of it."""
-    from scipy.stats import fisher_exact
-
+    """For each state but the first what its surest way says of it; `distinct`: known structures tell states apart."""
     made = Counter(model.way for model in models)
+    pairs = [(way, WAYS[way].control) for way in asked if WAYS[way].control]
     tests = []
-    for state in found[1:]:
-        for way in (way for way in asked if WAYS[way].control):
-            a, b = (state.counts.get(one, 0) for one in (way, WAYS[way].control))
-            n, m = made[way], made[WAYS[way].control]
-            tests.append((fisher_exact([[a, n - a], [b, m - b]], "greater").pvalue, state, way, a, n, b, m))
-    corrected = holm([test[0] for test in tests]).tolist()
+    for state, (way, control) in itertools.product(found[1:], pairs):
+        counts = state.counts.get(way, 0), made[way], state.counts.get(control, 0), made[control]
+        tests.append(
+            Evidence(
+                state=state.number,
+                way=way,
+                found=counts[0],
+                of=counts[1],
+                control=control,
+                control_found=counts[2],
+                control_of=counts[3],
+                p=chance(*counts),
+                tests=len(pairs) * (len(found) - 1),
+                plddt=state.plddt,
+                calibrated=calibrated[state.representative.network],
+                distinct=distinct,
+                first_near=found[0].near,
+                near=state.near,
+            )
+        )
+    corrected = holm([one.p for one in tests]).tolist()
     out: dict[int, Evidence] = {}
-    for (_, state, way, *counts), p in sorted(zip(tests, corrected, strict=True), key=lambda one: one[0][0]):
-        a, n, b, m = counts
-        sure, near = (state.plddt, calibrated[state.representative.network]), (references, found[0].near, state.near)
-        own = Evidence(state.number, way, a, n, WAYS[way].control, b, m, p, *sure, *near)
-        out.setdefault(state.number, own)  # of the least p before the correction, which makes many of them 1
+    for one, p in sorted(zip(tests, corrected, strict=True), key=lambda pair: pair[0].p):
+        out.setdefault(one.state, replace(one, p=p))  # of the least p before the correction, which makes many of them 1
     return list(out.values())

@@ -1,6 +1,6 @@
 """The ways of making models of one protein differ, each with its control, and what each model is made from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ class Way:
     """How models are made to differ.
 
     Attributes:
-        control: the way that differs from it in chance alone, which always runs beside it; "" of the last control.
+        control: the way without what is special to this one, which always runs beside it; "" of the last control.
         rows: whether it needs an alignment with other rows than the query.
         about: in words, for pages.
     """
@@ -41,6 +41,7 @@ WAYS = {
     DROPOUT: Way(SEEDS, False, "the whole alignment, with dropout as in training"),
     SEEDS: Way("", False, "the whole alignment, with other seeds"),
 }
+OF_CLUSTERS = {CLUSTERS, UNIFORM}  # ways that need them
 
 
 class Plan(NamedTuple):
@@ -60,11 +61,12 @@ def parsed(text: str | Sequence[str]) -> tuple[str, ...]:
         InputError: there is no such way, or none is named.
     """
     names = [name.strip().lower() for name in (text.split(",") if isinstance(text, str) else text)]
+    known = f"{', '.join(WAYS)}, or all"
     for name in names:
         if name != ALL and name not in WAYS:
-            raise InputError(f'no way is called "{name}"{nearest(name, WAYS)}; choose from {", ".join(WAYS)}, or all')
+            raise InputError(f'no way is called "{name}"{nearest(name, WAYS)} (known: {known})')
     if not names:
-        raise InputError(f"name at least one way: {', '.join(WAYS)}, or all")
+        raise InputError(f"name at least one way: {known}")
     return tuple(way for way in WAYS if way in names or ALL in names)
 
 
@@ -74,24 +76,46 @@ def with_controls(ways: Sequence[str]) -> tuple[str, ...]:
 
 
 def check(alignment: Alignment, ways: Sequence[str], models: int, source: str) -> None:
-    """Passes if so many models can be made of an alignment in these ways.
+    """Passes if so many models can be made of an alignment in these ways, so far as is seen without a long search.
 
     Raises:
         InputError: a way needs an alignment and there is none, or it has fewer rows than clusters are asked for.
     """
-    need = [way for way in ways if WAYS[way].rows]
-    rows = len(np.unique(alignment.codes, axis=0)) - 1
+    need, rows = [way for way in ways if WAYS[way].rows], _rows(alignment)
     if need and not rows:
         without = ", ".join(way for way in WAYS if not WAYS[way].rows)
         raise InputError(
             f'{source}: the way "{need[0]}" needs an alignment, and the query stands alone; give one, or ask for the '
             f"ways that need none ({without})"
         )
-    if rows < models and {CLUSTERS, UNIFORM} & set(ways):
+    if rows < models and OF_CLUSTERS & set(ways):
+        _clusters(alignment, models, source)
+
+
+def _rows(alignment: Alignment) -> int:
+    """Besides the query, those that repeat each other once."""
+    return len(np.unique(alignment.codes, axis=0)) - 1
+
+
+def _clusters(alignment: Alignment, models: int, source: str) -> list[np.ndarray]:
+    """The rows of each cluster, of `models` at most.
+
+    Raises:
+        InputError: there is none, or there are fewer rows than clusters are asked for.
+    """
+    found, rows = subsets.clusters(alignment.codes), _rows(alignment)
+    few = f", fewer than the {models} clusters that are asked for" if rows < models else ""
+    there = f"{source}: the alignment has {counted(rows, 'row')} besides the query{few}, and"
+    cure = "ask for columns, depths or dropout, which need no clusters, or give a deeper alignment"
+    if not found:
         raise InputError(
-            f"{source}: the alignment has {counted(rows, 'row')} besides the query, fewer than the {models} clusters "
-            f"that are asked for; ask for {rows} models of each way at most, or give a deeper alignment"
+            f"{there} no cluster of {subsets.LEAST} rows and more, as they are unlike each other or full of "
+            f"gaps; {cure}"
         )
+    if few:
+        own = counted(len(found), "cluster")
+        raise InputError(f"{there} {own}; {cure}, or ask for {counted(len(found), 'model')} of each way")
+    return found[:models]
 
 
 def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, source: str) -> list[Plan]:
@@ -105,34 +129,31 @@ def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, s
     """
     check(alignment, ways, models, source)
     run, codes = with_controls(ways), alignment.codes
+    clusters = _clusters(alignment, models, source) if OF_CLUSTERS & set(run) else []
     rng = lambda way, number: np.random.default_rng([seed, list(WAYS).index(way), number])
-    found = subsets.clusters(codes)[:models] if {CLUSTERS, UNIFORM} & set(run) else []
-    if {CLUSTERS, UNIFORM} & set(run) and not found:
-        raise InputError(
-            f"{source}: no cluster of {subsets.LEAST} rows and more is found among {len(codes) - 1}, which are unlike "
-            "each other or full of gaps; ask for columns, depths or dropout, or give a deeper alignment"
-        )
-    sizes = subsets.depths(len(codes), models).tolist() if DEPTHS in run else []
-    controls = {WAYS[way].control for way in ways}
+    part = lambda rows: take(alignment, np.concatenate([[0], rows]))
 
-    def rows(way: str, every: Sequence[np.ndarray]) -> list[Plan]:
-        parts = (take(alignment, np.concatenate([[0], part])) for part in every)
-        return [Plan(way, number, part, seed) for number, part in enumerate(parts, 1)]
-
-    def drawn(way: str, sizes: Sequence[int]) -> list[Plan]:
+    def drawn(way: str, sizes: Sequence[int]) -> list[Alignment]:
         every = enumerate(sizes, 1)
-        return rows(way, [subsets.uniform(rng(way, number), len(codes), size) for number, size in every])
+        return [part(subsets.uniform(rng(way, number), len(codes), size)) for number, size in every]
 
     def masked(number: int) -> Alignment:
         return distinct(alignment._replace(codes=subsets.mask_columns(rng(COLUMNS, number), codes, HIDDEN)))[0]
 
-    count = models if SEEDS in controls or SEEDS in ways else 1
-    make: dict[str, Callable[[], list[Plan]]] = {
-        CLUSTERS: lambda: rows(CLUSTERS, found),
-        UNIFORM: lambda: drawn(UNIFORM, list(map(len, found))),
-        COLUMNS: lambda: [Plan(COLUMNS, i, masked(i), seed) for i in range(1, models + 1)],
-        DEPTHS: lambda: drawn(DEPTHS, sizes),
-        DROPOUT: lambda: [Plan(DROPOUT, i, alignment, seed, seed + i) for i in range(1, models + 1)],
-        SEEDS: lambda: [Plan(SEEDS, i, alignment, seed + i - 1) for i in range(1, count + 1)],
-    }
-    return [plan for way in (SEEDS, *(way for way in run if way != SEEDS)) for plan in make[way]()]
+    def shown(way: str) -> list[Alignment]:
+        """The alignment of each of its models."""
+        if way == CLUSTERS:
+            return list(map(part, clusters))
+        if way == UNIFORM:
+            return drawn(way, list(map(len, clusters)))
+        if way == DEPTHS:
+            return drawn(way, subsets.depths(len(codes), models).tolist())
+        if way == COLUMNS:
+            return [masked(number) for number in range(1, models + 1)]
+        return [alignment] * (models if SEEDS in {*ways, *(WAYS[one].control for one in ways)} else 1)
+
+    return [
+        Plan(way, i + 1, one, seed + i if way == SEEDS else seed, seed + i + 1 if way == DROPOUT else None)
+        for way in sorted(run, key=lambda way: way != SEEDS)
+        for i, one in enumerate(shown(way))
+    ]

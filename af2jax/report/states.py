@@ -10,7 +10,7 @@ from af2jax.conformations.record import LOW
 from af2jax.constants.atoms import CA
 from af2jax.data.parse import printable
 from af2jax.html import numbers
-from af2jax.html.markup import Decision
+from af2jax.html.markup import BADGES, Decision
 from af2jax.html.page import Caption, Page
 from af2jax.html.viewer import scene, trace, viewer
 from af2jax.plots import states as plots
@@ -18,7 +18,7 @@ from af2jax.plots.residues import ranges
 from af2jax.protein.secondary import secondary
 from af2jax.words import counted
 
-SHOWN = 5  # states in the viewer, in the verdict and in the plot of residues
+SHOWN = 5  # states in the viewer and in the plot of residues, and answers in the verdict
 FAR = 4.0  # angstrom, from which residues of two states are named as differing
 UNMEASURED = (
     "Of these weights, or without an alignment, it is not known what a low pLDDT means: no disorder is claimed. "
@@ -35,17 +35,27 @@ ORDERED = "No residue has a pLDDT below {low:g} in every state: none is predicte
 def render(found: States) -> Page:
     """The page; each model and the alignment that made it lie beside it, in `models/`."""
     page = Page(f"States of {printable(found.name)}", list(map(printable, _notes(found))))
-    page.verdict("Is there a second state?", list(map(_decision, found.claims[:SHOWN])))
+    several = len(found.claims) > SHOWN
+    strongest = f" The {SHOWN} strongest of {len(found.claims)} answers" if several else ""
+    page.verdict(f"Is there a second state?{strongest}", list(map(_decision, found.claims[:SHOWN])))
     page.section("States")
     page.text(
         f"{len(found.models)} models of a protein of {counted(len(found.sequence), 'residue')}, in "
         f"{counted(len(found.states), 'state')}: models of one state have a TM-score of {found.threshold:g} or more to "
         "the model of highest mean pLDDT in it, which stands for the state. State 1 is that of the whole alignment. "
         "Models show what the network can build, not how often the protein is so."
+        + (
+            f" The first {SHOWN} states are drawn, here and below; the tables have all."
+            if len(found.states) > SHOWN
+            else ""
+        )
     )
     scenes = [_scene(found, state) for state in found.states[:SHOWN]]
     page.raw(*viewer("states", [one | {"turn": scenes[0]["turn"]} for one in scenes]))  # all seen from one side
     _states(page, found)
+    if several:
+        rows = [(of.state, BADGES[one.answer], one.text) for one in found.claims if (of := one.evidence)]
+        page.table("answers", ("state", "answer", "why"), rows, "Every answer", folded=True)
     if len(found.states) > 1:
         page.section("Where they differ")
         _differences(page, found)
@@ -95,28 +105,29 @@ def _states(page: Page, found: States) -> None:
             *state.references,
             "; ".join(f"{way} {count}" for way, count in state.counts.items()),
             state.representative.name,
+            _far(state),
         )
         for state in found.states
     ]
     references = [f"TM-score to {printable(name)}" for name in found.references]
     headings = ("state", "models", "mean pLDDT", "TM-score to state 1", *references, "models by way", "stands for it")
+    headings += (f"residues {FAR:g} angstrom and more from state 1",)
     page.table("states", headings, rows)
 
 
 def _differences(page: Page, found: States) -> None:
     others = found.states[1:SHOWN]
-    far = [
-        f"state {state.number} at {_where(found, state.apart >= FAR)}"
-        for state in others
-        if (np.nan_to_num(state.apart) >= FAR).any()
-    ]
+    far = [f"state {state.number} at {where}" for state in others if (where := _far(state))]
+    rest = ""
+    if len(found.states) > SHOWN:
+        rest = f"; of states {SHOWN + 1} to {len(found.states)} the table of states has them"
     page.figure(
         "apart",
         plots.apart({state.number: state.apart for state in others}),
         Caption(
             "How far the CA atom of each residue is from that of state 1.",
             "Each state is superposed on state 1 where the two are alike.",
-            f"{FAR:g} angstrom and more: {'; '.join(far) or 'nowhere'}.",
+            f"{FAR:g} angstrom and more: {'; '.join(far) or 'nowhere'}{rest}.",
         ),
     )
     headings = ("residue", "amino acid", *(f"pLDDT of state {state.number}" for state in found.states))
@@ -131,23 +142,26 @@ def _differences(page: Page, found: States) -> None:
     page.table("residues", headings, rows, "Each residue", folded=True)
 
 
-def _where(found: States, chosen: np.ndarray) -> str:
-    return ranges(found.states[0].representative.protein, chosen)
+def _far(state: State) -> str:
+    """The residues that are far from those of state 1, as ranges."""
+    return ranges(state.representative.protein, state.apart >= FAR)
 
 
 def _ways(page: Page, found: States) -> None:
-    counts = {one.way: [state.counts.get(one.way, 0) for state in found.states] for one in found.found}
+    counts = {one.way: [state.counts.get(one.way, 0) for state in found.states] for one in found.by_way}
     pairs = [(way, WAYS[way].control) for way in found.asked if WAYS[way].control]
-    number = {one.way: one.states for one in found.found}
-    beside = [f"{way} {number[way]}, its control ({control}) {number[control]}" for way, control in pairs]
-    beside = "; ".join(beside or [f"{way} {count}" for way, count in number.items()])
+    number = {one.way: one.states for one in found.by_way}
+    told = [f"{way} {number[way]}, its control ({control}) {number[control]}" for way, control in pairs]
+    told = "; ".join(told or [f"{way} {count}" for way, count in number.items()])
+    controls = {control: ", ".join(way for way, own in pairs if own == control) for _, control in pairs}
+    beside = [f"{control} ({WAYS[control].about}) beside {ways}" for control, ways in controls.items()]
     page.figure(
         "found",
         plots.found(counts),
         Caption(
             "The models of each way, by state.",
-            "A control differs from its way in chance alone: it makes as many models, of parts of the same sizes.",
-            f"States found: {beside}. A way that finds no more than its control has found nothing of its own.",
+            f"A control does without what its way adds: {'; '.join(beside) or 'none was asked for'}.",
+            f"States found: {told}. A way that finds no more than its control has found nothing of its own.",
         ),
     )
     near = [f"{what} {printable(name)}" for name in found.references for what in ("models of", "best TM-score to")]
@@ -162,9 +176,10 @@ def _ways(page: Page, found: States) -> None:
             one.seconds,
             *(x for pair in zip(one.near, one.best, strict=True) for x in pair),
         )
-        for one in found.found
+        for one in found.by_way
     ]
     page.table("ways", headings, rows)
+    page.text("Seconds are by the clock, of models after the first of a shape, which has the compilation too.")
     if found.references:
         page.text(
             f"A model is of a known structure where its TM-score to it is above {FOUND:g} and {NEARER:g} above that to "
@@ -175,11 +190,11 @@ def _ways(page: Page, found: States) -> None:
 def _references(page: Page, found: States) -> None:
     scores = {
         one.way: np.array([s[:2] for model, s in zip(found.models, found.scores, strict=True) if model.way == one.way])
-        for one in found.found
+        for one in found.by_way
     }
-    both = [one.way for one in found.found if one.both]
+    both = [one.way for one in found.by_way if one.both]
     first, second = map(printable, found.references[:2])
-    best = numbers.text(float(found.scores.max()), numbers.HUNDREDTH)
+    best = numbers.text(max(found.best), numbers.HUNDREDTH)
     page.figure(
         "near",
         plots.near(scores, (first, second)),
@@ -189,6 +204,10 @@ def _references(page: Page, found: States) -> None:
             f"Ways that found every known structure: {', '.join(both) or 'none'} (best TM-score {best}).",
         ),
     )
+    names = list(map(printable, found.references))
+    rows = [(name, *row, best) for name, row, best in zip(names, found.between.tolist(), found.best, strict=True)]
+    headings = ("known structure", *(f"TM-score to {name}" for name in names), "best TM-score of a model")
+    page.table("references", headings, rows)
 
 
 def _disorder(found: States) -> str:
@@ -197,7 +216,7 @@ def _disorder(found: States) -> str:
         return UNMEASURED
     if not low.any():
         return ORDERED.format(low=LOW)
-    return DISORDERED.format(which=f"residues {_where(found, low)}", low=LOW)
+    return DISORDERED.format(which=f"residues {ranges(found.states[0].representative.protein, low)}", low=LOW)
 
 
 def _models(page: Page, found: States) -> None:
@@ -210,10 +229,11 @@ def _models(page: Page, found: States) -> None:
             model.plddt,
             model.ptm,
             model.seconds,
+            model.first,
             *scores.tolist(),
         )
         for model, scores in zip(found.models, found.scores, strict=True)
     ]
     references = [f"TM-score to {printable(name)}" for name in found.references]
-    headings = ("model", "way", "state", "rows with the query", "mean pLDDT", "pTM", "seconds", *references)
-    page.table("models", headings, rows, "Each model; models/NAME.a3m is the alignment that made it")
+    headings = ("model", "way", "state", "rows with the query", "mean pLDDT", "pTM", "seconds", "first of its shape")
+    page.table("models", (*headings, *references), rows, "Each model; models/NAME.a3m is the alignment that made it")

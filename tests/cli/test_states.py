@@ -42,7 +42,8 @@ def test_a_query_from_its_alignment_to_its_page_and_again(run, query, tmp_path, 
     path = save(tmp_path, pdb(peptide(QUERY)), "open.pdb")
     flags = ("--states", "clusters", "--state-models", 2, "--reference", path)
     code, out, err = run(query, *flags)
-    assert code == 0 and "switch: 5 models, " in out and "a second state: " in out, err
+    assert code == 0 and "switch: 5 models in " in out and "a second state: " in out, err
+    assert "WARNING: switch: too few models to claim a second state" in err and "it takes 4 of a way" in err
     folder = tmp_path / "out" / "switch"
     page = (folder / "index.html").read_text()
     assert "open.pdb" in page and "Is there a second state?" in page
@@ -79,7 +80,7 @@ def test_a_query_from_its_alignment_to_its_page_and_again(run, query, tmp_path, 
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (("--states", "cluster"), 'no way is called "cluster"; did you mean "clusters"?'),
+        (("--states", "cluster"), 'no way is called "cluster"; did you mean "clusters"? (known: '),
         (("--reference", "a.pdb"), "--reference is of --states, which is not given"),
         (("--state-models", 3), "--state-models is of --states"),
         (("--states", "clusters", "--reference", "none.pdb"), "--reference none.pdb: no such file"),

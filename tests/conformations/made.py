@@ -16,7 +16,7 @@ SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"[:20] * 3
 ALIGNMENT = parse_a3m(f">query\n{SEQUENCE}\n>other\n{SEQUENCE[:-5]}AAAAA\n", "made")
 
 
-def model(way: str, number: int, fold: int, plddt: float = 80.0, seconds: float = 1.0, network: str = "mini") -> Model:
+def model(way: str, number: int, fold: int, plddt: float = 80.0, seconds: float = 1.0, first: bool = False) -> Model:
     """A model whose CA atoms are those of a fold, turned and with some noise."""
     rng = np.random.default_rng([fold, number, len(way)])
     points = turned(walk(LENGTH, 20 + fold) + rng.normal(size=(LENGTH, 3)) * 0.4, float(number)) + rng.normal(size=3)
@@ -25,8 +25,7 @@ def model(way: str, number: int, fold: int, plddt: float = 80.0, seconds: float 
     numbers = np.arange(LENGTH)
     values = np.full(LENGTH, plddt, np.float32)
     protein = Protein(encode(SEQUENCE), positions, mask, numbers, np.zeros(LENGTH, int), values, "made")
-    name = f"{network}_{way}_{number:03d}"
-    return Model(name, way, network, number, ALIGNMENT, protein, None, seconds)
+    return Model(f"mini_{way}_{number:03d}", way, "mini", number, ALIGNMENT, protein, None, seconds, first)
 
 
 def models(clusters=(0, 1, 1, 1, 1, 1, 1, 1), uniform=(0,) * 8, plddt: float = 80.0) -> list[Model]:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from af2jax.conformations.references import read_reference
+from af2jax.conformations.references import Reference, between, read_reference
 from af2jax.errors import InputError
 from tests.data.molecules import pdb, peptide, save, without
+from tests.metrics.test_superposition import turned, walk
 
 QUERY = "MKTAYIAKQRQISFVKSHFSRQ"
 
@@ -38,3 +39,14 @@ def test_another_protein(tmp_path, other, words):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_reference(tmp_path / "none.cif", QUERY)
+
+
+def test_known_structures_beside_each_other():
+    """By the residues that both have: a copy that is turned and lacks some is the same, another fold is not."""
+    points, all_of_it = walk(60, 5), np.ones(60, bool)
+    part = np.arange(60) > 20
+    copy = Reference("copy", np.where(part[:, None], turned(points, 1.0) + 9, 0), part)
+    found = between([Reference("one", points, all_of_it), copy, Reference("other", walk(60, 6), all_of_it)])
+    np.testing.assert_array_equal(found, found.T)
+    assert found[0, 1] == pytest.approx(1) and found[0, 2] < 0.5 > found[1, 2] and (np.diag(found) == 1).all()
+    assert np.isnan(between([copy, Reference("rest", points, ~part)])[0, 1]) and between([]).shape == (0, 0)

@@ -12,8 +12,10 @@ from af2jax.config import preset
 from af2jax.conformations import record, sampling, study
 from af2jax.conformations.references import Reference
 from af2jax.constants.atoms import CA
+from af2jax.data.pipeline import read
 from af2jax.data.transforms import padded
 from af2jax.errors import InputError
+from af2jax.metrics.superposition import tm_score
 from af2jax.model.alphafold import AlphaFold
 from tests import support
 from tests.conformations import made
@@ -40,11 +42,19 @@ def test_states_and_what_found_them():
     assert first.tm_first == pytest.approx(1) and second.tm_first < 0.5
     assert (first.near, second.near) == (0, 1) and second.references[1] > 0.9
     assert first.apart.max() < 1e-6 and np.median(second.apart) > 4
-    by_way = {one.way: one for one in found.found}
+    by_way = {one.way: one for one in found.by_way}
     assert [by_way[way].states for way in ("clusters", "uniform", "seeds")] == [2, 1, 1]
     assert by_way["clusters"].near == (1, 7) and by_way["clusters"].both and not by_way["uniform"].both
     assert by_way["clusters"].seconds == 2.0 and by_way["uniform"].seconds == 1.0
     assert found.scores.shape == (17, 2) and found.state_of[found.models[0].name] == 1
+    assert found.best == tuple(found.scores.max(axis=0)) and "No model has" not in found.claim.text
+    assert found.between[0, 1] == tm_score(BOTH[0].points, BOTH[1].points, BOTH[0].mask) < 0.5
+
+
+def test_seconds_are_of_models_whose_program_is_compiled():
+    timed = lambda *some: [made.model("clusters", i, 0, seconds=s, first=first) for i, (s, first) in enumerate(some)]
+    found = made.states([made.model("seeds", 1, 0, 85.0, 40.0, True), *timed((30.0, True), (2.0, False), (4.0, False))])
+    assert {one.way: one.seconds for one in found.by_way} == {"clusters": 3.0, "seeds": None}
 
 
 def test_a_second_state_is_claimed_where_everything_agrees_and_nowhere_else():
@@ -59,6 +69,44 @@ def test_a_second_state_is_claimed_where_everything_agrees_and_nowhere_else():
     assert answer(references=()) == "open" and answer(references=BOTH[:1]) == "open"
     assert answer(references=(BOTH[0], known(2, "other.pdb"))) == "no"
     assert answer(made.models((0,) * 8)) == "no" and answer(asked=("seeds",)) == "open"
+
+
+def test_a_claim_is_possible_from_as_many_models_as_is_told():
+    few, enough = (made.states(made.models((1,) * n, (0,) * n), BOTH).claim for n in (3, 4))
+    assert few.answer == "open" and "make more models: with 4 of each such shares would tell" in few.text
+    assert enough.answer == "yes"
+
+
+def test_known_structures_that_are_alike_tell_no_states_apart():
+    again = BOTH[1]._replace(name="again.pdb")
+    found = made.states(references=(BOTH[1], again))
+    assert found.claim.answer == "open" and found.between[0, 1] == pytest.approx(1)
+    assert "no two known structures of different states were given" in found.claim.text
+    assert made.states(references=(*BOTH, again)).claim.answer == "no"  # which of two alike it is, nothing tells
+
+
+def test_known_structures_that_nothing_is_near_to_are_named():
+    text = made.states(references=(BOTH[0], known(5, "far.pdb"))).claim.text
+    assert text.count("No model has a TM-score above 0.5 to far.pdb (best 0.") == 1 and "open.pdb" not in text
+
+
+def test_what_keeps_a_state_from_being_claimed_is_told_before_any_model_is_made(tmp_path, monkeypatch):
+    told, rows = [], [made.SEQUENCE] + [made.SEQUENCE[:i] + "W" + made.SEQUENCE[i + 1 :] for i in range(5)]
+    path = tmp_path / "query.a3m"
+    path.write_text("".join(f">r{i}\n{row}\n" for i, row in enumerate(rows)))
+    monkeypatch.setattr(study.logging, "warning", lambda text, *of: told.append(text % of))
+    monkeypatch.setattr(study, "read_references", lambda *_: [BOTH[1], BOTH[1]._replace(name="again.pdb")])
+
+    def sampled(known, networks, plans, **_):
+        told.append("models")
+        return [made.model(plan.way, plan.number, 0) for plan in plans]
+
+    monkeypatch.setattr(study, "sampled", sampled)
+    found = study.look(read(path), [sampling.Network("mini", None, {})], ("clusters",), (), 3, notes=("a note",))
+    clusters, few, alike, last = told
+    assert last == "models" and found.notes == ("a note", clusters, few, alike)
+    assert "1 model of clusters can be made, and not 3" in clusters and "it takes 4 of a way" in few
+    assert alike.startswith("closed.pdb and again.pdb are one state at a TM-score of 0.8: they tell no states apart; ")
 
 
 def test_the_way_that_finds_a_state_speaks_for_it():
@@ -99,7 +147,7 @@ def test_disorder_only_where_plddt_is_worth_something():
 def test_rows_json_and_table(tmp_path):
     found = made.states(references=BOTH, notes=("a note",))
     json.dumps(found.json(), allow_nan=False)
-    assert found.json()["found"][0]["way"] == "clusters" and len(found.json()["models"]) == 17
+    assert found.json()["by_way"][0]["way"] == "clusters" and len(found.json()["models"]) == 17
     record.save(tmp_path, found.rows)
     rows = list(csv.DictReader((tmp_path / "states.csv").open()))
     assert [row["state"] for row in rows] == ["1", "2"] and rows[1]["ways"] == "clusters 7"
@@ -155,6 +203,8 @@ def test_a_model_is_what_its_alignment_makes(query, params, tmp_path):
         assert again.protein.positions.tobytes() == model.protein.positions.tobytes()
     positions = {m.protein.positions[:, CA].tobytes() for m in found.models}
     assert len(positions) == len(found.models)  # every way makes the models differ
+    by_way = lambda way: [m.first for m in found.models if m.way == way]
+    assert by_way("seeds") == by_way("dropout") == [True, False]  # the first of a shape is compiled for
 
 
 @compiled
@@ -166,7 +216,9 @@ def test_what_was_made_is_not_made_again(query, params, tmp_path, monkeypatch):
     asked = []
     predict = sampling.predict
     monkeypatch.setattr(sampling, "predict", lambda *args, **more: asked.append(args) or predict(*args, **more))
-    assert bits(look(query, params, "clusters", keep=kept)) == bits(expected) and not asked
+    again = look(query, params, "clusters", keep=kept)
+    assert bits(again) == bits(expected) and not asked
+    assert [(m.seconds, m.first) for m in again.models] == [(m.seconds, m.first) for m in expected.models]
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[:100])
     again = look(query, params, "clusters", keep=kept)

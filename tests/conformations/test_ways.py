@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from af2jax.conformations import WAYS, ways
+from af2jax.data import subsets
 from af2jax.data.alignment import to_a3m
 from af2jax.data.parse import Alignment
 from af2jax.errors import InputError
@@ -72,8 +73,8 @@ def test_the_same_seed_makes_the_same_parts_and_more_models_change_none():
         ("clusters", 3, 1, 'x: the way "clusters" needs an alignment, and the query stands alone; give one, or '),
         ("columns", 3, 1, 'x: the way "columns" needs an alignment'),
         ("clusters", 8, 4, "x: the alignment has 3 rows besides the query, fewer than the 8 clusters that are asked"),
-        ("uniform", 8, 4, "ask for 3 models of each way at most, or give a deeper alignment"),
-        ("clusters", 2, 3, "x: no cluster of 3 rows and more is found among 2, which are unlike each other"),
+        ("uniform", 8, 3, "fewer than the 8 clusters that are asked for, and no cluster of 3 rows and more, as they"),
+        ("clusters", 2, 3, "x: the alignment has 2 rows besides the query, and no cluster of 3 rows and more, as"),
     ],
 )
 def test_what_cannot_be_made(asked, models, rows, message):
@@ -89,9 +90,27 @@ def test_rows_that_repeat_each_other_count_once():
     assert list(plans("dropout", 2, known=ways.take(KNOWN, np.array([0, 0])))) == ["dropout", "seeds"]
 
 
+def test_what_is_told_of_too_few_rows_cures_it():
+    """Four rows of one cluster: eight clusters cannot be had, nor four; one can, or a way that needs none."""
+    few = ways.take(KNOWN, np.concatenate([[0], subsets.clusters(KNOWN.codes)[0][:4]]))
+    with pytest.raises(InputError) as error:
+        plans("clusters", 8, known=few)
+    assert "has 4 rows besides the query, fewer than the 8 clusters that are asked for, and 1 cluster; " in str(
+        error.value
+    )
+    assert "ask for columns, depths or dropout, which need no clusters, or give a deeper" in str(error.value)
+    assert str(error.value).endswith("or ask for 1 model of each way")
+    assert len(plans("clusters", 1, known=few)["clusters"]) == 1
+    assert len(plans("columns,depths,dropout", 8, known=few)["columns"]) == 8
+
+
 @pytest.mark.parametrize(
     "text, message",
-    [("cluster", 'no way is called "cluster"; did you mean "clusters"?'), ("", 'no way is called ""'), ((), "name at")],
+    [
+        ("cluster", 'no way is called "cluster"; did you mean "clusters"? (known: clusters, uniform, '),
+        ("", 'no way is called ""'),
+        ((), "name at"),
+    ],
 )
 def test_unknown_ways(text, message):
     with pytest.raises(InputError) as error:
