@@ -189,6 +189,6 @@ def obstacles(
     for i, j in np.argwhere(np.triu(between(references) >= threshold, 1)):
         told.append(
             f"{printable(references[i].name)} and {printable(references[j].name)} are one state at a TM-score of "
-            f"{threshold:g}: they tell no states apart; give one structure of each"
+            f"{threshold:g}: they tell no states apart; give one structure of each state"
         )
     return tuple(told)

@@ -39,16 +39,13 @@ def render(found: States) -> Page:
     strongest = f" The {SHOWN} strongest of {len(found.claims)} answers" if several else ""
     page.verdict(f"Is there a second state?{strongest}", list(map(_decision, found.claims[:SHOWN])))
     page.section("States")
+    drawn = f" The first {SHOWN} states are drawn, here and below; the tables have all."
     page.text(
         f"{len(found.models)} models of a protein of {counted(len(found.sequence), 'residue')}, in "
         f"{counted(len(found.states), 'state')}: models of one state have a TM-score of {found.threshold:g} or more to "
         "the model of highest mean pLDDT in it, which stands for the state. State 1 is that of the whole alignment. "
         "Models show what the network can build, not how often the protein is so."
-        + (
-            f" The first {SHOWN} states are drawn, here and below; the tables have all."
-            if len(found.states) > SHOWN
-            else ""
-        )
+        + (drawn if len(found.states) > SHOWN else "")
     )
     scenes = [_scene(found, state) for state in found.states[:SHOWN]]
     page.raw(*viewer("states", [one | {"turn": scenes[0]["turn"]} for one in scenes]))  # all seen from one side
