@@ -24,7 +24,7 @@ from af2jax import compilation
 from af2jax.files import write
 from af2jax.folds.find import CANDIDATES, SAME_FOLD, search
 from af2jax.folds.index import FILE, index
-from experiments import tm_align
+from experiments import tm_align_facts
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 OUT = flags.DEFINE_string("out", "retrieval_out", "Folder for the results.")
@@ -149,7 +149,7 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value)
-    chains, pairs = tm_align.facts()
+    chains, pairs = tm_align_facts.facts()
     known = index(folder(data / "corpus", [row["id"] for row in chains], out / "truth"))
     lines = ranked(chains, pairs, known, min(QUERIES.value, len(chains)))
     print("\n".join(lines), flush=True)

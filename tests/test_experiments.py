@@ -28,6 +28,7 @@ PARTS = {
     "domains",
     "sides",
     "tm_align",
+    "tm_align_facts",
     "tuned_heads",
     "walk",
 }  # what several scripts share
@@ -44,6 +45,21 @@ def test_a_script_says_what_it_is(script):
     assert re.search(rf"python (-m experiments\.{script.stem}|experiments/{script.stem}\.py)", said)
     assert "CPU cores" in said and "experiments/README.md" in said
     assert f"`{script.name}`" in (ROOT / "experiments" / "README.md").read_text()
+
+
+def test_no_flag_is_defined_twice():
+    """By a script and by those that it imports: absl refuses to start it."""
+    texts = {path.stem: path.read_text() for path in (ROOT / "experiments").glob("*.py")}
+    flags = {name: re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text) for name, text in texts.items()}
+    lines = {name: re.findall(r"^from experiments(?:\.| import )(.*)$", text, re.M) for name, text in texts.items()}
+    used = {name: set(re.findall(r"\w+", " ".join(own))) & texts.keys() for name, own in lines.items()}
+    assert sum(map(len, flags.values())) > 50 and sum(map(len, used.values())) > 20
+    for script in SCRIPTS:
+        reached, before = {script.stem}, set()
+        while reached != before:
+            reached, before = reached.union(*(used[name] for name in reached)), reached
+        defined = [flag for name in reached for flag in flags[name]]
+        assert len(defined) == len(set(defined)), script.name
 
 
 def test_commits_that_are_named_are_in_the_history():

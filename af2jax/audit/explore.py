@@ -64,7 +64,7 @@ class Audit:
     dates: dates.Dates | None
     alignments: alignments.Alignments | None
     homologues: homologues.Homologues
-    folds: folds.Folds | None  # None: there are no structures on both sides of a split, or nobody asked
+    folds: folds.Folds | None  # None: nobody asked
     relations: relations.Relations
     groups: list[groups.Groups]
     proposal: Proposal

@@ -10,6 +10,8 @@ from af2jax.cli import structures
 from af2jax.cli.evaluate import check_out
 from af2jax.cli.progress import bar
 
+SLOW = "compiling programs for chains of these lengths, which later searches find made"
+
 
 @dataclass
 class Find:
@@ -36,23 +38,28 @@ class Find:
     """Show a traceback for every error."""
 
     def run(self) -> int:
+        from af2jax.folds.compare import COMPILING
         from af2jax.folds.find import find
         from af2jax.report.find import render
 
         queries = list(structures.named(self.query, chains=True).values())
         check_out(self.out)
+        plain = not self.quiet and not sys.stderr.isatty()  # no bar is shown, so that a line says what takes a while
         with bar("reading", self.quiet) as progress:
-            found = find(
-                queries,
-                self.db,
-                candidates=self.candidates,
-                index_file=self.index,
-                progress=lambda what, done, total: progress(done, total, what),
-            )
+
+            def told(what: str, done: int, total: int) -> None:
+                nonlocal plain
+                progress(done, total, what)
+                if plain and what == COMPILING:
+                    print(SLOW, file=sys.stderr)
+                    plain = False
+
+            found = find(queries, self.db, candidates=self.candidates, index_file=self.index, progress=told)
         for name, reason in found.problems:
             print(f"failed: {reason if reason.startswith(name) else f'{name}: {reason}'}", file=sys.stderr)
         for one in found.queries:
-            best = one.hits[0]
-            print(f"{one.query.name}: {best.entry.name}, TM-score {best.alignment.tm_first:.3f}")
+            best = f"{one.hits[0].entry.name}, TM-score {one.hits[0].alignment.tm_first:.3f}" if one.hits else "no hit"
+            itself = f" (the query itself is in the folder: {', '.join(one.itself)})" if one.itself else ""
+            print(f"{one.query.name}: {best}{itself}")
         print(render(found).save(self.out))
         return 3 if found.problems else 0

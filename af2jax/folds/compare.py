@@ -15,6 +15,11 @@ SIZES = (64, 128, 192, 256, 384, 512)  # residues that chains are padded to; abo
 MULTIPLE = 512
 CELLS = 2**17  # pairs of residues in one call of the program
 MOST = 16  # chains in one
+ALIGNING, COMPILING = "aligning", "compiling"  # a program is compiled, or read back, when it is first used
+DECIMALS = 3  # of an RMSD in angstrom: coordinates in files have no more
+Progress = Callable[[str, int], object]
+
+_ready: set[tuple[int, int]] = set()  # padded lengths of both chains whose program this process has
 
 
 class Aligned(NamedTuple):
@@ -33,11 +38,13 @@ def padded_size(length: int) -> int:
 
 
 def aligned(
-    first: Float[np.ndarray, "N 3"], others: Iterable[Float[np.ndarray, "_ 3"]], progress: Callable = lambda done: None
+    first: Float[np.ndarray, "N 3"],
+    others: Iterable[Float[np.ndarray, "_ 3"]],
+    progress: Progress = lambda what, done: None,
 ) -> list[Aligned]:
     """The alignments of one chain to each of others; CA atoms in angstrom.
 
-    `progress` is told how many are done.
+    `progress` is told what is done next, `ALIGNING` or `COMPILING`, and how many are done.
     """
     others = list(others)
     found: list[Aligned | None] = [None] * len(others)
@@ -45,6 +52,7 @@ def aligned(
     own = _padded(first - middle, padded_size(len(first)))
     done = 0
     for size, rows in _batches([len(other) for other in others], len(own)):
+        progress(ALIGNING if (len(own), size) in _ready else COMPILING, done)
         centres = [others[i].mean(axis=0) for i in rows]
         batch = [_padded(others[i] - centre, size) for i, centre in zip(rows, centres, strict=True)]
         full = _batch_size(len(own), size)
@@ -54,8 +62,9 @@ def aligned(
         for k, (i, centre) in enumerate(zip(rows, centres, strict=True)):
             motion = Rigid(out.motion.rot[k], out.motion.trans[k] + middle - out.motion.rot[k] @ centre)
             found[i] = _one(first, others[i], out.partner[k], float(out.tm_first[k]), float(out.tm_second[k]), motion)
+        _ready.add((len(own), size))
         done += len(rows)
-        progress(done)
+    progress(ALIGNING, done)
     return found
 
 
@@ -67,7 +76,7 @@ def _one(first, other, partner, tm_first: float, tm_second: float, motion: Rigid
     fixed, moving = (np.asarray(x, np.float64)[pairs[:, k]] for k, x in enumerate((first, other)))
     best = superpose(moving, fixed, np.ones(len(pairs), bool))
     rmsd = float(np.sqrt(np.mean(np.sum((moving @ best.rot.T + best.trans - fixed) ** 2, axis=-1))))
-    return Aligned(tm_first, tm_second, pairs, rmsd, motion)
+    return Aligned(tm_first, tm_second, pairs, round(rmsd, DECIMALS), motion)
 
 
 def _batches(lengths: list[int], own: int) -> Iterator[tuple[int, list[int]]]:

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -12,12 +14,15 @@ from af2jax.data.traces import Trace, read_traces
 from af2jax.errors import InputError
 from af2jax.files import path_and_chain
 from af2jax.folds.compare import Aligned, aligned
-from af2jax.folds.index import LEAST, Entry, Index, index, named
+from af2jax.folds.index import LEAST, Entry, Index, index, named, too_short
 from af2jax.folds.prints import fingerprint, similarity
 from af2jax.typing import Float
+from af2jax.words import counted
 
 CANDIDATES = 200  # chains of the folder that are aligned to a query
 SAME_FOLD = 0.5  # TM-score from which two chains have one fold, mostly (Xu and Zhang 2010)
+SAME_CHAIN = 0.1  # RMSD in angstrom, below which a chain of the sequence of the query is a copy of it
+NAMED = 5  # chains in a warning
 Progress = Callable[[str, int, int], object]
 
 
@@ -44,31 +49,55 @@ class Hit:
         return self.entry.points @ motion.rot.T + motion.trans
 
 
+class Row(NamedTuple):
+    """A hit as `hits.csv` has it."""
+
+    query: str
+    hit: str
+    tm_query: float  # by the length of the query
+    tm_hit: float
+    aligned: int  # residues
+    identity: float  # 0 to 1
+    rmsd: float  # angstrom
+    length_query: int
+    length_hit: int
+    similarity: float
+    file: str
+    chain: str
+
+
 @dataclass(frozen=True)
 class Found:
-    """What one query found, by falling TM-score (of the query's length)."""
+    """What one query found.
+
+    Attributes:
+        query: what was searched for.
+        hits: by falling TM-score (of the query's length).
+        itself: names of chains that are the query itself, which are not hits.
+    """
 
     query: Entry
     hits: tuple[Hit, ...]
+    itself: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[dict]:
         """A row for each hit, as `hits.csv` has it."""
         return [
-            {
-                "query": self.query.name,
-                "hit": hit.entry.name,
-                "tm_query": hit.alignment.tm_first,
-                "tm_hit": hit.alignment.tm_second,
-                "aligned": len(hit.alignment.pairs),
-                "identity": hit.identity,
-                "rmsd": hit.alignment.rmsd,
-                "length_query": len(self.query),
-                "length_hit": len(hit.entry),
-                "similarity": hit.similarity,
-                "file": hit.entry.file,
-                "chain": hit.entry.chain,
-            }
+            Row(
+                self.query.name,
+                hit.entry.name,
+                hit.alignment.tm_first,
+                hit.alignment.tm_second,
+                len(hit.alignment.pairs),
+                hit.identity,
+                hit.alignment.rmsd,
+                len(self.query),
+                len(hit.entry),
+                hit.similarity,
+                hit.entry.file,
+                hit.entry.chain,
+            )._asdict()
             for hit in self.hits
         ]
 
@@ -83,6 +112,7 @@ class Search:
         candidates: of these, how many were aligned to each query at most.
         queries: in the order in which they were given.
         unread: (file, reason) of files of the folder that cannot be read.
+        short: (file, chain, residues) of its chains of fewer than 10 residues, which cannot be found.
         problems: (query, reason) of those that could not be searched for.
     """
 
@@ -91,6 +121,7 @@ class Search:
     candidates: int
     queries: tuple[Found, ...]
     unread: tuple[tuple[str, str], ...] = ()
+    short: tuple[tuple[str, str, int], ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -105,8 +136,9 @@ class Search:
 
     def json(self) -> dict:
         """All of it but coordinates, as JSON has it."""
-        facts = {name: getattr(self, name) for name in ("folder", "entries", "candidates")}
-        return facts | {"rows": self.rows, "unread": dict(self.unread), "problems": dict(self.problems)}
+        facts = {name: getattr(self, name) for name in ("folder", "entries", "candidates", "rows", "short")}
+        itself = {found.query.name: found.itself for found in self.queries if found.itself}
+        return facts | {"itself": itself, "unread": dict(self.unread), "problems": dict(self.problems)}
 
 
 def find(
@@ -120,7 +152,8 @@ def find(
     """Searches a folder of structures for chains of the shape of each query.
 
     The chains whose fingerprints are most like the query's are aligned to it as TM-align does
-    (`metrics.structural_alignment`). Only CA atoms are read, and the sequence plays no part.
+    (`metrics.structural_alignment`). Only CA atoms are read, and the sequence plays no part but in telling the query
+    itself, which is not a hit: a chain of its sequence that is in its file, or that lies on it within 0.1 angstrom.
 
     Args:
         query: structures (mmCIF or PDB, .gz too): FILE, or FILE:A for one of its chains; every chain is a query.
@@ -139,26 +172,48 @@ def find(
     asked, problems = _queries(given)
     known = db if isinstance(db, Index) else index(db, index_file, lambda done, all_: progress("indexing", done, all_))
     for name, reason in known.unread[:1]:
-        logging.warning("%s of the folder cannot be read; the first: %s: %s", len(known.unread), name, reason)
+        count = counted(len(known.unread), "file")
+        logging.warning("%s of the folder cannot be read; the first: %s: %s", count, name, reason)
+    if known.short:
+        logging.warning("%s", short_chains(known.short, "found"))
     most = min(candidates or len(known.entries), len(known.entries))
     found = []
     for number, one in enumerate(asked):
-        told = lambda done, number=number: progress("aligning", number * most + done, len(asked) * most)
+        told = lambda what, done, number=number: progress(what, number * most + done, len(asked) * most)
         found.append(search(one, known, most, told))
-    return Search(str(known.folder), len(known.entries), most, tuple(found), known.unread, tuple(problems))
+    return Search(str(known.folder), len(known.entries), most, tuple(found), known.unread, known.short, tuple(problems))
 
 
-def search(query: Entry, known: Index, candidates: int, progress: Callable[[int], object] = lambda done: None) -> Found:
+def search(query: Entry, known: Index, candidates: int, progress: Callable = lambda what, done: None) -> Found:
     """The chains of an index that are nearest to a query by fingerprint, aligned to it."""
     alike = similarity(fingerprint(query.points), known.prints)
     chosen = np.argsort(-alike, kind="stable")[:candidates]
     entries = [known.entries[i] for i in chosen]
     alignments = aligned(query.points, [entry.points for entry in entries], progress)
-    hits = [
+    every = [
         Hit(entry, float(alike[i]), one, identity(query, entry, one))
         for i, entry, one in zip(chosen, entries, alignments, strict=True)
     ]
-    return Found(query, tuple(sorted(hits, key=lambda hit: (-hit.alignment.tm_first, hit.entry.name))))
+    every.sort(key=lambda hit: (-hit.alignment.tm_first, hit.entry.name))
+    own = [_is_query(query, hit, known.folder) for hit in every]
+    hits = tuple(hit for hit, same in zip(every, own, strict=True) if not same)
+    return Found(query, hits, tuple(hit.entry.name for hit, same in zip(every, own, strict=True) if same))
+
+
+def _is_query(query: Entry, hit: Hit, folder: Path) -> bool:
+    """Whether a chain is the query itself, or a copy of it."""
+    if hit.entry.sequence != query.sequence:
+        return False
+    copied = len(hit.alignment.pairs) == len(query) and hit.alignment.rmsd < SAME_CHAIN
+    return copied or (folder / hit.entry.file).resolve() == Path(query.file)
+
+
+def short_chains(short: Sequence[tuple[str, str, int]], what: str) -> str:
+    """A sentence: so many chains of fewer than 10 residues cannot be `what` ("found"), with the names of the first."""
+    named = ", ".join(f"{printable(file)}:{printable(chain)} ({residues})" for file, chain, residues in short[:NAMED])
+    more = f" and {len(short) - NAMED} more" if len(short) > NAMED else ""
+    count = counted(len(short), "chain", "chains")
+    return f"{count} of fewer than {LEAST} residues cannot be {what}: {named}{more}"
 
 
 def identity(first: Entry, second: Entry, alignment: Aligned) -> float:
@@ -197,7 +252,9 @@ def _of_file(given: str | os.PathLike) -> list[Entry]:
             f"{printable(str(given))}: {longest} residues with a CA atom are too few to search for; give a chain of "
             f"{LEAST} or more"
         )
-    return entries
+    if short := too_short(path.name, traces):
+        logging.warning("%s", short_chains(short, "searched for"))
+    return [replace(entry, file=str(path.resolve())) for entry in entries]
 
 
 def _chosen(traces: Sequence[Trace], chain: str, source: str) -> Trace:

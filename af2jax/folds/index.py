@@ -9,7 +9,9 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -24,7 +26,7 @@ from af2jax.folds.prints import SIZE, fingerprint
 from af2jax.metrics.ca_classes import ca_classes
 from af2jax.typing import Float
 
-VERSION = 1
+VERSION = 2
 FILE = "af2jax_find.npz"
 KEPT = np.float16  # of fingerprints
 LEAST = 10  # residues of a chain that can be searched for, or found
@@ -58,6 +60,7 @@ class Index:
         folder: that was searched.
         entries: of 10 residues or more; of chains of one sequence in a file the first.
         prints: float32 [N_entry F], of length 1.
+        short: (file, chain, residues) of chains of fewer.
         unread: (file, reason) of those that cannot be read.
         stamps: [size, time of change in nanoseconds] of every file.
     """
@@ -65,8 +68,18 @@ class Index:
     folder: Path
     entries: tuple[Entry, ...]
     prints: Float[np.ndarray, "N F"]
+    short: tuple[tuple[str, str, int], ...]
     unread: tuple[tuple[str, str], ...]
     stamps: dict[str, list[int]]
+
+
+class _Content(NamedTuple):
+    """What one file has."""
+
+    entries: list[Entry]
+    prints: list[np.ndarray]
+    short: list[tuple[str, str, int]]
+    unread: list[tuple[str, str]]
 
 
 def index(
@@ -112,32 +125,41 @@ def _files(folder: Path) -> dict[str, list[int]]:
 
 def _made(folder: Path, found: dict[str, list[int]], old: Index | None, progress: Progress) -> Index:
     """The index of the files `found`, of which those that are as they were are not read again."""
-    kept = {name for name, stamp in found.items() if old and old.stamps.get(name) == stamp}
-    known: dict[str, list[int]] = {}
-    for i, entry in enumerate(old.entries if old else ()):
-        known.setdefault(entry.file, []).append(i)
-    unread = dict(old.unread) if old else {}
-    entries, prints, wrong = [], [], []
-    for done, name in enumerate(found):
+    known, content = _by_file(old) if old else {}, []
+    for done, (name, stamp) in enumerate(found.items()):
         progress(done, len(found))
-        if name in kept:
-            entries += [old.entries[i] for i in known.get(name, ())]
-            prints += [old.prints[i] for i in known.get(name, ())]
-            wrong += [(name, unread[name])] if name in unread else []
-            continue
-        try:
-            own = named(name, read_traces(folder / name))
-        except InputError as error:
-            wrong.append((name, str(error)))
-            continue
-        entries += own
-        prints += [fingerprint(entry.points) for entry in own]
+        same = old is not None and old.stamps.get(name) == stamp
+        content.append(known[name] if same else _read(folder, name))
     progress(len(found), len(found))
+    entries, prints, short, unread = (tuple(chain.from_iterable(parts)) for parts in zip(*content, strict=True))
     if not entries:
-        why = f"; the first: {wrong[0][1]}" if wrong else f": all chains are shorter than {LEAST} residues"
+        why = f"; the first: {unread[0][1]}" if unread else f": all chains are shorter than {LEAST} residues"
         raise InputError(f"no chain of {printable(str(folder))} can be searched{why}")
     prints = np.reshape(prints, (-1, SIZE)).astype(KEPT).astype(np.float32)  # as they are read again
-    return Index(folder, tuple(entries), prints, tuple(wrong), found)
+    return Index(folder, entries, prints, short, unread, found)
+
+
+def _read(folder: Path, name: str) -> _Content:
+    """What a file has."""
+    try:
+        traces = read_traces(folder / name)
+    except InputError as error:
+        return _Content([], [], [], [(name, str(error))])
+    entries = named(name, traces)
+    return _Content(entries, [fingerprint(one.points) for one in entries], too_short(name, traces), [])
+
+
+def _by_file(old: Index) -> dict[str, _Content]:
+    """What each file of an index had."""
+    found = {name: _Content([], [], [], []) for name in old.stamps}
+    for entry, one in zip(old.entries, old.prints, strict=True):
+        found[entry.file].entries.append(entry)
+        found[entry.file].prints.append(one)
+    for one in old.short:
+        found[one[0]].short.append(one)
+    for one in old.unread:
+        found[one[0]].unread.append(one)
+    return found
 
 
 def named(file: str, traces: Sequence[Trace], chosen: bool = False) -> list[Entry]:
@@ -157,10 +179,16 @@ def named(file: str, traces: Sequence[Trace], chosen: bool = False) -> list[Entr
     ]
 
 
+def too_short(file: str, traces: Sequence[Trace]) -> list[tuple[str, str, int]]:
+    """(file, chain, residues) of chains of fewer than 10 residues, which have no entry."""
+    return [(file, trace.chain, len(trace)) for trace in traces if len(trace) < LEAST]
+
+
 def save(made: Index, file: Path) -> None:
     """Writes an index, whole or not at all."""
     facts = {
         "entries": [[one.name, one.file, one.chain, one.sequence] for one in made.entries],
+        "short": made.short,
         "unread": made.unread,
         "stamps": made.stamps,
     }
@@ -194,8 +222,8 @@ def load(file: Path, folder: Path) -> Index:
         for *words, sequence in facts["entries"]:
             entries.append(Entry(*words, sequence, arrays["points"][start : start + len(sequence)]))
             start += len(sequence)
-        unread = tuple((name, reason) for name, reason in facts["unread"])
-        return Index(folder, tuple(entries), arrays["prints"].astype(np.float32), unread, facts["stamps"])
+        short, unread = (tuple(map(tuple, facts[name])) for name in ("short", "unread"))
+        return Index(folder, tuple(entries), arrays["prints"].astype(np.float32), short, unread, facts["stamps"])
     except (*DAMAGED, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise

@@ -39,8 +39,8 @@ def entry_of(name: str, chain: Chain) -> Entry | None:
     seen = chain.atom_mask[:, CA]
     if chain.lengths or seen.sum() < LEAST:
         return None
-    letters = "".join(letter for letter, there in zip(chain.sequence, seen.tolist(), strict=True) if there)
-    return Entry(name, chain.source, chain.name, letters, chain.positions[seen, CA])
+    sequence = "".join(one for one, there in zip(chain.sequence, seen.tolist(), strict=True) if there)
+    return Entry(name, chain.source, chain.name, sequence, chain.positions[seen, CA])
 
 
 def each_for(asked: int) -> int:

@@ -155,9 +155,7 @@
     const box = make('label', ' ', below), known = make('input', '', box);
     known.type = 'checkbox';
     known.checked = true;
-    box.hidden = !scenes.some((scene) => scene.traces.length > 1);
-    const other = (scenes.find((scene) => scene.other) || { other: 'known structure' }).other;
-    make('span', ' ' + other + ' (grey, thin)', box);
+    const other = make('span', '', box);
     known.addEventListener('change', () => load(false));
     const legend = make('p', '', below, 'legend');
 
@@ -184,6 +182,8 @@
     }
     function load(fresh) {
       const own = scene(), at = Number(slider.value), last = at === Number(slider.max);
+      box.hidden = own.traces.length < 2;
+      other.textContent = ' ' + (own.other || 'known structure') + ' (grey, thin)';
       const tubes = own.traces.map((tube, i) => Object.assign({ truth: i > 0 }, tube));
       if ((own.steps || [])[at]) {
         tubes[0].ca = own.steps[at].ca;

@@ -24,10 +24,10 @@ GAP_OF_CLASSES = -1.0  # the same where classes of secondary structure are compa
 SOFTER = 0.4  # angstrom that are added to d0 while an alignment is sought
 FRAGMENTS, FRAGMENT = 16, 20  # of each chain, and their residues at most
 THINNED = 4  # every so many residues count where fragments are ranked
-THREADED, PIECES, KEPT = 8, 16, 8  # motions from threading and from fragments; how many of these are refined
+THREADED, PIECES, KEPT = 8, 32, 16  # motions from threading and from fragments; how many of these are refined
 LEVELS, ROUNDS = (1, 3, 5), 4  # starts of the search with all pairs, half of them, a quarter; superpositions from each
 LEVELS_AT_LAST, ROUNDS_AT_LAST = (1, 7, 15, 31, 31), 8
-FIRST, LAST, REFINED = 2, 2, 8  # alignments at most from each motion; of how many it is then continued, and how far
+FIRST, LAST, REFINED = 2, 4, 8  # alignments at most from each motion; of how many it is then continued, and how far
 LEAST = 4  # pairs of a start of the search
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from af2jax.folds.find import SAME_FOLD, Found, Search
+from af2jax.folds.find import SAME_FOLD, Found, Row, Search
+from af2jax.folds.index import LEAST
 from af2jax.folds.superposed import sequences, structures
 from af2jax.html.markup import Decision
 from af2jax.html.page import Caption, Page
@@ -19,8 +20,10 @@ HEADINGS = (
     "residues of hit", "similarity",
 )  # fmt: skip
 COLUMNS = ("hit", "tm_query", "tm_hit", "aligned", "identity", "rmsd", "length_hit", "similarity")
-ANSWERS = (  # (of the best TM-score and whether every chain was aligned, the answer, its sentence)
+ANSWERS = (  # (of the best TM-score, 0 without a hit, and whether every chain was aligned, the answer, its sentence)
     (lambda best, every: best >= SAME_FOLD, "yes", "{query}: {hit} has its fold."),
+    (lambda best, every: every and not best, "no", "{query}: no other chain is there."),
+    (lambda best, every: not best, "open", "{query}: no other chain was aligned; --candidates 0 aligns all."),
     (lambda best, every: every, "no", "{query}: no chain has its fold; the nearest is {hit}."),
     (
         lambda best, every: True,
@@ -28,6 +31,7 @@ ANSWERS = (  # (of the best TM-score and whether every chain was aligned, the an
         "{query}: none of the {aligned} chains of the most similar fingerprints has it; --candidates 0 aligns all.",
     ),
 )
+ITSELF = " The query itself is in the folder ({itself}) and does not count."
 FOLLOWS = (  # (of the number of hits of the same fold, what to do)
     (lambda same: same > 0, "look at their superposition, and whether their function is known."),
     (lambda same: True, "unrelated folds reach such scores too, so that nothing follows from the others."),
@@ -40,6 +44,11 @@ def render(search: Search) -> Page:
     shown = search.queries[:SHOWN]
     page.verdict("Is a protein of the same fold there?", [_decision(one, search) for one in shown])
     page.number("search", search.json())
+    if search.short:
+        what = f"{counted(len(search.short), 'chain')} of the folder cannot be found"
+        text = f"A search takes chains of {LEAST} residues or more; these are shorter."
+        rows = [f"{file}, chain {name}: {counted(residues, 'residue')}" for file, name, residues in search.short]
+        page.warning("note", what, text, rows)
     for title, wrong in (("queries", search.problems), ("files of the folder", search.unread)):
         if wrong:
             text = "Nothing on this page counts them."
@@ -51,7 +60,7 @@ def render(search: Search) -> Page:
         for name, text in structures(found, Path(search.folder), BEST).items():
             page.file(f"superposed/{name}", text)
     page.file("alignments.fasta", "".join(map(sequences, search.queries)))
-    page.table("hits", list(search.rows[0]), [list(row.values()) for row in search.rows], "All hits", folded=True)
+    page.table("hits", Row._fields, [list(row.values()) for row in search.rows], "All hits", folded=True)
     return page
 
 
@@ -69,16 +78,21 @@ def _notes(search: Search) -> list[str]:
 
 
 def _decision(found: Found, search: Search) -> Decision:
-    best = found.hits[0]
-    tm = best.alignment.tm_first
+    best = found.hits[0] if found.hits else None
+    tm = best.alignment.tm_first if best else 0.0
     answer, sentence = chosen(ANSWERS, tm, search.exhaustive)
-    words = {"query": found.query.name, "hit": best.entry.name, "aligned": len(found.hits)}
-    return Decision(answer, f"TM-score {tm:.2f}", sentence.format(**words))
+    words = {"query": found.query.name, "hit": best and best.entry.name, "aligned": len(found.hits)}
+    sentence += ITSELF if found.itself else ""
+    number = f"TM-score {tm:.2f}" if best else ""
+    return Decision(answer, number, sentence.format(**words, itself=", ".join(found.itself)))
 
 
 def _part(page: Page, found: Found, number: int) -> None:
     """One query: its hits superposed, and how far the best stands out."""
     page.section(found.query.name)
+    if not found.hits:
+        page.text("No other chain was aligned to it.")
+        return
     best, scores = found.hits[:BEST], np.array([hit.alignment.tm_first for hit in found.hits])
     everywhere, one_chain = np.ones(len(found.query), bool), np.zeros(len(found.query), int)
     own = trace("query", found.query.points, everywhere, one_chain, shape=found.query.shape)
@@ -87,7 +101,7 @@ def _part(page: Page, found: Found, number: int) -> None:
         there = np.ones(len(hit.entry), bool)
         other = trace(hit.entry.name, hit.superposed, there, np.zeros(len(there), int), shape=hit.entry.shape)
         label = f"{rank}. {hit.entry.name} (TM-score {hit.alignment.tm_first:.2f})"
-        scenes.append(scene(label, [own, other], found.query.sequence))
+        scenes.append(scene(label, [own, other], found.query.sequence, other=hit.entry.name))
     page.text(
         "The query (broad) and a hit (thin), superposed by the TM-score; secondary structure is drawn by the distances "
         "of CA atoms. Drag to rotate, wheel or pinch to zoom."

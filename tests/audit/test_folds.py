@@ -6,12 +6,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from af2jax.audit import prepared
+from af2jax import page
+from af2jax.audit import folds, prepared
 from af2jax.audit.explore import FOLD_CLUSTER, explore
 from af2jax.constants.residues import encode
 from af2jax.data import synthetic
 from af2jax.data.protein import read_protein
 from af2jax.errors import InputError
+from af2jax.folds import neighbours
 from tests.audit import sets
 
 pytestmark = pytest.mark.medium("compiles the structural alignment, and studies whole data sets")
@@ -56,8 +58,29 @@ def test_a_fold_in_two_splits_is_found(rows, tmp_path):
     assert audit.folds.pairs[0].tm > 0.7 and audit.folds.pairs[0].identity < 0.3
     assert finding.level == "caution" and finding.rows[0].startswith(f"planted and {rows[0]['id']}: TM-score 0.")
     assert finding.title.startswith(f"{len(audit.folds.pairs)} of 4 held-out structures") and "leak" not in found(audit)
+    table = page(audit)._tables["folds"]["rows"]
+    best = audit.folds.pairs[0]
+    assert table[0] == ["planted", rows[0]["id"], best.tm, best.identity, True]
+    assert len(table) == len(audit.folds.nearest) == 4
     quiet = explore(sets.save(tmp_path, rows))
-    assert quiet.folds is None and KIND not in found(quiet)
+    assert quiet.folds is None and not {KIND, "no fold in two splits", "folds not compared"} & set(found(quiet))
+
+
+def test_what_was_asked_for_is_answered(rows, tmp_path, monkeypatch):
+    """Where no fold is in two splits, and where nothing can be compared, a note says so."""
+    apart = (folds.Pair("a", "b", 0.49, 0.1), folds.Pair("c", "d", 0.9, 0.3))  # another fold; a sequence that shows it
+    (note,) = folds.findings(folds.Folds(2, 9, 7, apart))
+    assert (note.kind, note.level) == ("no fold in two splits", "note") and "aligned to the 7 training" in note.text
+    assert note.title.startswith("none of 2 held-out structures has a structural neighbour in training (TM-score 0.5")
+    audit = explore(sets.save(tmp_path, [row | {"split": "train"} for row in rows]), compare_folds=True)
+    note = found(audit)["folds not compared"]
+    assert audit.folds.each == 0 and note.title.startswith(
+        f"folds were not compared: 0 held-out items and {len(rows)} in"
+    )
+    monkeypatch.setattr(neighbours, "ALIGNMENTS", 3)
+    audit = explore(sets.save(tmp_path, rows), compare_folds=True)
+    assert "4 held-out structures are more than" in found(audit)["folds not compared"].title
+    assert audit.folds.nearest == () and "Folds across splits" not in page(audit).html()
 
 
 def test_a_split_by_fold_keeps_it_together(rows, tmp_path):

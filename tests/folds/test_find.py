@@ -7,6 +7,8 @@ import pytest
 
 import af2jax
 from af2jax.errors import InputError
+from af2jax.folds import compare
+from af2jax.folds.find import Row
 from af2jax.folds.index import index
 from af2jax.folds.superposed import gapped, sequences, structures
 from tests.folds import chains
@@ -32,39 +34,80 @@ def found(folder):
 pytestmark = pytest.mark.medium("compiles the structural alignment")
 
 
-def test_what_is_alike_comes_first(found, folder):
+def test_what_is_alike_comes_first(found):
     (one,) = found.queries
-    assert [hit.entry.name for hit in one.hits[:2]] == ["s3", "sub/like"] and len(one.hits) == 13 and found.exhaustive
-    itself, like = one.hits[:2]
-    assert itself.alignment.tm_first > 0.999 and itself.identity == 1 and itself.alignment.rmsd < 0.01
-    assert like.alignment.tm_first > 0.75 > one.hits[2].alignment.tm_first and like.identity < 0.3
+    assert one.itself == ("s3",) and len(one.hits) == 12 and found.exhaustive
+    like, other = one.hits[:2]
+    assert like.entry.name == "sub/like" and like.alignment.tm_first > 0.75 > other.alignment.tm_first
+    assert like.identity < 0.3
     assert like.alignment.tm_second > like.alignment.tm_first  # it is the shorter
     i, j = like.alignment.pairs.T
     off = np.linalg.norm(like.superposed[j] - one.query.points[i], axis=-1)
     assert off.mean() < 2 and 0.3 < like.alignment.rmsd < 1.5
     rows = found.rows
-    assert rows[1]["hit"] == "sub/like" and rows[1]["aligned"] == len(i) and rows[1]["file"] == "sub/like.pdb"
+    assert rows[0]["hit"] == "sub/like" and rows[0]["aligned"] == len(i) and rows[0]["file"] == "sub/like.pdb"
+    assert list(rows[0]) == list(Row._fields) and "s3" not in {row["hit"] for row in rows}
     assert [row["tm_query"] for row in rows] == sorted((row["tm_query"] for row in rows), reverse=True)
-    assert found.json()["rows"] == rows
+    assert found.json()["rows"] == rows and found.json()["itself"] == {"s3": ("s3",)}
+
+
+def test_the_query_itself_is_no_hit(folder, tmp_path):
+    """A copy that lies elsewhere, or a chain of one sequence in one file; another state of the protein is a hit."""
+    points, rng = chains.fold(3), np.random.default_rng(0)
+    moved = chains.turned(points, 1.0) + 30
+    for name, noise, itself in (("copy", 0.03, ("s3",)), ("state", 0.5, ())):
+        file = chains.write(tmp_path / f"{name}.pdb", moved + noise * rng.normal(size=moved.shape))
+        (one,) = af2jax.find(file, folder).queries
+        assert one.itself == itself and ("s3" in {hit.entry.name for hit in one.hits}) != bool(itself)
+        assert one.hits[0].entry.name == ("sub/like" if itself else "s3")
+    other = chains.write(tmp_path / "other.pdb", moved, sequence="G" * len(moved))
+    assert af2jax.find(other, folder).queries[0].hits[0].entry.name == "s3"  # of another sequence
+    dimer = moved + 0.5 * rng.normal(size=moved.shape)
+    file = chains.write(tmp_path / "db" / "dimer.pdb", points, dimer, sequence=chains.letters(len(points)))
+    (one,) = af2jax.find(f"{file}:B", tmp_path / "db").queries
+    assert one.itself == ("dimer",) and one.hits == ()
+
+
+def test_chains_that_are_too_short_are_counted_and_named(folder, tmp_path, caplog):
+    points = chains.fold(3)
+    file = chains.write(tmp_path / "db" / "two.pdb", points, points[:8])
+    chains.write(tmp_path / "db" / "more" / "six.pdb", points, points[:6])
+    with caplog.at_level(logging.WARNING, "absl"):
+        found = af2jax.find(folder / "s1.pdb", tmp_path / "db")
+    assert "2 chains of fewer than 10 residues cannot be found: more/six.pdb:B (6), two.pdb:B (8)" in caplog.text
+    assert found.short == (("more/six.pdb", "B", 6), ("two.pdb", "B", 8)) and found.entries == 2
+    assert found.json()["short"] == found.short
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "absl"):
+        af2jax.find(file, folder, candidates=1)
+    assert "1 chain of fewer than 10 residues cannot be searched for: two.pdb:B (8)" in caplog.text
+
+
+def test_what_is_done_is_told(folder, monkeypatch):
+    monkeypatch.setattr(compare, "_ready", set())
+    for first in (compare.COMPILING, compare.ALIGNING):
+        told = []
+        af2jax.find(folder / "s1.pdb", index(folder), progress=lambda *what, told=told: told.append(what))
+        assert told == [(first, 0, 13), (compare.ALIGNING, 13, 13)]
 
 
 def test_the_prefilter_keeps_what_is_alike(folder):
     few = af2jax.find([str(folder / "s3.pdb"), str(folder / "s5.pdb")], index(folder), candidates=2)
-    assert not few.exhaustive and [len(one.hits) for one in few.queries] == [2, 2]
-    assert [hit.entry.name for hit in few.queries[0].hits] == ["s3", "sub/like"]
-    assert few.queries[1].hits[0].entry.name == "s5"
+    assert not few.exhaustive and [len(one.hits) for one in few.queries] == [1, 1]
+    assert few.queries[0].itself == ("s3",) and few.queries[0].hits[0].entry.name == "sub/like"
+    assert few.queries[1].itself == ("s5",)
 
 
 def test_the_best_as_files(found, folder, tmp_path):
     made = structures(found.queries[0], folder, 2)
-    assert list(made) == ["s3_01_s3.cif", "s3_02_sub_like.cif"]
+    assert len(made) == 2 and next(iter(made)) == "s3_01_sub_like.cif"
     file = tmp_path / "moved.cif"
-    file.write_text(made["s3_02_sub_like.cif"])
+    file.write_text(made["s3_01_sub_like.cif"])
     moved = af2jax.find(file, folder, candidates=1).queries[0].query.points
-    np.testing.assert_allclose(moved, found.queries[0].hits[1].superposed, atol=2e-3)
+    np.testing.assert_allclose(moved, found.queries[0].hits[0].superposed, atol=2e-3)
     lines = sequences(found.queries[0]).splitlines()
-    assert lines[4].startswith(">s3 TM-score 0.") and len(lines[5]) == len(lines[7])
-    assert lines[7].replace("-", "") == "A" * (len(chains.fold(3)) - 6)
+    assert lines[0].startswith(">s3 TM-score 0.") and len(lines[1]) == len(lines[3])
+    assert lines[3].replace("-", "") == "A" * (len(chains.fold(3)) - 6)
 
 
 def test_sequences_with_gaps():
@@ -86,7 +129,7 @@ def test_several_models_are_a_warning(folder, tmp_path, caplog):
     file = chains.write(tmp_path / "nmr.pdb", chains.fold(3), models=3)
     with caplog.at_level(logging.WARNING, "absl"):
         found = af2jax.find(file, folder, candidates=1)
-    assert found.queries[0].hits[0].alignment.rmsd < 0.01
+    assert found.queries[0].itself == ("s3",)
     assert "nmr.pdb has 3 models; the first is searched for" in caplog.text
 
 

@@ -55,9 +55,15 @@ def test_chains_of_a_file(folder, tmp_path):
     one, other = chains.fold(0), chains.fold(1)
     chains.write(folder / "two.pdb", one, other, one[:8])  # the last is too short
     chains.write(folder / "copies.pdb", one, one + 30, sequence=chains.letters(len(one)))
-    names = [entry.name for entry in index(folder, tmp_path / "elsewhere.npz").entries]
+    file = tmp_path / "elsewhere.npz"
+    names = [entry.name for entry in index(folder, file).entries]
     assert names == ["copies", "s0", "s1", "s2", "s3", "two_A", "two_B"]
-    assert not (folder / FILE).exists() and (tmp_path / "elsewhere.npz").exists()
+    assert not (folder / FILE).exists() and file.exists()
+    assert index(folder, file).short == (("two.pdb", "C", 8),)
+    chains.write(folder / "more.pdb", one, one[:5])
+    assert index(folder, file).short == (("more.pdb", "B", 5), ("two.pdb", "C", 8))  # of a file that is not read again
+    (folder / "two.pdb").unlink()
+    assert index(folder, file).short == (("more.pdb", "B", 5),)
 
 
 def test_what_cannot_be_read_is_named_and_remembered(folder, read):

@@ -1,10 +1,8 @@
 """Structural alignment: laws, alignments that are known, and TM-align's own scores."""
 
-import csv
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,11 +10,13 @@ import pytest
 
 from af2jax.data.traces import read_traces
 from af2jax.folds.compare import aligned
+from af2jax.folds.superposed import gapped
 from af2jax.metrics.structural_alignment import align
 from af2jax.metrics.superposition import tm_score
+from experiments import tm_align_facts
 from tests.folds import chains
 
-FACTS = Path(__file__).resolve().parents[2] / "experiments" / "data"
+KINDS = ("tm", "best")  # of TM-align's own, and of it where it starts from our alignment too
 SIZE = 64  # residues that all chains here are padded to, so that one program serves
 pytestmark = pytest.mark.medium("compiles the structural alignment")
 
@@ -44,6 +44,7 @@ def test_a_chain_is_itself_however_it_lies():
     assert (found.partner[:, len(points) :] == -1).all()
     again = (moved - moved.mean(0)) @ found.motion.rot[1].T + found.motion.trans[1]
     np.testing.assert_allclose(again, points - points.mean(0), atol=1e-2)
+    assert [one.rmsd for one in aligned(points, [points, moved])] == [0, 0]  # not 3e-15
 
 
 def test_a_part_of_a_chain_has_a_score_by_either_length():
@@ -97,6 +98,12 @@ def test_its_score_is_that_of_the_exhaustive_search_over_its_pairs(seed):
         np.testing.assert_allclose(score, one.tm_first, atol=2e-3)
 
 
+def scores(*command) -> list[float]:
+    """Both TM-scores that TM-align prints."""
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [float(score) for score in re.findall(r"^TM-score= (\S+) \(if normalized by length", text, re.M)]
+
+
 def test_tm_align_itself(tmp_path):
     """Where the program is installed: made-up folds, of which few are alike."""
     program = shutil.which("TMalign") or pytest.skip("the program TMalign is not installed")
@@ -106,31 +113,28 @@ def test_tm_align_itself(tmp_path):
     off = []
     for i in range(6):
         for j, one in enumerate(aligned(points[i], points[i + 1 :]), i + 1):
-            text = subprocess.run([program, files[i], files[j]], capture_output=True, text=True, check=True).stdout
-            theirs = [float(score) for score in re.findall(r"^TM-score= (\S+) \(if normalized by length", text, re.M)]
+            theirs = scores(program, files[i], files[j])
             off += [one.tm_first - theirs[0], one.tm_second - theirs[1]]
+            rows = gapped("A" * len(points[i]), "A" * len(points[j]), one.pairs)
+            (tmp_path / "ours.fasta").write_text("".join(f">x\n{row}\n" for row in rows))
+            same = scores(program, files[i], files[j], "-I", tmp_path / "ours.fasta")
+            np.testing.assert_allclose([one.tm_first, one.tm_second], same, atol=5e-3)
     assert np.median(np.abs(off)) < 0.01 and np.quantile(np.abs(off), 0.95) < 0.05 and np.mean(off) > -0.01
 
 
-def facts() -> list[dict[str, str]]:
-    with open(FACTS / "tm_align_200.tsv", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-@pytest.mark.slow("aligns 200 pairs of real chains of all lengths")
+@pytest.mark.slow("aligns 200 pairs of real chains of all lengths, twice")
 @pytest.mark.optimised
-def test_200_pairs_of_the_corpus_as_tm_align_has_them(shared):
-    """Facts of TM-align's that `experiments/tm_align.py` made: both TM-scores, of unrelated pairs and of alike ones."""
-    with open(FACTS / "tm_align_chains.tsv", newline="") as file:
-        names = [row["id"] for row in csv.DictReader(file, delimiter="\t")]
-    rows = facts()
-    used = sorted({int(row[name]) for row in rows for name in ("first", "second")})
+@pytest.mark.parametrize("name", tm_align_facts.SHORT)
+def test_200_pairs_of_the_corpus_as_tm_align_has_them(name, shared):
+    """Facts of TM-align's that `experiments/tm_align.py` made: both TM-scores, of unrelated pairs and of alike ones.
+
+    TM-align is above ours by 0.03 in 2 %. Ours is above it by as much in 11 %, by another alignment, which TM-align
+    scores higher itself: where it may start from ours too (`best`), the two are near.
+    """
+    rows = tm_align_facts.short(name)
     read = lambda name: read_traces(shared / "data" / "corpus" / "chains" / f"{name}.pdb.gz")[0].points
-    points = {i: read(names[i]) for i in used}
-    off = []
-    for row in rows:
-        (one,) = aligned(points[int(row["first"])], [points[int(row["second"])]])
-        off.append([one.tm_first - float(row["tm_first"]), one.tm_second - float(row["tm_second"])])
-    assert len(off) == 200
-    # Where the two differ by more, ours is mostly the higher, by another alignment: 0.05 at the 95th percentile.
-    assert np.median(np.abs(off)) < 0.01 and np.quantile(off, 0.05) > -0.03 and np.quantile(np.abs(off), 0.95) < 0.06
+    ours, _ = tm_align_facts.ours([(read(row["first"]), read(row["second"])) for row in rows])
+    theirs, best = (np.array([[row[f"{a}_{b}"] for b in ("first", "second")] for row in rows], float) for a in KINDS)
+    assert ours.shape == (200, 2) and (best >= theirs).all()
+    assert np.median(np.abs(ours - theirs)) < 0.01 and np.quantile(ours - theirs, 0.03) > -0.03
+    assert np.median(np.abs(ours - best)) < 0.01 and np.quantile(np.abs(ours - best), 0.95) < 0.03

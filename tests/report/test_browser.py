@@ -23,6 +23,7 @@ from tests.conformations import made as conformations
 from tests.conformations.test_study import BOTH
 from tests.html.test_page import HOSTILE, Tags
 from tests.report import made
+from tests.report.test_find import search as found_by_structure
 from tests.report.test_index import done, scored
 from tests.report.test_prediction import confident, shallow, written
 from tests.report.test_size import shown
@@ -54,8 +55,9 @@ PLOTS = {
     "scored": 2,
     "training": 2,
     "states": 3,
+    "find": 1,
 }
-CANVASES = {"evaluate": 2, "predict": 2, "states": 1}  # a structure and its map of errors
+CANVASES = {"evaluate": 2, "predict": 2, "states": 1, "find": 1}  # a structure and its map of errors
 # the same, after a script that points and clicks in the page
 POINTING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
 <p id=out>waiting</p><script>f.onload=()=>setTimeout(()=>{{const d=f.contentDocument,w=f.contentWindow,said=[];
@@ -143,6 +145,8 @@ def made_page(kind: str, folder):
         out = course(runs.make(folder, heads=SS, monitor="ss/accuracy", calibration=None), [0.3, 0.7, 0.6])
         (out / "summary.txt").write_text(HOSTILE)
         return af2jax.page(out).save(out)
+    if kind == "find":
+        return af2jax.page(found_by_structure(folder / "db", 0.8, 0.6, itself=(HOSTILE,), name=HOSTILE)).save(folder)
     if kind == "states":
         found = conformations.states(references=BOTH, notes=(HOSTILE,))
         return af2jax.page(dataclasses.replace(found, name=HOSTILE, references=(HOSTILE, "b"))).save(folder)
@@ -214,6 +218,20 @@ def test_what_is_pointed_at_is_shown_in_sequence_structure_and_map(tmp_path):
     says = f"{letters[2]}3, pLDDT 31; expected error {error:.1f} angstrom, aligned at {letters[30]}31"
     assert both == ["map", says, "2+30", "true", "true"]
     assert scene[0] == "scenefound" and scene[1] and scene[3:] == ["true", "true"]
+
+
+CHOOSING = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width=1100 height=900></iframe>
+<p id=out>waiting</p><script>f.onload=()=>{{const d=f.contentDocument,said=[];
+const select=d.querySelector(".controls select");
+for(const one of ["0","1"]){{select.value=one;select.dispatchEvent(new f.contentWindow.Event("change"));
+said.push(d.querySelector(".controls input[type=checkbox]").parentNode.textContent)}}
+out.textContent=said.join(" ; ")+" end"}}</script></body></html>"""
+
+
+def test_the_box_of_the_other_structure_has_its_name(tmp_path):
+    page = af2jax.page(found_by_structure(tmp_path / "db", 0.8, 0.6)).save(tmp_path)
+    shown = [text.strip() for text in told(page, CHOOSING)]
+    assert shown == ["hit0 <b> (grey, thin)", "hit1 <b> (grey, thin)"]
 
 
 HINTS = """<!DOCTYPE html><html><body><iframe id=f src="{page}" width={width} height=900></iframe>
