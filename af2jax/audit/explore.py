@@ -99,7 +99,7 @@ def explore(
         data: a table or a folder (`af2jax.data.dataset`).
         target: a column to be learnt, or several; (): all that look like labels.
         compare_folds: known structures in valid and test are aligned to those in train: 400 alignments at most, of some
-            50 milliseconds each; the first compiles for up to a minute.
+            75 milliseconds each; the first compiles for up to a minute.
         split_by: the proposed split keeps items of one cell of this column together, or by "fold" those of one fold,
             beside homologues; "": homologues alone, and a split that the table has is kept. Folds take 20 alignments
             for each item, some milliseconds each.

@@ -15,7 +15,7 @@ from af2jax.folds.prints import fingerprint, similarity
 from af2jax.typing import Bool, Int
 
 EACH = 20  # chains that are aligned to one, at most
-ALIGNMENTS = 400  # in all, at most; some 20 seconds of a CPU core
+ALIGNMENTS = 400  # in all, at most; some 30 seconds of a CPU core
 Progress = Callable[[int, int], object]
 
 

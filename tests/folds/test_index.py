@@ -49,6 +49,8 @@ def test_it_is_kept_and_only_what_changed_is_read_again(folder, read):
     np.testing.assert_allclose(second.entries[2].points, chains.fold(9), atol=1e-3)
     os.remove(folder / FILE)
     same(index(folder), second)
+    chains.write(folder / "s0.pdb", chains.fold(7))  # no name has changed
+    np.testing.assert_allclose(index(folder).entries[1].points, chains.fold(7), atol=1e-3)
 
 
 def test_chains_of_a_file(folder, tmp_path):
