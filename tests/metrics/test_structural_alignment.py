@@ -136,5 +136,6 @@ def test_200_pairs_of_the_corpus_as_tm_align_has_them(name, shared):
     ours, _ = tm_align_facts.ours([(read(row["first"]), read(row["second"])) for row in rows])
     theirs, best = (np.array([[row[f"{a}_{b}"] for b in ("first", "second")] for row in rows], float) for a in KINDS)
     assert ours.shape == (200, 2) and (best >= theirs).all()
-    assert np.median(np.abs(ours - theirs)) < 0.01 and np.quantile(ours - theirs, 0.03) > -0.03
+    assert np.median(np.abs(ours - theirs)) < 0.01 and np.quantile(np.abs(ours - theirs), 0.95) < 0.06
+    assert np.quantile(ours - theirs, 0.03) > -0.03
     assert np.median(np.abs(ours - best)) < 0.01 and np.quantile(np.abs(ours - best), 0.95) < 0.03
