@@ -11,7 +11,8 @@ end of the chain, where most unresolved residues are; and what learns without a 
     python -m experiments.disorder --data DATA --train 60 --test 50 --steps 200 --seeds 3 --crop 128 --out disorder_out
 
 DATA as in `experiments/corpus.py`. Hardware: 2 CPU cores; expected result and last good commit: experiments/README.md.
-The labels learnt from are permuted with --shuffle: no head may then be above chance. A stopped run resumes.
+With --shuffle the labels learnt from are permuted within each chain: what is above chance then comes of their shares.
+A stopped run resumes.
 """
 
 import csv
