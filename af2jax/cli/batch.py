@@ -48,10 +48,16 @@ def settings(out: Path, name: str) -> dict:
     return found if isinstance(found, dict) else {}
 
 
+def files(out: Path, name: str) -> list[Path]:
+    """The results that the marker of a query names."""
+    found = _marked(out, name).get("files")
+    return [out / str(file) for file in found] if isinstance(found, list) else []
+
+
 def is_done(out: Path, name: str, settings: Mapping) -> bool:
     """Whether a query was finished with these settings, and its files are still there."""
     same = _marked(out, name).get("settings") == json.loads(json.dumps(settings))
-    return same and all(file.is_file() for file in _files(out, name))
+    return same and all(file.is_file() for file in files(out, name))
 
 
 def identity(path: Path) -> list:
@@ -67,9 +73,9 @@ def identity(path: Path) -> list:
 def clear(out: Path, name: str, but: Collection[Path] = ()) -> None:
     """Removes the results of a query that was finished with other settings, which the new ones would mix with, `but`
     those."""
-    files = _files(out, name)
+    old = files(out, name)
     _marker(out, name).unlink(missing_ok=True)
-    for file in files:
+    for file in old:
         if file not in but and file.is_file() and file.resolve().is_relative_to(out.resolve()):
             file.unlink()
 
@@ -142,12 +148,6 @@ def _marked(out: Path, name: str) -> dict:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _files(out: Path, name: str) -> list[Path]:
-    """The results that the marker of a query names."""
-    files = _marked(out, name).get("files")
-    return [out / str(file) for file in files] if isinstance(files, list) else []
 
 
 def _failures(path: Path) -> dict[str, str]:

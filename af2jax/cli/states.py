@@ -1,5 +1,6 @@
 """`af2jax predict --states`: more than one conformation of each query, beside the control of each way of looking."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from af2jax.cli.given import Given
     from af2jax.data.queries import Content, Job
 
+MODEL = re.compile(r"_([a-z]+)_(\d+)_seed_(\d+)\.npz$")  # way, number and seed in the name of a file
 ANSWERS = {"yes": "yes", "no": "no", "open": "cannot tell"}
 WITHOUT = {  # flags that have no meaning with --states, whether they are given, and what to do
     "--answers-only": (lambda c: c.answers_only, "leave one out"),
@@ -46,8 +48,8 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
 
     Raises:
         InputError: a way needs an alignment and there is none, or one of too few rows; the query has several chains;
-            a reference is another protein; the folder has models in other ways. What a search would find is not known
-            yet.
+            a reference is another protein; the folder has models in other ways, or more of them. What a search would
+            find is not known yet.
     """
     from af2jax.conformations import ways
     from af2jax.conformations.study import read_references
@@ -55,13 +57,8 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
     from af2jax.files import path_and_chain
 
     asked = command.conformations
-    old = batch.settings(command.out, job.name).get("states")
-    lost = set(ways.parsed(old[0])) - set(ways.parsed(asked.states)) if old else ()
-    if lost and not command.overwrite_existing_results:
-        raise InputError(
-            f"--out {command.out} has models in other ways ({', '.join(sorted(lost))}), which would be lost: name "
-            "these ways too, or give another folder or --overwrite-existing-results"
-        )
+    if not command.overwrite_existing_results:
+        _check_kept(command, job.name)
     query = found.read or read_query(job.query, known.msa)
     read_references(asked.reference, query.chains, job.name)
     if found.read or known.msa or not command.sources.asked():
@@ -69,6 +66,44 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
     files = [path_and_chain(item) for item in asked.reference]
     options = [asked.states, asked.state_models, asked.state_tm_score]
     return {"states": options, "references": [[batch.identity(path), chain] for path, chain in files]}
+
+
+def _check_kept(command: Any, name: str) -> None:
+    """Passes if all models that the folder has of a query are among those that may be made.
+
+    Raises:
+        InputError: some would be lost.
+    """
+    from af2jax.conformations import ways
+
+    old, asked = batch.settings(command.out, name), ways.parsed(command.conformations.states)
+    if not old.get("states"):
+        return
+    before, models, _ = old["states"]
+    possible = set().union(
+        *(ways.possible(asked, command.conformations.state_models, seed) for seed in _seeds(command))
+    )
+    made = [found.groups() for file in batch.files(command.out, name) if (found := MODEL.search(file.name))]
+    lost = [way for way, number, seed in made if (way, int(number), int(seed)) not in possible]
+    cure = "or give another folder or --overwrite-existing-results"
+    if other := set(lost) & set(ways.parsed(before)) - set(asked):
+        raise InputError(
+            f"--out {command.out} has models in other ways ({', '.join(sorted(other))}), which would be lost: name "
+            f"these ways too, {cure}"
+        )
+    if lost:
+        sampling = old["sampling"]
+        raise InputError(
+            f"--out {command.out} has {counted(len(lost), 'model')} more of these ways, which would be lost: give "
+            f"--state-models {models} --num-seeds {sampling['num_seeds']} --random-seed {sampling['random_seed']}, "
+            f"with which they were made, {cure}"
+        )
+
+
+def _seeds(command: Any) -> list[int]:
+    """Of each search; no model of one has the seed of a model of another."""
+    sampling, models = command.sampling, command.conformations.state_models
+    return [sampling.random_seed + i * models for i in range(sampling.num_seeds)]
 
 
 def sample(
@@ -101,7 +136,7 @@ def sample(
         asked.reference,
         asked.state_models,
         asked.state_tm_score,
-        seeds=[sampling.random_seed + i * asked.state_models for i in range(sampling.num_seeds)],  # none meets another
+        seeds=_seeds(command),
         notes=remarks,
         num_recycle=sampling.num_recycle,
         tolerance=sampling.recycle_early_stop_tolerance,

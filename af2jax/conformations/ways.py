@@ -75,6 +75,22 @@ def with_controls(ways: Sequence[str]) -> tuple[str, ...]:
     return tuple(way for way in WAYS if way in ways or way == SEEDS or any(WAYS[one].control == way for one in ways))
 
 
+def most(way: str, ways: Sequence[str], models: int) -> int:
+    """Models of a way that runs for these, `models` being asked for of each, if the alignment has as many parts."""
+    return models if way != SEEDS or SEEDS in {*ways, *(WAYS[one].control for one in ways)} else 1
+
+
+def seed_of(way: str, number: int, seed: int) -> int:
+    """The seed of the features of a model, by that of the search."""
+    return seed + number - 1 if way == SEEDS else seed
+
+
+def possible(ways: Sequence[str], models: int, seed: int) -> set[tuple[str, int, int]]:
+    """Way, number and seed of each model that `planned` has, or would have of a deeper alignment."""
+    every = ((way, number) for way in with_controls(ways) for number in range(1, most(way, ways, models) + 1))
+    return {(way, number, seed_of(way, number, seed)) for way, number in every}
+
+
 def check(alignment: Alignment, ways: Sequence[str], models: int, source: str) -> None:
     """Passes if so many models can be made of an alignment in these ways, so far as is seen without a long search.
 
@@ -150,10 +166,10 @@ def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, s
             return drawn(way, subsets.depths(len(codes), models).tolist())
         if way == COLUMNS:
             return [masked(number) for number in range(1, models + 1)]
-        return [alignment] * (models if SEEDS in {*ways, *(WAYS[one].control for one in ways)} else 1)
+        return [alignment] * most(way, ways, models)
 
     return [
-        Plan(way, i + 1, one, seed + i if way == SEEDS else seed, seed + i + 1 if way == DROPOUT else None)
+        Plan(way, number, one, seed_of(way, number, seed), seed + number if way == DROPOUT else None)
         for way in sorted(run, key=lambda way: way != SEEDS)
-        for i, one in enumerate(shown(way))
+        for number, one in enumerate(shown(way), 1)
     ]

@@ -67,6 +67,11 @@ def test_a_query_from_its_alignment_to_its_page_and_again(run, query, tmp_path, 
     dropout = ("--states", "dropout", "--state-models", 2)
     code, _, err = run(query, *dropout)
     assert code == 2 and "has models in other ways (clusters), which would be lost: name these ways too" in err
+    code, _, err = run(query, *flags[:3], 1)
+    assert code == 2 and "has 2 models more of these ways, which would be lost: give --state-models 2 --num-s" in err
+    assert (
+        "would be lost" in run(query, *flags, "--random-seed", 1)[2] and len(list((folder / "models").iterdir())) == 15
+    )
     code, out, _ = run(query, *dropout, "--overwrite-existing-results")
     assert code == 0 and len(made) == 3  # two with dropout, and another seed
     assert {f.stem for f in (folder / "models").glob("*.cif")} == {
