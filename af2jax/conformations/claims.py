@@ -54,6 +54,7 @@ class Evidence:
         plddt: mean of the model that stands for the state.
         calibrated: whether pLDDT of the network that made it is the one that DeepMind calibrated.
         distinct: whether two known structures of different states were given.
+        most: models of the way that the clusters of the alignment can give; None: any number.
         first_near, near: the place of the known structure that the first state and this one are nearest to; None: no
             TM-score is above 0.5 and 0.05 above all others.
     """
@@ -72,12 +73,21 @@ class Evidence:
     distinct: bool = False
     first_near: int | None = None
     near: int | None = None
+    most: int | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the alignment cannot give as many models as would tell such shares from chance."""
+        return self.most is not None and (self._enough or MOST + 1) > self.most
 
     @property
     def enough(self) -> str:
         """Models of the way, and of its control, that would tell such shares from chance."""
-        counts = self.found, self.of, self.control_found, self.control_of
-        return str(enough(*counts, self.tests) or f"more than {MOST:,}")
+        return str(self._enough or f"more than {MOST:,}")
+
+    @property
+    def _enough(self) -> int | None:
+        return enough(self.found, self.of, self.control_found, self.control_of, self.tests)
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,12 @@ RULE = (  # may state 2, 3 and so on be claimed?
         lambda e: e.found * e.control_of <= e.control_found * e.of,
         NO,
         f"{COUNTS}: it is found by chance, or by the depth of the alignment, and not by the way.",
+    ),
+    (
+        lambda e: e.p >= ALPHA and e.exhausted,
+        OPEN,
+        f"{COUNTS}, which may be chance (p {{e.p:.2g}}): it takes {{e.enough}} of each to tell such shares from it, "
+        "and the alignment has clusters for {e.most}; this needs a deeper alignment, or another way.",
     ),
     (
         lambda e: e.p >= ALPHA,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from absl import logging
@@ -14,7 +15,7 @@ from af2jax.conformations.claims import FOUND, Evidence, chance, claims, obstacl
 from af2jax.conformations.record import Found, State, States, nearest
 from af2jax.conformations.references import Reference, between, read_reference
 from af2jax.conformations.sampling import Model, Network, sampled
-from af2jax.conformations.ways import CLUSTERS, MODELS, WAYS, parsed, planned
+from af2jax.conformations.ways import CLUSTERS, MODELS, WAYS, limits, parsed, planned
 from af2jax.constants.atoms import CA
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import Read, read
@@ -122,13 +123,14 @@ def look(
     name, alignment = known.query.name, known.assembly.alignment
     there = read_references(references, known.query.chains, name)
     plans = [plan for seed in seeds for plan in planned(alignment, asked, models, seed, name)]
+    limit = {way: count * len(seeds) * len(networks) for way, count in limits(alignment, asked).items()}
     counts = {way: count * len(networks) for way, count in Counter(plan.way for plan in plans).items()}
     foreseen = obstacles(asked, counts, models * len(seeds) * len(networks), there, threshold)
     for obstacle in foreseen:
         logging.warning("%s", obstacle)
     made = sampled(known, networks, plans, notes=notes, **options)
     calibrated = {network.name: network.calibrated for network in networks}
-    return grouped(name, known.query.chains[0], asked, made, there, threshold, calibrated, (*notes, *foreseen))
+    return grouped(name, known.query.chains[0], asked, made, there, threshold, calibrated, (*notes, *foreseen), limit)
 
 
 def grouped(
@@ -140,8 +142,14 @@ def grouped(
     threshold: float,
     calibrated: Mapping[str, bool],
     notes: tuple[str, ...] = (),
+    limit: Mapping[str, int] = MappingProxyType({}),
 ) -> States:
-    """The states of models of one protein, the first of which is of the whole alignment; `calibrated`: by network."""
+    """The states of models of one protein, the first of which is of the whole alignment.
+
+    Args:
+        calibrated: by network.
+        limit: models that the alignment can give, by way; any number of a way that is not there.
+    """
     points = np.stack([model.points for model in models]).astype(np.float64)
     mask = models[0].protein.atom_mask[:, CA] > 0
     groups = by_leader(points, mask, np.array([m.plddt for m in models]), [m.name for m in models], threshold)
@@ -170,7 +178,7 @@ def grouped(
             )
         )
     apart = between(references)
-    evidence = _evidence(found, models, asked, calibrated, bool((apart < threshold).any()))
+    evidence = _evidence(found, models, asked, calibrated, bool((apart < threshold).any()), limit)
     best = zip(references, scores.max(axis=0).tolist(), strict=True)
     far = [(printable(known.name), score) for known, score in best if score <= FOUND]
     return States(
@@ -218,6 +226,7 @@ def _evidence(
     asked: Sequence[str],
     calibrated: Mapping[str, bool],
     distinct: bool,
+    limit: Mapping[str, int],
 ) -> list[Evidence]:
     """For each state but the first what its surest way says of it; `distinct`: known structures tell states apart."""
     made = Counter(model.way for model in models)
@@ -241,6 +250,7 @@ def _evidence(
                 distinct=distinct,
                 first_near=found[0].near,
                 near=state.near,
+                most=limit.get(way),
             )
         )
     corrected = holm([one.p for one in tests]).tolist()

@@ -134,6 +134,12 @@ def _clusters(alignment: Alignment, models: int, source: str) -> list[np.ndarray
     return found[:models]
 
 
+def limits(alignment: Alignment, ways: Sequence[str]) -> dict[str, int]:
+    """The most models of one seed and network that an alignment gives of each of these ways that needs clusters."""
+    limited = OF_CLUSTERS & set(ways)
+    return dict.fromkeys(limited, len(subsets.clusters(alignment.codes))) if limited else {}
+
+
 def planned(alignment: Alignment, ways: Sequence[str], models: int, seed: int, source: str) -> list[Plan]:
     """The models to make: `models` of each way and of its control, of the same sizes, and one of the whole alignment.
 

@@ -14,6 +14,12 @@ BRANCHES = [
     ({"found": 2, "control_found": 2}, NO, "finds state 2 in 2 of 8 models, its control (uniform) in 2 of 8: it is"),
     ({"found": 4, "of": 8, "control_found": 2, "control_of": 4}, NO, "found by chance"),
     ({"p": ALPHA}, OPEN, "which may be chance (p 0.02); make more models: with 6 of each such shares would tell."),
+    (
+        {"p": ALPHA, "most": 5},
+        OPEN,
+        "it takes 6 of each to tell such shares from it, and the alignment has clusters for 5",
+    ),
+    ({"p": ALPHA, "most": 6}, OPEN, "make more models: with 6 of each such shares would tell."),
     ({"calibrated": False}, OPEN, "it was not measured what the pLDDT of these weights is worth"),
     ({"plddt": 69.9}, NO, "its mean pLDDT is 69.9, below 70"),
     ({"distinct": False, "near": None}, OPEN, "no two known structures of different states were given"),

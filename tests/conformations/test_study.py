@@ -77,6 +77,15 @@ def test_a_claim_is_possible_from_as_many_models_as_is_told():
     assert enough.answer == "yes"
 
 
+def test_no_more_models_are_asked_for_than_the_alignment_can_give():
+    few = lambda limit: study.grouped(
+        "x", made.SEQUENCE, ("clusters",), made.models((1,) * 3, (0,) * 3), BOTH, 0.8, {"mini": True}, (), limit
+    )
+    assert "make more models: with 4" in few({"clusters": 4}).claim.text
+    text = few({"clusters": 3}).claim.text
+    assert "make more models" not in text and text.endswith("this needs a deeper alignment, or another way.")
+
+
 def test_known_structures_that_are_alike_tell_no_states_apart():
     again = BOTH[1]._replace(name="again.pdb")
     found = made.states(references=(BOTH[1], again))

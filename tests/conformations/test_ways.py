@@ -83,6 +83,12 @@ def test_what_cannot_be_made(asked, models, rows, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_how_many_models_an_alignment_can_give():
+    few = ways.take(KNOWN, np.concatenate([[0], subsets.clusters(KNOWN.codes)[0][:4]]))
+    assert ways.limits(few, ("clusters", "dropout")) == {"clusters": 1} and ways.limits(few, ("columns",)) == {}
+    assert ways.limits(KNOWN, ("uniform",)) == {"uniform": len(subsets.clusters(KNOWN.codes))}
+
+
 def test_rows_that_repeat_each_other_count_once():
     known = ways.take(KNOWN, np.array([0, 1, 1, 1, 1]))
     with pytest.raises(InputError, match="has 1 row besides the query, fewer than the 2 clusters"):
