@@ -182,6 +182,15 @@ def claims(
     return tuple(found)
 
 
+def alike(found: Sequence[Claim]) -> list[list[Claim]]:
+    """The claims in groups of one way and one sentence but for its numbers, each in its order."""
+    groups: dict[object, list[Claim]] = {}
+    for one in found:
+        of = one.evidence
+        groups.setdefault(of and (of.way, chosen(RULE, of)), []).append(one)
+    return list(groups.values())
+
+
 def obstacles(
     asked: Sequence[str], counts: Mapping[str, int], models: int, references: Sequence[Reference], threshold: float
 ) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2jax.conformations import WAYS, Claim, State, States
-from af2jax.conformations.claims import FOUND, NEARER
+from af2jax.conformations.claims import FOUND, NEARER, alike
 from af2jax.conformations.record import LOW
 from af2jax.constants.atoms import CA
 from af2jax.data.parse import printable
@@ -35,9 +35,9 @@ ORDERED = "No residue has a pLDDT below {low:g} in every state: none is predicte
 def render(found: States) -> Page:
     """The page; each model and the alignment that made it lie beside it, in `models/`."""
     page = Page(f"States of {printable(found.name)}", list(map(printable, _notes(found))))
-    several = len(found.claims) > SHOWN
-    strongest = f" The {SHOWN} strongest of {len(found.claims)} answers" if several else ""
-    page.verdict(f"Is there a second state?{strongest}", list(map(_decision, found.claims[:SHOWN])))
+    told = alike(found.claims)
+    strongest = f" The {SHOWN} strongest of {len(told)} answers" if len(told) > SHOWN else ""
+    page.verdict(f"Is there a second state?{strongest}", list(map(_decision, told[:SHOWN])))
     page.section("States")
     drawn = f" The first {SHOWN} states are drawn, here and below; the tables have all."
     page.text(
@@ -50,7 +50,7 @@ def render(found: States) -> Page:
     scenes = [_scene(found, state) for state in found.states[:SHOWN]]
     page.raw(*viewer("states", [one | {"turn": scenes[0]["turn"]} for one in scenes]))  # all seen from one side
     _states(page, found)
-    if several:
+    if len(found.claims) > min(len(told), SHOWN):
         rows = [(of.state, BADGES[one.answer], one.text) for one in found.claims if (of := one.evidence)]
         page.table("answers", ("state", "answer", "why"), rows, "Every answer", folded=True)
     if len(found.states) > 1:
@@ -75,9 +75,14 @@ def _notes(found: States) -> Sequence[str]:
     return tuple(dict.fromkeys((*found.notes, *(note for model in found.models for note in model.protein.notes))))
 
 
-def _decision(claim: Claim) -> Decision:
-    of = claim.evidence
-    return Decision(claim.answer, f"state {of.state}: {of.found} of {of.of} models" if of else "", claim.text)
+def _decision(same: Sequence[Claim]) -> Decision:
+    """The strongest of claims that are alike, and which others there are."""
+    claim, *others = same
+    of, number, also = claim.evidence, [str(one.evidence.state) for one in others], ""
+    if others:
+        which = f"state {number[0]}" if len(number) == 1 else f"states {', '.join(number[:-1])} and {number[-1]}"
+        also = f" The answer for {which} is the same but for its numbers."
+    return Decision(claim.answer, f"state {of.state}: {of.found} of {of.of} models" if of else "", claim.text + also)
 
 
 def _scene(found: States, state: State) -> dict:

@@ -84,8 +84,8 @@ def test_many_states_are_named_up_to_a_few_and_the_tables_have_all(undrawn, tmp_
     some = made.models(tuple(range(1, 9)), (0,) * 8)
     found = made.states(some)
     text = af2jax.page(found).save(tmp_path).read_text()
-    assert len(found.states) == 9 and text.count('class="decision"') == states.SHOWN
-    assert "Is there a second state? The 5 strongest of 8 answers" in text
+    assert len(found.states) == 9 and text.count('class="decision"') == 1
+    assert "The answer for states 3, 4, 5, 6, 7, 8 and 9 is the same but for its numbers." in text
     assert "The first 5 states are drawn, here and below; the tables have all." in text
     assert "; of states 6 to 9 the table of states has them." in text
     answers = list(csv.DictReader((tmp_path / "tables" / "answers.csv").open()))
@@ -93,6 +93,15 @@ def test_many_states_are_named_up_to_a_few_and_the_tables_have_all(undrawn, tmp_
     rows = list(csv.DictReader((tmp_path / "tables" / "states.csv").open()))
     far = [row["residues 4 angstrom and more from state 1"] for row in rows]
     assert far[0] == "" and all(far[1:]) and len(far) == 9
+
+
+def test_answers_that_differ_are_not_put_together(undrawn):
+    """Two that may be chance, and one that the control finds as often."""
+    found = made.states(made.models((1, 2, 3, 3, 0, 0, 0, 0), (3, 3, 0, 0, 0, 0, 0, 0)))
+    text = af2jax.page(found).html()
+    assert len(found.claims) == 3 and text.count('class="decision"') == 2
+    (other,) = [one.evidence.state for one in found.claims[1:] if one.answer == "open"]
+    assert f"The answer for state {other} is the same but for its numbers." in text and "it is found by chance" in text
 
 
 def test_few_states_are_named_without_a_limit(found, undrawn):
