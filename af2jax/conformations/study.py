@@ -86,10 +86,10 @@ def checked(ways: str | Sequence[str], models: int, threshold: float) -> tuple[s
     Raises:
         InputError: one is unknown, there are no models to make, or the threshold is no TM-score.
     """
-    if models < 1 or not 0 < threshold <= 1:
-        raise InputError(
-            f"expected 1 model or more of each way and a TM-score above 0 and up to 1, got {models} and {threshold:g}"
-        )
+    if models < 1:
+        raise InputError(f"expected 1 model or more of each way (--state-models), got {models}")
+    if not 0 < threshold <= 1:
+        raise InputError(f"expected a TM-score above 0 and up to 1 (--state-tm-score), got {threshold:g}")
     return parsed(ways)
 
 

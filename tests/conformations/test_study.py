@@ -241,8 +241,8 @@ def test_what_was_made_is_not_made_again(query, params, tmp_path, monkeypatch):
     [
         ({"models": 11}, "the alignment has 10 rows besides the query, fewer than the 11 clusters"),
         ({"ways": "dropouts"}, 'did you mean "dropout"'),
-        ({"models": 0}, "expected 1 model or more"),
-        ({"threshold": 1.5}, "a TM-score above 0 and up to 1"),
+        ({"models": 0}, "expected 1 model or more of each way (--state-models), got 0"),
+        ({"threshold": 1.5}, "expected a TM-score above 0 and up to 1 (--state-tm-score), got 1.5"),
         ({"references": ["other.pdb"]}, "this is another protein (14 residues"),
     ],
 )
