@@ -62,7 +62,8 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
     query = found.read or read_query(job.query, known.msa)
     read_references(asked.reference, query.chains, job.name)
     if found.read or known.msa or not command.sources.asked():
-        ways.check(query.unpaired[0], ways.parsed(asked.states), asked.state_models, job.name)
+        alignment = query.unpaired[0]
+        ways.check(alignment, ways.runnable(asked.states, alignment)[0], asked.state_models, job.name)
     files = [path_and_chain(item) for item in asked.reference]
     options = [asked.states, asked.state_models, asked.state_tm_score]
     return {"states": options, "references": [[batch.identity(path), chain] for path, chain in files]}
@@ -116,7 +117,7 @@ def sample(
     remarks: tuple[str, ...],
 ) -> str:
     """Makes the models of a query, and its page; what to say of it. Models that are there are not made again."""
-    from af2jax.conformations import look, ways
+    from af2jax.conformations import look
     from af2jax.conformations.sampling import FOLDER, Network
     from af2jax.report.pages import page
 
@@ -132,7 +133,7 @@ def sample(
     found = look(
         known,
         list(map(network, chosen)),
-        ways.parsed(asked.states),
+        asked.states,
         asked.reference,
         asked.state_models,
         asked.state_tm_score,

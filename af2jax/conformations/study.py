@@ -15,7 +15,7 @@ from af2jax.conformations.claims import FOUND, Evidence, chance, claims, obstacl
 from af2jax.conformations.record import Found, State, States, nearest
 from af2jax.conformations.references import Reference, between, read_reference
 from af2jax.conformations.sampling import Model, Network, sampled
-from af2jax.conformations.ways import CLUSTERS, MODELS, WAYS, limits, parsed, planned
+from af2jax.conformations.ways import CLUSTERS, MODELS, WAYS, limits, parsed, planned, runnable
 from af2jax.constants.atoms import CA
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import Read, read
@@ -70,14 +70,14 @@ def states(
     """
     from af2jax.pretrained.tree import digest, flatten
 
-    asked = checked(ways, models, threshold)
+    checked(ways, models, threshold)
     known = read(query, msa=msa, templates=templates)
     weights = digest(flatten(params)).hex()
     given = [None if templates is None else str(templates), repr(model.config)]
     network = Network(model.config.name, model, params, calibrated=calibrated, digest=repr([weights, *given]))
     keep = None if keep is None else Path(keep)
     options = {"seeds": (seed,), "num_recycle": num_recycle, "keep": keep, "progress": progress}
-    return look(known, [network], asked, references, models, threshold, **options)
+    return look(known, [network], ways, references, models, threshold, **options)
 
 
 def checked(ways: str | Sequence[str], models: int, threshold: float) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def read_references(items: Sequence[str | os.PathLike], known: Sequence[str], so
 def look(
     known: Read,
     networks: Sequence[Network],
-    asked: Sequence[str],
+    ways: str | Sequence[str],
     references: Sequence[str | os.PathLike],
     models: int = MODELS,
     threshold: float = THRESHOLD,
@@ -122,10 +122,12 @@ def look(
     """
     name, alignment = known.query.name, known.assembly.alignment
     there = read_references(references, known.query.chains, name)
+    asked, left = runnable(ways, alignment)
     plans = [plan for seed in seeds for plan in planned(alignment, asked, models, seed, name)]
     limit = {way: count * len(seeds) * len(networks) for way, count in limits(alignment, asked).items()}
     counts = {way: count * len(networks) for way, count in Counter(plan.way for plan in plans).items()}
     foreseen = obstacles(asked, counts, models * len(seeds) * len(networks), there, threshold)
+    foreseen = (left, *foreseen) if left else foreseen
     for obstacle in foreseen:
         logging.warning("%s", obstacle)
     made = sampled(known, networks, plans, notes=notes, **options)

@@ -54,13 +54,17 @@ class Plan(NamedTuple):
     key: int | None = None  # of dropout
 
 
+def _names(text: str | Sequence[str]) -> list[str]:
+    return [name.strip().lower() for name in (text.split(",") if isinstance(text, str) else text)]
+
+
 def parsed(text: str | Sequence[str]) -> tuple[str, ...]:
     """The ways that "clusters,columns" names, or all of them, in the order of `WAYS`, without their controls.
 
     Raises:
         InputError: there is no such way, or none is named.
     """
-    names = [name.strip().lower() for name in (text.split(",") if isinstance(text, str) else text)]
+    names = _names(text)
     known = f"{', '.join(WAYS)}, or all"
     for name in names:
         if name != ALL and name not in WAYS:
@@ -68,6 +72,19 @@ def parsed(text: str | Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise InputError(f"name at least one way: {known}")
     return tuple(way for way in WAYS if way in names or ALL in names)
+
+
+def runnable(text: str | Sequence[str], alignment: Alignment) -> tuple[tuple[str, ...], str]:
+    """The ways that `text` names, without those that only "all" names and that need an alignment where there is none;
+    and which these are, in a sentence, "" without any.
+
+    Raises:
+        InputError: see `parsed`.
+    """
+    asked, named = parsed(text), _names(text)
+    left = [way for way in asked if WAYS[way].rows and way not in named] if not _rows(alignment) else []
+    told = f"the query stands alone: {', '.join(left)} of all ways need an alignment and are left out" if left else ""
+    return tuple(way for way in asked if way not in left), told
 
 
 def with_controls(ways: Sequence[str]) -> tuple[str, ...]:

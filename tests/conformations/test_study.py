@@ -259,6 +259,13 @@ def test_no_alignment_and_several_chains(params, monkeypatch):
     monkeypatch.setattr(sampling, "predict", None)
     with pytest.raises(InputError, match='the way "clusters" needs an alignment, and the query stands alone'):
         look(QUERY, params, "clusters")
+    asked, given = [], []
+    monkeypatch.setattr(study, "sampled", lambda known, networks, plans, **more: asked.append([p.way for p in plans]))
+    monkeypatch.setattr(study, "grouped", lambda *args: given.append(args) or made.states())
+    look(QUERY, params, "all")
+    ((_, _, ways, *_, notes, _),) = given
+    assert asked == [["seeds"] * 2 + ["dropout"] * 2] and ways == ("dropout", "seeds")
+    assert notes[0].startswith("the query stands alone: clusters, uniform, columns, depths of all ways")
     with pytest.raises(InputError, match="states are looked for in one chain; the query has 2"):
         look(f"{QUERY}:{QUERY}", params, "dropout")
 

@@ -83,6 +83,15 @@ def test_what_cannot_be_made(asked, models, rows, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_all_ways_are_those_that_can_run():
+    alone = ways.take(KNOWN, np.array([0]))
+    told = "the query stands alone: clusters, uniform, columns, depths of all ways need an alignment and are left out"
+    assert ways.runnable("all", alone) == (("dropout", "seeds"), told)
+    assert ways.runnable("all,columns", alone)[0] == ("columns", "dropout", "seeds")  # named, so that it is refused
+    assert ways.runnable("clusters", alone) == (("clusters",), "")
+    assert ways.runnable("all", KNOWN) == (ways.parsed("all"), "")
+
+
 def test_how_many_models_an_alignment_can_give():
     few = ways.take(KNOWN, np.concatenate([[0], subsets.clusters(KNOWN.codes)[0][:4]]))
     assert ways.limits(few, ("clusters", "dropout")) == {"clusters": 1} and ways.limits(few, ("columns",)) == {}
