@@ -72,7 +72,7 @@ WITHOUT = (  # of Folds without such pairs: condition, kind of the finding, its 
         "{different:.0%} identity)",
         "Each was aligned to the {each} training structures of the most similar fingerprint; one with another "
         "fingerprint may have been missed.",
-        "Nothing; the page names the nearest structure of each.",
+        "Nothing; the page names the nearest of each that is not a homologue.",
     ),
 )
 

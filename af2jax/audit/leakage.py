@@ -94,7 +94,7 @@ def _redundancy(known: Homologues, seen: Sequence[Seen]) -> Iterator[Finding]:
         yield Finding(
             "redundancy",
             25,
-            f"{number} items are {len(clusters)} proteins without homologues",
+            f"{number} items are {len(clusters)} proteins, homologues counted as one",
             f"{repeated} items have homologues: the set is as varied as {known.effective:.0f} equal clusters.",
             "Weight by cluster (prepared.csv does), and count clusters where a number of examples is stated.",
             _names(clusters[:20], seen),
@@ -152,7 +152,8 @@ def _sizes(clusters: list[list[int]], seen: Sequence[Seen]) -> Iterator[Finding]
             yield Finding(
                 "a small test",
                 45,
-                f"the split {part} has {counted(number, 'protein')} without homologues ({counted(len(rows), 'item')})",
+                f"the split {part} has {counted(number, 'protein')} ({counted(len(rows), 'item')}), homologues in it "
+                "counted as one",
                 f"One protein that is exchanged moves a mean over so few by 1/{max(number, 1)} of its change.",
                 f"Hold out more, {ENOUGH} clusters at least, or cross-validate.",
                 tuple(seen[i].item.id for i in rows),

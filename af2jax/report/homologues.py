@@ -62,7 +62,7 @@ def write(page: Page, audit: Audit) -> None:
 
 
 def _folds(page: Page, known: Folds) -> None:
-    """The nearest training structure of each that is held out."""
+    """The training structure nearest to each that is held out, without its homologues."""
     page.section("Folds across splits")
     page.number("folds", {"held out": known.held, "train": known.known, "each": known.each, "found": len(known.pairs)})
     page.text(
@@ -71,8 +71,14 @@ def _folds(page: Page, known: Folds) -> None:
         "one; from 0.5 on two chains mostly have one fold, and under 30 % identity no sequence shows it."
     )
     rows = [[one.held, one.known, one.tm, one.identity, one.hidden] for one in known.nearest]
-    heads = ["held out", "nearest in training", "TM-score", "identity (share)", "same fold, hidden from sequences"]
-    page.table("folds", heads, rows, "Nearest training structure of each held-out one")
+    heads = [
+        "held out",
+        "nearest that is not a homologue",
+        "TM-score",
+        "identity (share)",
+        "same fold, hidden from sequences",
+    ]
+    page.table("folds", heads, rows, "Nearest training structure of each held-out one that is not a homologue")
 
 
 def _names(seen: Sequence[Seen], rows: Sequence[int]) -> str:

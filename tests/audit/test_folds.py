@@ -58,7 +58,12 @@ def test_a_fold_in_two_splits_is_found(rows, tmp_path):
     assert audit.folds.pairs[0].tm > 0.7 and audit.folds.pairs[0].identity < 0.3
     assert finding.level == "caution" and finding.rows[0].startswith(f"planted and {rows[0]['id']}: TM-score 0.")
     assert finding.title.startswith(f"{len(audit.folds.pairs)} of 4 held-out structures") and "leak" not in found(audit)
-    table = page(audit)._tables["folds"]["rows"]
+    titles = [one.title for one in audit.findings if one.kind == "a small test"]
+    assert "the split test has 1 protein (1 item), homologues in it counted as one" in titles
+    shown = page(audit)
+    assert "Nearest training structure of each held-out one that is not a homologue" in shown.html()
+    assert shown._tables["folds"]["headings"][1] == "nearest that is not a homologue"
+    table = shown._tables["folds"]["rows"]
     best = audit.folds.pairs[0]
     assert table[0] == ["planted", rows[0]["id"], best.tm, best.identity, True]
     assert len(table) == len(audit.folds.nearest) == 4
