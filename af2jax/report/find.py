@@ -13,6 +13,7 @@ from af2jax.html.viewer import scene, trace, viewer
 from af2jax.plots.panels import histogram
 from af2jax.words import chosen, counted
 
+SURELY = 0.6  # TM-score; from 0.5 to here the probability of one fold still rises steeply (Xu and Zhang 2010)
 BEST = 5  # hits of a query whose structures are shown and written
 SHOWN = 10  # queries with a part of their own on the page; the files have all
 HEADINGS = (
@@ -21,7 +22,8 @@ HEADINGS = (
 )  # fmt: skip
 COLUMNS = ("hit", "tm_query", "tm_hit", "aligned", "identity", "rmsd", "length_hit", "similarity")
 ANSWERS = (  # (of the best TM-score, 0 without a hit, and whether every chain was aligned, the answer, its sentence)
-    (lambda best, every: best >= SAME_FOLD, "yes", "{query}: {hit} has its fold."),
+    (lambda best, every: best >= SURELY, "yes", "{query}: {hit} has its fold."),
+    (lambda best, every: best >= SAME_FOLD, "yes", "{query}: {hit} probably has its fold."),
     (lambda best, every: every and not best, "no", "{query}: no other chain is there."),
     (lambda best, every: not best, "open", "{query}: no other chain was aligned; --candidates 0 aligns all."),
     (lambda best, every: every, "no", "{query}: no chain has its fold; the nearest is {hit}."),

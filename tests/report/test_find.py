@@ -38,6 +38,9 @@ def search(folder, *scores: float, candidates: int = 9, itself: tuple[str, ...] 
     "scores, candidates, answer, words",
     [
         ((0.8, 0.6, 0.2), 9, "yes", "hit0 <b> has its fold"),
+        ((0.6,), 9, "yes", "hit0 <b> has its fold"),
+        ((0.599,), 9, "yes", "hit0 <b> probably has its fold"),
+        ((0.5,), 2, "yes", "hit0 <b> probably has its fold"),
         ((), 9, "no", "no other chain is there"),
         ((), 2, "open", "no other chain was aligned"),
         ((0.45, 0.3), 9, "no", "no chain has its fold"),
