@@ -51,11 +51,14 @@ def render(search: Search) -> Page:
         text = f"A search takes chains of {LEAST} residues or more; these are shorter."
         rows = [f"{file}, chain {name}: {counted(residues, 'residue')}" for file, name, residues in search.short]
         page.warning("note", what, text, rows)
-    for title, wrong in (("queries", search.problems), ("files of the folder", search.unread)):
+    for title, wrong in (
+        ("queries cannot be searched", search.problems),
+        ("files of the folder could not be read", search.unread),
+    ):
         if wrong:
             text = "Nothing on this page counts them."
             rows = [reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in wrong]
-            page.warning("caution", f"{len(wrong)} of the {title} could not be read", text, rows)
+            page.warning("caution", f"{len(wrong)} of the {title}", text, rows)
     for number, found in enumerate(shown, 1):
         _part(page, found, number)
     for found in search.queries:

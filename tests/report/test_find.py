@@ -65,6 +65,9 @@ def test_the_page_and_its_files(tmp_path):
     found = search(tmp_path / "db", 0.8, 0.6, 0.2)
     text = af2jax.page(found).save(tmp_path / "out").read_text()
     assert "hit0 &lt;b&gt;" in text and "<b>" not in text.replace("<body>", "") and "it is bad" in text
+    assert "1 of the files of the folder could not be read" in text
+    alone = dataclasses.replace(found, problems=(("q", "chain A has 8 residues"),), unread=())
+    assert "1 of the queries cannot be searched" in af2jax.page(alone).html()
     scenes = json.loads(re.search(r'id="superposed_1">(.*?)</script>', text)[1])
     assert [scene["other"] for scene in scenes] == [f"hit{i} <b>" for i in range(3)]
     assert "1 chain of the folder cannot be found" in text and "&lt;b&gt;.pdb, chain C: 8 residues" in text
