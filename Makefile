@@ -68,7 +68,9 @@ matrix:  ## make test on every interpreter found
 	  echo "== $$($$p --version) =="; \
 	  test -x .venv-$$v/bin/python || $$p -m venv .venv-$$v || exit 1; \
 	  .venv-$$v/bin/python -m pip install --quiet -e ".[dev]" || exit 1; \
-	  XLA_FLAGS="$$(.venv-$$v/bin/python -m tests.flags) $$XLA_FLAGS" .venv-$$v/bin/python -m pytest $(TEST) || exit 1; \
+	  XLA_FLAGS="$$(.venv-$$v/bin/python -m tests.flags) $$XLA_FLAGS" \
+	    .venv-$$v/bin/python -m pytest -m "not slow and not optimised" $(SPREAD) || exit 1; \
+	  .venv-$$v/bin/python -m pytest -m "not slow and optimised" $(TWO) || exit 1; \
 	done; [ $$found = 1 ]
 
 check-weights: $(STAMP)  ## AF2JAX_PARAMS=DIR: loads every preset in DIR and folds a known chain

@@ -188,6 +188,7 @@ class TestGradients:
         for path in expected:
             np.testing.assert_allclose(found[path], expected[path], atol=2e-6, rtol=1e-5, err_msg=path)
 
+    @pytest.mark.optimised  # else jax 0.12 leaves 7e-6 of sums that cancel
     def test_a_batch_is_the_mean_of_its_examples(self):
         one, other = map(self.one, EXAMPLES)
         found, metrics = self.taken(EXAMPLES)
@@ -195,6 +196,7 @@ class TestGradients:
         norm = np.sqrt(sum(np.sum(((one[p] + other[p]) / 2) ** 2) for p in one))
         np.testing.assert_allclose(metrics["grad_norm"], norm, rtol=1e-5)
 
+    @pytest.mark.optimised
     @pytest.mark.parametrize("form", ["split", "masked"])
     def test_each_example_is_clipped_over_what_trains(self, form):
         parts = [self.one(example) for example in EXAMPLES]
