@@ -83,7 +83,7 @@ def runnable(text: str | Sequence[str], alignment: Alignment) -> tuple[tuple[str
     """
     asked, named = parsed(text), _names(text)
     left = [way for way in asked if WAYS[way].rows and way not in named] if not _rows(alignment) else []
-    told = f"the query stands alone: {', '.join(left)} of all ways need an alignment and are left out" if left else ""
+    told = f"the query stands alone: {', '.join(left)} need an alignment and are left out" if left else ""
     return tuple(way for way in asked if way not in left), told
 
 

@@ -265,7 +265,7 @@ def test_no_alignment_and_several_chains(params, monkeypatch):
     look(QUERY, params, "all")
     ((_, _, ways, *_, notes, _),) = given
     assert asked == [["seeds"] * 2 + ["dropout"] * 2] and ways == ("dropout", "seeds")
-    assert notes[0].startswith("the query stands alone: clusters, uniform, columns, depths of all ways")
+    assert notes[0].startswith("the query stands alone: clusters, uniform, columns, depths need")
     with pytest.raises(InputError, match="states are looked for in one chain; the query has 2"):
         look(f"{QUERY}:{QUERY}", params, "dropout")
 

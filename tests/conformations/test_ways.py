@@ -85,7 +85,7 @@ def test_what_cannot_be_made(asked, models, rows, message):
 
 def test_all_ways_are_those_that_can_run():
     alone = ways.take(KNOWN, np.array([0]))
-    told = "the query stands alone: clusters, uniform, columns, depths of all ways need an alignment and are left out"
+    told = "the query stands alone: clusters, uniform, columns, depths need an alignment and are left out"
     assert ways.runnable("all", alone) == (("dropout", "seeds"), told)
     assert ways.runnable("all,columns", alone)[0] == ("columns", "dropout", "seeds")  # named, so that it is refused
     assert ways.runnable("clusters", alone) == (("clusters",), "")
