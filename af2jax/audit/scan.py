@@ -43,7 +43,7 @@ def positions(seen: Sequence[Seen]) -> list[list[int]] | None:
 
 
 def findings(items: Sequence[Item], seen: Sequence[Seen], clusters: int = 1) -> list[Finding]:
-    """Of `items`, mutants that do not fit; of those that can be used, `seen`, whether splits share positions of one wild
+    """Of `items`, mutants that do not fit; of those that can be used, `seen`, whether splits share positions of a wild
     type; they are so many `clusters` of homologues."""
     return _unread(items) + _unfit(items) + _shared(seen, clusters)
 
