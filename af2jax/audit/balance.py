@@ -114,9 +114,9 @@ def shifts(target: LabelColumn, seen: Sequence[Seen], groups: np.ndarray) -> lis
 def _units(seen: Sequence[Seen], groups: np.ndarray) -> np.ndarray:
     """int [N], equal for examples that are dependent: homologues; where all are, variants of a scan that change the
     same residues, or equal sequences."""
-    changed = scan.positions(seen)
-    one_family = len(np.unique(groups)) == 1
-    keys = map(tuple, changed) if changed is not None else [one.sequence for one in seen] if one_family else groups
+    changed, keys = scan.positions(seen), groups
+    if len(np.unique(groups)) == 1:
+        keys = [one.sequence for one in seen] if changed is None else map(tuple, changed)
     number: dict = {}
     return np.array([number.setdefault(key, len(number)) for key in keys], int)
 

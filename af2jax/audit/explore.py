@@ -139,7 +139,7 @@ def explore(
     mixture = sequences.composition(homologues.apart(seen, family.clusters))
     together = relations.study(seen, known.columns, known.targets)
     parted = groups.study(known.columns, known.targets, seen)
-    of_scan = scan.findings(given, seen)
+    of_scan = scan.findings(given, seen, len(family.clusters))
     found = [
         *items.findings(every, repeated, {name for one in of_scan for name in one.unused}),
         *of_scan,

@@ -7,6 +7,7 @@ import numpy as np
 
 from af2jax.audit.findings import Finding
 from af2jax.audit.look import Seen
+from af2jax.data.dataset import COLUMNS
 from af2jax.data.parse import printable
 from af2jax.data.splits import joined
 from af2jax.errors import InputError, nearest
@@ -16,6 +17,7 @@ from af2jax.typing import Int
 from af2jax.words import chosen
 
 FOLD = "fold"  # what a split by fold is called, and its column
+SEQUENCE = "sequence"  # the column that says which protein it is: of a variant the wild type
 DIFFERENT = 0.3  # identity of aligned residues, below which sequences do not show it
 Progress = Callable[[int, int], object]
 
@@ -123,7 +125,8 @@ def together(
     """A number for each item, equal for those that a split keeps together: homologues, and what `by` says.
 
     Args:
-        by: `FOLD`: chains of one fold; else a column, of which items with the same cell stay together.
+        by: `FOLD`: chains of one fold; else a column, of which items with the same cell stay together; "sequence" is
+            that of the wild type.
 
     Raises:
         InputError: there is no such column, or no structure is known.
@@ -132,7 +135,15 @@ def together(
         if not any(one.trace is not None for one in seen):
             raise InputError("no item has a known structure of one chain, so that there are no folds to split by")
         return groups([one.trace for one in seen], related, progress)
+    if by == SEQUENCE:
+        proteins = [one.item.wild or one.sequence for one in seen]
+        return joined(related, np.unique(proteins, return_inverse=True)[1])
     names = list(dict.fromkeys(name for one in seen for name in one.item.values))
+    if by in COLUMNS:
+        raise InputError(
+            f'the column "{by}" is read for its meaning and not split by; copy its cells to a column of another name, '
+            f"or give {SEQUENCE} or {FOLD}"
+        )
     if by not in names:
         shown = ", ".join(map(printable, names)) or "none"
         raise InputError(f'no column is called "{printable(by)}"{nearest(by, names)} (columns: {shown}, or {FOLD})')

@@ -70,15 +70,16 @@ def _parts(seen: Sequence[Seen], groups: np.ndarray, crossing: Sequence[Sequence
     """A split for each item: as given, but training items with homologues held out move to their part, unless that
     would be half of the training or more; `crossing`: the clusters that lie in several splits.
 
-    Where no item has a split, or a scan shares positions between splits, it is that of a scan (`splits.split_scan`);
-    else homologues are kept together (`splits.split`), or if they are of less than three clusters, equal sequences; ""
-    where these are too few too.
+    Where no item has a split, or a scan shares positions of a wild type between splits, it is a new one: homologues are
+    kept together (`splits.split`); of less than three clusters a scan has its own (`splits.split_scan`), and of other
+    items equal sequences are kept together; "" where these are too few too.
     """
     given = [one.item.split for one in seen]
     changed = scan.positions(seen)
-    if changed is not None and (not any(given) or scan.findings([], seen)):
+    again = not any(given) or bool(scan.findings([], seen))
+    if again and changed is not None and len(np.unique(groups)) < splits.PARTS:
         return splits.split_scan(changed)
-    if not any(given):
+    if again:
         sequences = [one.sequence for one in seen]
         for together in (groups, np.unique(sequences, return_inverse=True)[1]):
             with suppress(InputError):

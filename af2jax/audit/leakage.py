@@ -13,12 +13,11 @@ from af2jax.words import counted
 
 ENOUGH = 10  # clusters in a part that is measured on, at least
 LARGE, REPEATED = 0.3, 0.5  # of the items: in one cluster, and with a homologue
-FEWEST = 3  # clusters that a training can split
 LISTED = 6  # members named
 
 KEEP = (  # (number of clusters, how `scan` splits the variants or None) and what to do without a split
     (
-        lambda of: of[0] >= FEWEST,
+        lambda of: of[0] >= splits.PARTS,
         "prepared.csv has a split by cluster: keep it, so that all runs are compared on the same proteins.",
     ),
     (lambda of: of[1] is not None, "prepared.csv has one {way}: keep it, to compare all runs on the same variants."),
@@ -130,7 +129,7 @@ def _sizes(clusters: list[list[int]], seen: Sequence[Seen]) -> Iterator[Finding]
             15,
             f"none of {len(seen)} items says which part it belongs to",
             "A training would split them itself, homologues together."
-            if len(clusters) >= FEWEST
+            if len(clusters) >= splits.PARTS
             else "A training refuses to split so few clusters of homologues.",
             phrase(KEEP, (len(clusters), way), way=way),
         )

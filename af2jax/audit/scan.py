@@ -42,9 +42,10 @@ def positions(seen: Sequence[Seen]) -> list[list[int]] | None:
     return [(np.flatnonzero(row) + 1).tolist() for row in differ]
 
 
-def findings(items: Sequence[Item], seen: Sequence[Seen]) -> list[Finding]:
-    """Of `items`, mutants that do not fit; of those that can be used, `seen`, whether splits share positions."""
-    return _unread(items) + _unfit(items) + _shared(seen)
+def findings(items: Sequence[Item], seen: Sequence[Seen], clusters: int = 1) -> list[Finding]:
+    """Of `items`, mutants that do not fit; of those that can be used, `seen`, whether splits share positions of a wild
+    type; they are so many `clusters` of homologues."""
+    return _unread(items) + _unfit(items) + _shared(seen, clusters)
 
 
 def _unread(items: Sequence[Item]) -> list[Finding]:
@@ -113,15 +114,16 @@ def _neighbour(sequence: str, text: str) -> str:
     return f"; {letter} is residue {' and '.join(map(str, near))}" if near else ""
 
 
-def _shared(seen: Sequence[Seen]) -> list[Finding]:
+def _shared(seen: Sequence[Seen], clusters: int) -> list[Finding]:
     changed = positions(seen)
     if changed is None:
         return []
     split = [one.item.split for one in seen]
-    trained = {place for own, part in zip(changed, split, strict=True) if part == "train" for place in own}
+    places = [{(one.item.wild, place) for place in own} for one, own in zip(seen, changed, strict=True)]
+    trained = set().union(*(own for own, part in zip(places, split, strict=True) if part == "train"))
     most = max((len(own) for own, part in zip(changed, split, strict=True) if part == "train"), default=0)
     held = [i for i, own in enumerate(changed) if own and split[i] in ("valid", "test")]
-    shared = [i for i in held if set(changed[i]) & trained]
+    shared = [i for i in held if places[i] & trained]
     if len(shared) <= SOME * len(held) or all(len(changed[i]) > most for i in held):
         return []
     return [
@@ -131,12 +133,14 @@ def _shared(seen: Sequence[Seen]) -> list[Finding]:
             f"{len(shared)} of {len(held)} held-out variants change residues that training changes too",
             "What is measured says how well other substitutions of a residue are filled in, not how well new positions "
             "are predicted: a random split is the most frequent false success of scans.",
-            f"Use the split of prepared.csv, which is {way(changed)}.",
+            f"Use the split of prepared.csv, which is {way(changed, clusters)}.",
             tuple(f"{printable(seen[i].item.id)}: residues {', '.join(map(str, changed[i]))}" for i in shared[:LISTED]),
         )
     ]
 
 
-def way(changed: Sequence[Sequence[int]]) -> str:
-    """How `splits.split_scan` splits these variants."""
+def way(changed: Sequence[Sequence[int]], clusters: int = 1) -> str:
+    """How prepared.csv splits these variants, of so many clusters of homologues."""
+    if clusters >= splits.PARTS:
+        return "by protein"
     return "by position" if splits.by_position(changed) else "by number of mutations"

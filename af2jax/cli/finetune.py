@@ -2,13 +2,18 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional, UseAppendAction
 
 from af2jax.cli.progress import bar
 from af2jax.errors import InputError
+
+if TYPE_CHECKING:
+    from af2jax.heads import Head
 
 
 @dataclass
@@ -75,6 +80,7 @@ class Finetune:
         """One training; in the end its page is written and its best validation printed, and what to do with it."""
         from af2jax.finetune.account import outcome
         from af2jax.finetune.loop import fit
+        from af2jax.finetune.run import heads_of
         from af2jax.processes import first
         from af2jax.report.pages import page
 
@@ -88,6 +94,14 @@ class Finetune:
             print(outcome(out))
             print(page(out).save(out))
             at, data = shlex.quote(str(out)), shlex.quote(training.data)
-            alone = (" --answers-only", "answers") if training.heads or training.keep_heads else ("", "predictions")
-            print(f"next: af2jax predict NEW.fasta --params {at}{alone[0]} --out {alone[1]}")
+            kept = heads_of(training.params) if training.keep_heads else {}
+            print(f"next: {use({**kept, **training.heads}, at)}")
             print(f"      af2jax evaluate {at} {data} --out evaluation")
+
+
+def use(heads: "Mapping[str, Head]", run: str) -> str:
+    """The command that asks a run with such heads of new proteins."""
+    if heads and all(head.kind == "variant" for head in heads.values()):
+        return f"af2jax scan NEW.fasta --params {run} --out scan"
+    alone, out = (" --answers-only", "answers") if heads else ("", "predictions")
+    return f"af2jax predict NEW.fasta --params {run}{alone} --out {out}"

@@ -33,7 +33,8 @@ class Scan:
     msa: Annotated[tuple[Path, ...], UseAppendAction] = ()
     """Alignment of the query, where that is a FASTA file or a sequence; may be given again."""
     zero_shot: Literal["auto", "yes", "no"] = "auto"
-    """Masked marginals; auto: where the network was trained with residues hidden."""
+    """Masked marginals; auto: where the network was trained with residues hidden, or is mini without a head of
+    variants."""
     preset: str | None = None
     """Preset of the parameters, where the folder holds several."""
     num_recycle: int | None = None

@@ -40,6 +40,11 @@ def _parts(text: str) -> list[str]:
     return [part.strip("()") for part in JOINTS.split(text.strip().removeprefix("p.").strip("[]()"))]
 
 
+def _other(wild: str, letters: str) -> str:
+    """The first of the letters, or else of A and G, that is not the wild type."""
+    return next(letter for letter in f"{letters}AG" if letter != wild)
+
+
 class Mutation(NamedTuple):
     """One letter for another."""
 
@@ -81,10 +86,11 @@ def _unlike(part: str) -> str:
     if found := SEVERAL.fullmatch(part.upper()):
         return (
             f"puts {len(found[2])} residues in place of one, which is an insertion: substitutions alone are read, such "
-            f"as {found[1]}{found[2][0]}; leave it out"
+            f"as {found[1]}{_other(found[1][0], found[2])}; leave it out"
         )
     if re.fullmatch(r"[A-Za-z]+\d+", part):
-        return f"is not of the form A23G: it does not say what {part} becomes; write such as {part}G"
+        new = _other(LETTER_OF.get(part.rstrip("0123456789").upper(), ""), "G")
+        return f"is not of the form A23G: it does not say what {part} becomes; write such as {part}{new}"
     return "is not of the form A23G, or A23G:T25S of several"
 
 

@@ -104,7 +104,8 @@ def check(
     groups, meaning, told = _groups(good, labels)
     if not any(seen.item.split for seen in good):
         variants = [[mutation.position for mutation in seen.item.mutations] for seen in good]
-        scan = not told and sum(map(bool, variants)) > len(good) / 2  # clusters of the table come first
+        scan = len(set(groups)) < splits.PARTS and sum(map(bool, variants)) > len(good) / 2
+        scan = scan and not told  # clusters of the table come first
         parts = splits.split_scan(variants, seed) if scan else splits.split([s.sequence for s in good], groups, seed)
         good = [s._replace(item=dataclasses.replace(s.item, split=p)) for s, p in zip(good, parts, strict=True)]
     groups = dict(zip((seen.item.id for seen in good), groups.tolist(), strict=True))

@@ -16,6 +16,7 @@ WORD, SHARED, EQUAL = 5, 0.7, 0.5  # letters of a word; parts of words and of pl
 PEPTIDE, FEWEST = 40, 10  # residues of a peptide at most, complexes of a set of them at least
 SINGLE = 0.8  # of the variants with one mutation, that are split by position
 SMALL, FRACTION = ("test", "valid"), 0.1  # of the items, each; the others are "train"
+PARTS = len(SMALL) + 1  # groups that can be split, at least
 
 
 def split_scan(variants: Sequence[Sequence[int]], seed: int = 0) -> list[str]:
@@ -170,7 +171,7 @@ def split(sequences: Sequence[str], groups: Int[np.ndarray, " N"], seed: int = 0
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(int(group), []).append(index)
-    if len(members) < len(SMALL) + 1:
+    if len(members) < PARTS:
         raise InputError(
             f"{counted(len(sequences), 'item')} cannot be split: they are {counted(len(members), 'group')} of "
             'homologues; say in a column "split" which are train, valid and test'

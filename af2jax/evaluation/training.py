@@ -18,33 +18,45 @@ from af2jax.words import chosen
 
 TEXTS = ("summary.txt", "changes.txt")  # of a run directory, that its page shows
 
-OUTCOMES = (  # of (the best step or None, whether the baseline is beaten, homologues validated on): answer, sentence
+OUTCOMES = (  # of a `Trained`: answer, sentence
     (
-        lambda step, beaten, leaked: step is None,
+        lambda of: of.step is None,
         OPEN,
         "Nothing was validated: that the loss falls says nothing about other proteins.",
     ),
-    (lambda step, beaten, leaked: step == 0, NO, "Training did not help: no step is better than before the first."),
     (
-        lambda step, beaten, leaked: beaten is False,
+        lambda of: of.alike,
+        OPEN,
+        "The data cannot tell whether training helped: all labels that are validated on are equal, so that a constant "
+        "is right. Validate on labels that differ.",
+    ),
+    (
+        lambda of: of.families == 1 and not of.leaked,
+        OPEN,
+        "The data cannot tell whether training helped: validation is of one family alone, which is too few to judge "
+        "by. It was {first:.4g} before the first step, and at best {best:.4g}; hold out more families.",
+    ),
+    (lambda of: of.step == 0, NO, "Training did not help: no step is better than before the first."),
+    (
+        lambda of: of.beaten is False,
         NO,
         "It is better than before the first step ({first:.4g}), and not better than {baseline} ({level:.4g}), for "
         "which nothing need be trained.",
     ),
     (
-        lambda step, beaten, leaked: leaked,
+        lambda of: of.leaked,
         OPEN,
         "It is better than before the first step ({first:.4g}), but {leaked} of {valid} validation items have "
         "homologues in training, so that this says little about new proteins: split by protein "
         "(af2jax explore proposes a split).",
     ),
     (
-        lambda step, beaten, leaked: beaten,
+        lambda of: of.beaten,
         YES,
         "It is better than before the first step ({first:.4g}), and than {baseline} ({level:.4g}).",
     ),
     (
-        lambda step, beaten, leaked: True,
+        lambda of: True,
         YES,
         "It is better than before the first step ({first:.4g}); what a simple baseline reaches was not measured.",
     ),
@@ -64,6 +76,7 @@ class Trained:
         skipped: steps that were not finite and changed nothing.
         items: number by split, and "unused".
         leaked: validation items with homologues in training.
+        families: of homologues, that are validated on; None: not known, as of runs before it was kept.
         texts: what trained and what moved, by the name of the file.
         files: of the directory, relative to it.
     """
@@ -78,8 +91,23 @@ class Trained:
     skipped: int
     items: dict[str, int]
     leaked: int
+    families: int | None
     texts: dict[str, str]
     files: tuple[str, ...]
+
+    @property
+    def step(self) -> int | None:
+        """The best; None: nothing was validated."""
+        watched = self.history.watched
+        return watched[self.history.best][0] if watched else None
+
+    @property
+    def alike(self) -> bool:
+        """Whether all labels that are validated on are equal, of the head that is monitored or of all that learn."""
+        training, last = self.history.training, self.history.validation[-1]
+        names = list(training.losses) if training.monitor == "loss" else [training.monitor.split("/")[0]]
+        equal = [last.get(f"{n}/accuracy_of_majority") == 1 or last.get(f"{n}/rmse_of_mean") == 0 for n in names]
+        return bool(equal) and all(equal)
 
     @property
     def beaten(self) -> bool | None:
@@ -93,9 +121,9 @@ class Trained:
     def outcome(self) -> tuple[str, str]:
         """(answer, sentence): did training help on the validation part?"""
         watched, known = self.history.watched, self.history.baseline
-        step = watched[self.history.best][0] if watched else None
-        answer, text = chosen(OUTCOMES, step, self.beaten, self.leaked)
-        words = {"first": watched[0][1] if watched else 0.0, "leaked": self.leaked, "valid": self.items.get("valid", 0)}
+        answer, text = chosen(OUTCOMES, self)
+        first, best = (watched[0][1], watched[self.history.best][1]) if watched else (0.0, 0.0)
+        words = {"first": first, "best": best, "leaked": self.leaked, "valid": self.items.get("valid", 0)}
         words |= {"baseline": known[0], "level": known[1]} if known else {}
         return answer, text.format(**words)
 
@@ -125,6 +153,7 @@ def trained(path: str | os.PathLike) -> Trained:
         sum(bool(line.get("skipped")) for line in every),
         dict(Counter(row["split"] for row in rows)),
         sum(row["split"] == "valid" and row["reason"] == HOMOLOGUE for row in rows),
+        run.facts_of(root).get("valid_families"),
         {name: read_text(root / name) for name in TEXTS if (root / name).is_file()},
         tuple(file.relative_to(root).as_posix() for file in files),
     )

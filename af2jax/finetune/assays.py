@@ -68,6 +68,27 @@ def _assay(name: str, wild: str, items: list[Item], heads: Mapping[str, Head], t
     return Assay(items[0].id, first, variants, labels, bounds, max(item.weight for item in items))
 
 
+def check_order(watched: Sequence[Assay], heads: Mapping[str, Head], monitor: str) -> None:
+    """Passes if Spearman's correlation is not monitored, or there is an order within an assay that is validated on.
+
+    Raises:
+        InputError: there is none; the message says why.
+    """
+    name = monitor.removesuffix("/spearman")
+    if name == monitor or name not in heads or heads[name].classes or not watched:
+        return
+    measured = [assay.labels[name][~np.isnan(assay.labels[name]) & (assay.bounds[name] == 0)] for assay in watched]
+    if any(len(values) and np.ptp(values) > 0 for values in measured):
+        return
+    most = max(map(len, measured))
+    why = ("no variant has a measured label", "no assay has more than one variant with a measured label")
+    raise InputError(
+        f'monitor = "{monitor}" ranks the variants of an assay, and the validation part has no order: '
+        f"{why[most] if most < 2 else 'all measured labels of an assay are equal'}; validate on variants whose labels "
+        f'differ, or give monitor = "{name}"'
+    )
+
+
 def wild_type(assay: Assay) -> Read:
     """The wild type of an assay with its alignment."""
     query = read_query(assay.wild.sequence, assay.wild.msa or None)

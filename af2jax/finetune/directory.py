@@ -72,9 +72,19 @@ def forget(out: Path) -> None:
 
 
 def describe(
-    out: Path, training: Training, params: dict, data: str, report: str, step: int = 0, changes: dict | None = None
+    out: Path,
+    training: Training,
+    params: dict,
+    data: str,
+    report: str,
+    step: int = 0,
+    changes: dict | None = None,
+    families: int | None = None,
 ) -> None:
     """Writes what the run stands on, or looks whether it still does and writes what `changes` of it at `step`.
+
+    Args:
+        families: of homologues, that are validated on.
 
     Raises:
         InputError: data or weights are not those that the run began with.
@@ -102,7 +112,7 @@ def describe(
         write(out / CONFIG, _text(training.to_dict()))
         return
     write(out / "items.tsv", report)
-    write(out / RUN, _text(facts))
+    write(out / RUN, _text(facts | {"valid_families": families}))
 
 
 def prolonged(out: Path, step: int) -> bool:

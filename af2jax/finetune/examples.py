@@ -17,7 +17,7 @@ from af2jax.data.dataset import Item, read_dataset
 from af2jax.data.labels import Label, limit
 from af2jax.data.loading import Loader, batches
 from af2jax.errors import InputError
-from af2jax.finetune.assays import WATCHED, AssayLoader, gather
+from af2jax.finetune.assays import WATCHED, AssayLoader, check_order, gather
 from af2jax.finetune.cache import Cache
 from af2jax.finetune.config import Training
 from af2jax.finetune.rules import ALONE
@@ -65,6 +65,8 @@ class Examples:
         for note in found.notes:
             logging.warning("%s", note)
         self.hash, self.report = found.hash, found.table()
+        groups = zip(found.items, found.groups, strict=True)
+        self.families = len({group for item, group in groups if item.split == "valid"})
         self.items, self.watched = found.part("train"), found.part("valid")
         pairs = zip(found.items, found.sequences, strict=True)
         self.taught = TrainedOn({item.id: sequence for item, sequence in pairs if item.split == "train"})
@@ -91,6 +93,7 @@ class Examples:
             raise InputError(f'heads of variants are trained alone; train head "{other[0]}" in a run of its own')
         most = max(len(item.mutations) for item in [*self.items, *self.watched])
         self.items, self.watched = gather(self.items, heads, taught=True), gather(self.watched, heads, taught=False)
+        check_order(self.watched, heads, self.training.monitor)
         self.num_train, self.num_valid = len(self.items), len(self.watched)
         watched = min(max([1, *(len(assay.variants) for assay in self.watched)]), WATCHED)
         self.loader = AssayLoader(self.loader, heads, self.training.variants, max(most, 1))

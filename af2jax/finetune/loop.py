@@ -106,7 +106,9 @@ def _begin(training, out, share: slice, replanned: dict, say: Say) -> tuple["_Co
         state, saved = directory.restore(state, place)
         course.watch = Watch(**saved["watch"])
     step = int(state.step)
-    lead(lambda: directory.describe(out, training, prepared.params, examples.hash, examples.report, step, replanned))
+    data = examples.hash, examples.report
+    families = examples.families
+    lead(lambda: directory.describe(out, training, prepared.params, *data, step, replanned, families))
     lead(lambda: examples.taught.save(out))
     if place is not None:
         say(f"resumed at step {step}{_replanned(replanned)}")

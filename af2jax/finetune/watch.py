@@ -115,7 +115,7 @@ def _scores(head: Head, answers: np.ndarray, labels: np.ndarray) -> dict[str, fl
         right, most = np.mean(answers.argmax(-1) == labels), np.bincount(labels).max() / len(labels)
         return {"accuracy": float(right), "accuracy_of_majority": float(most)}
     scores = {"rmse": float(np.sqrt(np.mean((answers - labels) ** 2)))}
-    scores["rmse_of_mean"] = float(np.sqrt(np.mean((labels - labels.mean(0)) ** 2)))
+    scores["rmse_of_mean"] = float(np.sqrt(np.mean((labels - labels.mean(0)) ** 2))) if np.ptp(labels, 0).any() else 0.0
     if len(labels) > 2 and head.outputs == 1 and min(np.ptp(answers), np.ptp(labels)) > 0:
         from scipy.stats import spearmanr
 

@@ -134,12 +134,16 @@ def read_answers(
 ) -> dict[str, Answer]:
     """The answers in what heads computed (`heads.apply`) of one query, padding included.
 
-    A "binding" head answers of two molecules or more alone; of one it is left out, and a warning says so.
+    A "binding" head answers of two molecules or more alone, a "variant" head of mutations alone
+    (`screening.variants.scan`): such a one is left out, and a warning says so.
     """
     rows, found = np.asarray(features.seq_mask), {}
     for name, head in heads.items():
         if head.kind == "binding" and not np.asarray(starts(features)).any():
             logging.warning('head "%s" does not answer: the query is one molecule, and it needs two', name)
+            continue
+        if head.kind == "variant":
+            logging.warning('head "%s" does not answer here: it is of variants, and af2jax scan asks it', name)
             continue
         values = np.asarray(raw[name], np.float64)
         if head.kind in ("residue", "pair"):

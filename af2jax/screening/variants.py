@@ -24,6 +24,7 @@ from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import PACKAGED
 
 EARLY = "zero-shot scores of these weights mean nothing: they were not trained with residues of the query hidden"
+LEFT = f"{EARLY}; they are left out, unless zero_shot asks for them"
 ZERO_SHOT = "zero_shot"
 RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")  # of positions
 LETTERS = re.compile(r"[A-Za-z]+(?=\d)")  # before a number
@@ -138,7 +139,8 @@ def scan(
         variants: a table in ProteinGym's form, a file with a variant on each line, or such as ["A23G", "A23G:T25S"];
             in place of `positions`.
         msa: alignments of the query, where that is a sequence.
-        zero_shot: None: where the network can.
+        zero_shot: None: where the network was trained with residues hidden; or where it can, if it has no head of
+            variants.
         num_recycle: None: as the heads were trained, or the preset's. All of them are made.
         seed: of the draw of the MSA.
         preset: of a folder of parameters that holds several.
@@ -164,6 +166,8 @@ def scan(
     meaningless: tuple[str, ...] = ()
     if zero_shot is None or zero_shot:
         why = _leaks(source, model, named)
+        if not why and zero_shot is None and heads and not _hid(source):
+            why = LEFT
         if why and (zero_shot or not heads):
             raise InputError(why)
         notes += [why] if why else []

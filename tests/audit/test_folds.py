@@ -106,6 +106,16 @@ def test_a_split_by_a_column_keeps_its_cells_together(rows, tmp_path):
     assert all(len(own) == 1 for own in parts.values()) and set().union(*parts.values()) == {"train", "valid", "test"}
 
 
+def test_a_split_by_sequence_is_by_wild_type(tmp_path):
+    wilds = ["".join(np.random.default_rng(i).choice(list("ADEFGHIKLW"), 30)) for i in range(5)]
+    rows = [{"mutant": f"{wild[i]}{i + 1}C", "sequence": wild, "score": str(i)} for wild in wilds for i in range(4)]
+    audit = explore(sets.save(tmp_path, rows), split_by="sequence")
+    parts = {(one.item.wild, part) for one, part in zip(audit.seen, audit.proposal.split, strict=True)}
+    assert len(parts) == 5 and {part for _, part in parts} == {"train", "valid", "test"}
+    with pytest.raises(InputError, match='the column "id" is read for its meaning and not split by; copy its cells'):
+        explore(sets.save(tmp_path, rows), split_by="id")
+
+
 def test_bad_input(rows, tmp_path):
     with pytest.raises(InputError, match='no column is called "bach"; did you mean "batch"'):
         explore(sets.save(tmp_path, rows), split_by="bach")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from af2jax.audit.explore import explore
+from af2jax.audit.reference import COMPOSITION
 from af2jax.config import preset
 from af2jax.data import preflight
 from af2jax.data.dataset import read_dataset
@@ -197,3 +198,43 @@ def test_mutations_in_other_forms_and_under_other_names(found, tmp_path):
         for i, row in enumerate(planted.proteins())
     ]
     assert "mutations that are not read" not in found(plain)
+
+
+def scans(number: int) -> planted.Rows:
+    """Scans of so many unrelated proteins, in which the same positions are changed."""
+    rng, rows = np.random.default_rng(1), []
+    for i in range(number):
+        wild = "".join(rng.choice(planted.LETTERS, 40, p=COMPOSITION))
+        part = {0: "test", 1: "valid"}.get(i, "train")
+        for place, old in enumerate(wild, 1):
+            new = "A" if old != "A" else "G"
+            row = {"mutant": f"{old}{place}{new}", "sequence": wild, "split": part, "score": f"{rng.normal():.3f}"}
+            rows.append(row)
+    return rows
+
+
+def test_positions_are_compared_within_one_wild_type(found):
+    rows = scans(3)
+    assert "positions in several splits" not in found(rows, "score")
+    for i, row in enumerate(rows):
+        row["split"] = ("train", "valid", "test")[i % 3]
+        row["mutant"] = f"{row['mutant'][:-1]}{'W' if row['mutant'][0] != 'W' else 'F'}"
+    rows += [row | {"mutant": f"{row['mutant'][:-1]}{'Y' if row['mutant'][0] != 'Y' else 'F'}"} for row in rows]
+    for row in rows[120:]:
+        row["split"] = "train"
+    planted.told(found(rows, "score")["positions in several splits"], "serious", "training changes too", "by protein")
+
+
+@pytest.mark.parametrize("number, way", [(6, "by cluster"), (2, "by position")])
+def test_scans_of_several_proteins_are_split_by_protein(tmp_path, number, way):
+    """Which two cannot be; a training without a split does the same."""
+    rows = [{name: cell for name, cell in row.items() if name != "split"} for row in scans(number)]
+    table = sets.save(tmp_path, rows)
+    told = {one.kind: one for one in sets.propose(table, tmp_path / "out", ("score",))}
+    assert way in told["no split"].advice
+    prepared = read_dataset(tmp_path / "out" / "prepared.csv")
+    trained = preflight.check(read_dataset(table), {"score": Label(False)}, preset("tiny")).items
+    for items in (prepared, trained):
+        assert {item.split for item in items} == {"train", "valid", "test"}
+        parts = [{item.split for item in items if item.wild == wild} for wild in {item.wild for item in items}]
+        assert all((len(own) == 1) == (number == 6) for own in parts)

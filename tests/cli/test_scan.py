@@ -4,7 +4,9 @@ import csv
 
 import pytest
 
+from af2jax.cli.finetune import use
 from af2jax.cli.main import main
+from af2jax.heads import Head
 
 WILD = "MKTAYIAKQR"
 
@@ -40,3 +42,11 @@ def test_bad_input_is_one_line(tmp_path, capsys, more, message):
     assert run(tmp_path, *(text.format(table) for text in more)) == 2
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("error: ") and message in error
+
+
+def test_a_training_recommends_it_for_heads_of_variants_alone():
+    """Which --answers-only refuses."""
+    variant, chain = Head("variant", outputs=1), Head("chain", outputs=1)
+    assert use({"ddg": variant}, "runs/a").startswith("af2jax scan NEW.fasta --params runs/a --out")
+    assert use({"ddg": variant, "tm": chain}, "runs/a").startswith("af2jax predict NEW.fasta --params runs/a --answers")
+    assert "--answers-only" not in use({}, "runs/a")

@@ -24,6 +24,9 @@ def test_the_wild_type(text):
     [
         ("A2", "'A2' is not of the form A23G: it does not say what A2 becomes; write such as A2G"),
         ("T2AG", "'T2AG' puts 2 residues in place of one, which is an insertion: .* such as T2A; leave it out"),
+        ("D1DA", "puts 2 residues in place of one, .* such as D1A; leave it out"),
+        ("D1DD", "such as D1A; leave it out"),
+        ("G2", "write such as G2A"),
         ("t2aaa", "puts 3 residues in place of one"),
         ("T2Xyz", "is not of the form A23G, or"),
         ("T2A:x", "is not of the form"),

@@ -10,7 +10,7 @@ from af2jax.data.dataset import read_dataset
 from af2jax.data.loading import Loader
 from af2jax.errors import InputError
 from af2jax.finetune import Training, fit
-from af2jax.finetune.assays import AssayLoader, gather
+from af2jax.finetune.assays import AssayLoader, check_order, gather
 from af2jax.heads import Head
 
 FIRST, SECOND = "MKTAYIAKQRQISFVK", "GSHMLEDPVDAFKKAGLE"
@@ -52,6 +52,32 @@ def test_assays_by_wild_type_and_by_column(tmp_path):
 def test_assays_that_teach_nothing(tmp_path, made, head, message):
     with pytest.raises(InputError, match=message):
         gather(read_dataset(table(tmp_path, made)), {"ddg": head}, taught=True)
+
+
+@pytest.mark.parametrize(
+    "made, message",
+    [
+        ([f"K2{x},{FIRST},valid,3" for x in "AGW"], "all measured labels of an assay are equal; .* monitor = .ddg.$"),
+        ([f"K2A,{FIRST},valid,3"], "no assay has more than one variant with a measured label"),
+        ([f"K2{x},{FIRST},valid,>{i}" for i, x in enumerate("AGW")], "no variant has a measured label"),
+    ],
+)
+def test_what_has_no_order_is_not_monitored_by_it(tmp_path, made, message):
+    """Which is told before anything is computed."""
+    training = Training(
+        data=table(tmp_path, [*rows(SECOND), *made]),
+        preset="tiny",
+        recipe="new_heads",
+        heads={"ddg": CACHED},
+        losses={"ddg": 1.0},
+        crop=20,
+        steps=1,
+        monitor="ddg/spearman",
+    )
+    with pytest.raises(InputError, match=f'monitor = "ddg/spearman" ranks the variants of an assay.*{message}'):
+        fit(training, tmp_path / "out")
+    watched = gather(read_dataset(training.data), training.heads, taught=False)
+    check_order(watched, training.heads, "ddg/spearman")  # one of the two has an order
 
 
 def test_a_table_without_mutants(tmp_path):

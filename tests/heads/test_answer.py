@@ -61,6 +61,13 @@ def test_binding_does_not_answer_of_one_molecule(caplog):
     assert 'head "b" does not answer: the query is one molecule' in caplog.text
 
 
+def test_heads_of_variants_do_not_answer_of_a_sequence(caplog):
+    """`heads.apply` computes nothing of them, and af2jax scan asks them."""
+    heads = {"v": Head("variant", outputs=1), "c": Head("chain", classes=2)}
+    assert read_answers(heads, {"c": raw("chain", 2)}, FEATURES).keys() == {"c"}
+    assert 'head "v" does not answer here: it is of variants, and af2jax scan asks it' in caplog.text
+
+
 class TestCombined:
     def answers(self, *values, **changes):
         return [Answer(**{"head": "h", "kind": "chain", "values": np.array(v), "unit": "K"} | changes) for v in values]

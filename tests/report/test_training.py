@@ -48,6 +48,7 @@ def course(out, values, majority=0.5, skipped=(), valid=""):
         ([0.8, 0.7], 0.5, "no", "Training did not help: no step is better than before the first."),
         ([0.3, 0.7], None, "yes", "what a simple baseline reaches was not measured"),
         ([], None, "open", "Nothing was validated"),
+        ([0.3, 1.0], 1.0, "open", "all labels that are validated on are equal, so that a constant is right"),
     ],
 )
 def test_whether_it_helped(begun, undrawn, values, majority, answer, says):
@@ -86,3 +87,13 @@ def test_the_page_of_a_run(begun):
 def test_what_is_not_a_run(tmp_path):
     with pytest.raises(WeightsError, match="is not a run directory"):
         af2jax.page(tmp_path)
+
+
+def test_one_family_is_too_few_to_judge_by(begun):
+    """As `af2jax evaluate` has it, whatever was reached; of a run that does not know its families it is not said."""
+    facts = json.loads((begun / "run.json").read_text())
+    for families, answer in ((1, "open"), (2, "yes"), (None, "yes")):
+        (begun / "run.json").write_text(json.dumps(facts | {"valid_families": families}))
+        found = trained(course(begun, [0.3, 0.7]))
+        assert found.families == families and found.outcome[0] == answer
+        assert ("validation is of one family alone" in found.outcome[1]) == (families == 1)

@@ -13,7 +13,7 @@ from af2jax.data.pipeline import read
 from af2jax.errors import InputError
 from af2jax.finetune.cache import Cache
 from af2jax.heads import SCOPE, Head
-from af2jax.screening.variants import EARLY, ZERO_SHOT, _asked, parsed
+from af2jax.screening.variants import EARLY, LEFT, ZERO_SHOT, _asked, parsed
 
 WILD, OTHER = "MKTAYIAKQR", "MKTWYIAKQR"  # A4W lies between them
 HEADS = {
@@ -161,6 +161,10 @@ def test_deepminds_presets_are_refused_by_name(preset):
         af2jax.scan(WILD, (model, {}), zero_shot=True)
 
 
+def test_no_change_is_the_wild_type():
+    assert _asked(WILD, None, ["M1M", "K2K:T3T", "K2K:T3A"])[0] == ((), (), _asked(WILD, None, ["T3A"])[0][0])
+
+
 def test_positions():
     assert parsed("10-12,3", 12) == [10, 11, 12, 3]
     for twice in ("2-3,2", [2, 3, 2]):  # a residue is scanned once
@@ -178,6 +182,16 @@ class TestMarginals:
         np.testing.assert_allclose(a[1:] - a[0], b[1:], atol=1e-12)
         shown = asked("MKTAYWAKQR", ["A4W"])  # another residue elsewhere does matter
         assert shown[0] != a[0]
+
+    def test_a_trained_head_answers_alone(self):
+        """Unless zero-shot scores, which mean nothing of these weights, are asked for."""
+        model, params = af2jax.load("mini")
+        own = {"fitness": HEADS["fitness"]}
+        tuned = model.clone(heads=tuple(own.items())), params | {SCOPE: heads.init(own, model.config)}
+        found = af2jax.scan(WILD, tuned, variants=["A4W"], num_recycle=0)
+        assert list(found.scores) == ["fitness"] and found.notes == (LEFT,) and not found.meaningless
+        both = af2jax.scan(WILD, tuned, variants=["A4W"], num_recycle=0, zero_shot=True)
+        assert list(both.scores) == [ZERO_SHOT, "fitness"] and both.meaningless == (ZERO_SHOT,)
 
     def test_mutations_add_up(self):
         found = af2jax.scan(WILD, "mini", variants=["A4W", "K2A", "A4W:K2A", ""], num_recycle=0)
