@@ -49,7 +49,7 @@ EIGHT = dataclasses.replace(TRAINING, batch_size=8)  # for 1, 2, 4 or 8 devices
 class Given:
     """Examples from memory; `spoil` holds steps of which one coordinate is NaN."""
 
-    hash, report, num_train, num_valid, magnified = "0" * 64, "id\n", 4, 1, False
+    hash, report, num_train, num_valid, families, magnified = "0" * 64, "id\n", 4, 1, 1, False
     taught = TrainedOn({"a": "MKTAY", "b": "MKTAYIAK"})
     spoil: tuple = ()
     stop: ClassVar[dict] = {}  # by step, what happens before its batch is given out
