@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from af2jax.cli import batch
 from af2jax.cli.networks import Member, Networks
-from af2jax.cli.options import Results
+from af2jax.cli.options import given
 from af2jax.errors import InputError
 from af2jax.files import file_name
 from af2jax.words import counted
@@ -34,13 +34,11 @@ def check(command: Any) -> None:
     Raises:
         InputError: one has none.
     """
-    for flag, (given, cure) in WITHOUT.items():
-        if given(command):
+    for flag, (asked, cure) in WITHOUT.items():
+        if asked(command):
             raise InputError(f"{flag} has no meaning with --states; {cure}")
-    for field in fields(Results):
-        if getattr(command.results, field.name) != field.default:
-            flag = "no-plots" if field.name == "plots" else field.name.replace("_", "-")
-            raise InputError(f"--{flag} has no meaning with --states, which writes files of its own; leave it out")
+    if odd := given(command.results):
+        raise InputError(f"{odd[0]} has no meaning with --states, which writes files of its own; leave it out")
 
 
 def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict:
