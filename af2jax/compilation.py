@@ -33,7 +33,6 @@ from af2jax.locks import locked
 
 THRIFTY = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 KEPT = (-4, 0), (-1, 2**31 - 1), (-8, 1)  # glibc's M_MMAP_MAX, M_TRIM_THRESHOLD and M_ARENA_MAX
-LOOPS = "--xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""  # unknown to later ones
 MAX_BYTES = 4 * 2**30  # of all programs of one machine; those used longest ago go first
 MIN_SECONDS = 0.2  # of compilation, for a program to be kept
 
@@ -70,15 +69,6 @@ def keep_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
     for option, value in KEPT if mallopt else ():
         mallopt(option, value)
-
-
-def plain_loops() -> None:
-    """From now on XLA compiles loops over elements on CPUs without its fusion emitters, where it can (jax 0.10).
-
-    A training step of a small network takes a third less time; a pass of a full-size one as long as before. To be
-    called before JAX computes anything. Elsewhere nothing happens.
-    """
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {LOOPS}".strip()
 
 
 def need(plan) -> int:

@@ -1,11 +1,10 @@
-"""Training steps of the small network (mini): blocks recomputed or stored, memory kept, loops, in one run.
+"""Training steps of the small network (mini): blocks recomputed or stored, memory given back or kept, in one run.
 
     python -m benchmarks.mini [--res 64 --rounds 3 --steps 12]
 
 Four examples a step on two simulated devices, with the losses of af2jax-mini's training, AdamW and a moving average.
 Each side has a process of its own, and they take turns; the first steps of a turn do not count. The sides differ in
-`Runtime.remat`, in whether the process keeps the memory that it frees (`af2jax.compilation.keep_memory`), and in how
-loops over elements are compiled (`af2jax.compilation.plain_loops`).
+`Runtime.remat`, and in whether the process keeps the memory that it frees (`af2jax.compilation.keep_memory`).
 """
 
 import argparse
@@ -16,17 +15,16 @@ import time
 
 NAME, BATCH, DEVICES, FIRST = "mini", 4, 2, 2
 LOSSES = {"fape": 0.5, "sidechain_fape": 0.25, "chi": 0.25, "angle_norm": 0.01, "distogram": 1.0, "masked_msa": 0.5}
-SIDES = {  # remat, memory kept, plain loops
-    "recomputed": (True, False, False),
-    "recomputed, memory kept": (True, True, False),
-    "stored": (False, False, False),
-    "stored, memory kept": (False, True, False),
-    "stored, memory kept, plain loops": (False, True, True),
+SIDES = {  # remat, memory kept
+    "recomputed": (True, False),
+    "recomputed, memory kept": (True, True),
+    "stored": (False, False),
+    "stored, memory kept": (False, True),
 }
 _here: dict = {}  # in a side's process: its step and its state
 
 
-def prepare(res: int, remat: bool, kept: bool, plain: bool) -> None:
+def prepare(res: int, remat: bool, kept: bool) -> None:
     """Compiles the step, in the process of a side."""
     import jax
 
@@ -34,10 +32,8 @@ def prepare(res: int, remat: bool, kept: bool, plain: bool) -> None:
 
     if kept:
         compilation.keep_memory()
-    if plain:
-        compilation.plain_loops()
     jax.config.update("jax_num_cpu_devices", DEVICES)
-    compilation.persist()  # sides share programs
+    compilation.persist()  # two sides have one program
     import af2jax
     from af2jax.finetune import sharding
     from af2jax.finetune.rules import ALONE

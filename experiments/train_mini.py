@@ -165,7 +165,6 @@ def main(_) -> None:
     LOSSES.update({name: anyway(getattr(confidence, name)) for name in ("plddt", "pae")})
     jax.config.update("jax_num_cpu_devices", 2)  # the examples of a step side by side
     compilation.keep_memory()
-    compilation.plain_loops()
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
     corpus.refuse(FROM.value, corpus.members(data))

@@ -256,24 +256,3 @@ def test_a_process_keeps_the_memory_that_it_frees_where_it_was_asked_to():
     run = lambda *args: subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=True)
     given, kept = (int(run(*args).stdout) for args in ((), ("kept",)))
     assert given < 2**23 and kept > 2**26
-
-
-PRODUCT = """
-import os, sys
-from af2jax import compilation
-if sys.argv[1:]:
-    compilation.plain_loops()
-import jax
-compiled = jax.jit(lambda x: (x * 2 + 1).sum(1)).lower(jax.numpy.ones((64, 64))).compile()
-print(os.environ["XLA_FLAGS"], compiled(jax.numpy.ones((64, 64)))[0])
-"""
-
-
-def test_loops_without_emitters_where_xla_has_a_choice():
-    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_PLATFORMS": "cpu"}
-    run = lambda *args: subprocess.run(
-        [sys.executable, "-c", PRODUCT, *args], env=environment, capture_output=True, text=True, check=True
-    ).stdout.split()
-    given, value = run()[:-1], run()[-1]
-    *flags, same = run("plain")
-    assert flags == given + [f for f in [compilation.LOOPS] if f] and same == value == "192.0"
