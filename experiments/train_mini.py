@@ -47,6 +47,7 @@ OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run 
 STEPS = flags.DEFINE_integer("steps", 40000, "Of the stage short; the others have fixed parts of it.", lower_bound=40)
 FROM = flags.DEFINE_string("from", "", 'Weights to begin with: a run, a folder, or "mini"; "": random weights.')
 STAGES = ("short", "long", "whole", "confidence")
+VALIDATIONS = {"short": 10, "long": 5, "whole": 1, "confidence": 1}  # of whole chains one takes minutes
 CHOSEN = flags.DEFINE_list("stages", list(STAGES), "Stages to train, in their order.")
 SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
 CHECK = flags.DEFINE_bool("check", False, "Train the first hundred steps and compare their losses.")
@@ -85,20 +86,20 @@ def trainings(
         "short": {"data": data["structures"], "steps": steps, "remat": False},  # what is stored is small at 64 residues
         "long": {
             "data": data["structures"],
-            "steps": steps // 8,
+            "steps": steps // 2,
             "crop": 128,
             "learning_rate": 1e-3,
             "losses": PHYSICS,
         },
-        "whole": {"data": data["alignments"], "steps": steps // 40, "crop": 208, "learning_rate": 5e-4},
-        "confidence": {"data": data["confidence"], "steps": steps // 40, "crop": 128, "learning_rate": 1e-3} | JUDGED,
+        "whole": {"data": data["alignments"], "steps": steps // 30, "crop": 208, "learning_rate": 5e-4},
+        "confidence": {"data": data["confidence"], "steps": steps // 4, "crop": 128, "learning_rate": 1e-3} | JUDGED,
     }
     changes["whole"] |= {"losses": PHYSICS, "num_recycle": None}
     changes["confidence"] |= {"num_recycle": 1}
     found = {}
     for name in (name for name in STAGES if name in chosen):
         num = changes[name]["steps"]
-        times = {"warmup": num // 50, "validate_every": max(num // 20, 1), "save_every": max(num // 100, 1)}
+        times = {"warmup": num // 50, "validate_every": num // VALIDATIONS[name], "save_every": max(num // 100, 1)}
         average = {"ema": 1 - max(0.002, 10 / (num + 10))}
         found[name] = Training(**BASE | times | average | {"seed": seed, "params": params} | changes[name])
         params = str(place(out / name / "checkpoints", num))
