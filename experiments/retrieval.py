@@ -8,10 +8,11 @@ be, as the mean over queries that have any, with its bootstrap interval over the
 
     python -m experiments.retrieval --data DATA --out retrieval_out
 
-Then the cost, in CPU-seconds of the process: of an index and of the same five queries, of 100 to 128 residues, with
-200 candidates, among 250 chains of the corpus, 500, and so on to all. A search for which a program was compiled does not
-count. What was searched for among the 500 is kept in `--out`, from which the same command resumes. Hardware: 2 CPU cores, an hour;
-expected result and last good commit: experiments/README.md.
+Then the cost, in CPU-seconds of the process: of an index, and of the same five queries of 100 to 128 residues with 200
+candidates, among 250 chains of the corpus, 500, and so on to all. A search for which a program was compiled does not
+count. What was searched for among the 500 is kept in `--out`, from which the same command resumes. The settings of the
+alignment were chosen on pairs of these 500. Hardware: 2 CPU cores, an hour; expected result and last good commit:
+experiments/README.md.
 """
 
 import csv
