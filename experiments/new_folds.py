@@ -9,7 +9,7 @@ one group are easier; and the rank correlation within chains without an easy ans
     python -m experiments.new_folds --data DATA --out new_folds_out
 
 DATA is that of `experiments/corpus.py`, and training chains are all of it that are not held out. The nearest of each is
-kept in `mini/relatives.tsv`, so that new weights are only folded with: a chain that is not there is searched for and
+kept in `mini/nearest_folds.tsv`, so that new weights are only folded with: a chain that is not there is searched for and
 added. The folder then has a page, its plot with a caption, and every chain. Hardware: 2 CPU cores, 15 minutes, of which
 the search takes 10; expected result and last good commit: experiments/README.md.
 """
@@ -41,7 +41,7 @@ from experiments import controls, corpus
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 OUT = flags.DEFINE_string("out", "new_folds_out", "Folder for the results.")
 PARAMS = flags.DEFINE_string("params", "mini", 'Run directory, folder of params_mini.npz, or "mini" of the package.')
-RELATIVES = flags.DEFINE_string("relatives", str(corpus.UNSEEN.with_name("relatives.tsv")), "Nearest training chains.")
+NEAREST = flags.DEFINE_string("nearest", str(corpus.UNSEEN.with_name("nearest_folds.tsv")), "Nearest training chains.")
 CHAINS = flags.DEFINE_integer("chains", 0, "Use only the first N; 0: all.", lower_bound=0)
 EACH, EASY = 50, 50.0  # training chains that are aligned to each; lDDT-CA of a helix that makes a chain easy
 COLUMNS = ("id", "nearest", "tm", "identity", "searched")
@@ -58,7 +58,7 @@ def entries(items: list[Item]) -> list[Entry]:
     return [entry for entry in found if entry is not None]
 
 
-def relatives(asked: list[Item], learnt: list[Item], table: Path) -> dict[str, dict[str, str]]:
+def nearest_folds(asked: list[Item], learnt: list[Item], table: Path) -> dict[str, dict[str, str]]:
     """The rows of `table` by chain: the nearest of `learnt`. Those that are missing are searched for and added."""
     if not table.exists():
         write(table, "\t".join(COLUMNS) + "\n")
@@ -144,7 +144,7 @@ def main(_) -> None:
         unseen = {row["id"] for row in csv.DictReader(file, delimiter="\t")}
     held_out = [m for m in members if m.id in unseen and m.msa is None][: CHAINS.value or None]
     items, learnt = [m.item for m in held_out], [m.item for m in members if m.side != "valid"]
-    near = relatives(items, learnt, Path(RELATIVES.value))
+    near = nearest_folds(items, learnt, Path(NEAREST.value))
     items = [item for item in items if item.id in near]
     rows = measured(af2jax.load("mini", PARAMS.value), items, near)
     made = page(rows, {m.id: m.cluster for m in held_out}, int(near[items[0].id]["searched"]))
