@@ -8,9 +8,10 @@ one group are easier; and the rank correlation within chains without an easy ans
 
     python -m experiments.new_folds --data DATA --out new_folds_out
 
-DATA is that of `experiments/corpus.py`; what mini learnt from is in `experiments/sides.py`, or in `--table`, a table of
-a training. The folder then has a page, its plot with a caption, and every chain. Hardware: 2 CPU cores, 15 minutes;
-expected result and last good commit: experiments/README.md.
+DATA is that of `experiments/corpus.py`; training chains are all of it that are not held out. The nearest of each is
+kept in `mini/nearest_folds.tsv`, so that new weights are only folded with: chains that are not there are searched for
+and added. The folder then has a page, its plot with a caption, and every chain. Hardware: 2 CPU cores, 15 minutes, of
+which the search takes 10; expected result and last good commit: experiments/README.md.
 """
 
 import csv
@@ -22,35 +23,31 @@ from absl import app, flags, logging
 import af2jax
 from af2jax import compilation
 from af2jax.constants.atoms import CA
-from af2jax.data.dataset import Item, read_dataset
+from af2jax.data.dataset import Item
 from af2jax.data.items import read_item
 from af2jax.data.transforms import padded
 from af2jax.errors import InputError
-from af2jax.folds.find import SAME_FOLD
-from af2jax.folds.neighbours import compared, entry_of
+from af2jax.files import write
+from af2jax.folds.find import SAME_FOLD, search
+from af2jax.folds.index import Entry, Index
+from af2jax.folds.neighbours import entry_of
+from af2jax.folds.prints import fingerprint
 from af2jax.html.page import Caption, Page
 from af2jax.metrics.baselines import helix
 from af2jax.metrics.statistics import bootstrap, rank_correlation
 from af2jax.plots.panels import scatter
-from experiments import controls, corpus, sides
+from experiments import controls, corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 OUT = flags.DEFINE_string("out", "new_folds_out", "Folder for the results.")
 PARAMS = flags.DEFINE_string("params", "mini", 'Run directory, folder of params_mini.npz, or "mini" of the package.')
-TABLE = flags.DEFINE_string("table", "", "Table of the training of these parameters; default experiments/sides.py.")
+NEAREST = flags.DEFINE_string("nearest", str(corpus.UNSEEN.with_name("nearest_folds.tsv")), "Nearest training chains.")
 CHAINS = flags.DEFINE_integer("chains", 0, "Use only the first N; 0: all.", lower_bound=0)
 EACH, EASY = 50, 50.0  # training chains that are aligned to each; lDDT-CA of a helix that makes a chain easy
+COLUMNS = ("id", "nearest", "tm", "identity", "searched")
 
 
-def learnt(data: Path, out: Path) -> list[Item]:
-    """The structures that the network learnt from."""
-    if TABLE.value:
-        return [item for item in read_dataset(TABLE.value) if item.split in ("", "train") and item.file]
-    rows = [*sides.chains(data), *sides.cases(data, out)]
-    return [Item(row["id"], row["id"], file=Path(row["file"])) for row in rows if row["side"] != "valid"]
-
-
-def entries(items: list[Item]) -> list:
+def entries(items: list[Item]) -> list[Entry]:
     """Those of one chain whose structure can be read."""
     found = []
     for item in items:
@@ -61,24 +58,40 @@ def entries(items: list[Item]) -> list:
     return [entry for entry in found if entry is not None]
 
 
-def measured(network, items: list[Item], known: list) -> list[dict]:
+def nearest_folds(asked: list[Item], learnt: list[Item], table: Path) -> dict[str, dict[str, str]]:
+    """The rows of `table` by chain: the nearest of `learnt`. Those that are missing are searched for and added."""
+    if not table.exists():
+        write(table, "\t".join(COLUMNS) + "\n")
+    with open(table, newline="") as file:
+        kept = {row["id"]: row for row in csv.DictReader(file, delimiter="\t")}
+    missing = entries([item for item in asked if item.id not in kept])
+    known = entries(learnt) if missing else []
+    prints = np.stack([fingerprint(entry.points) for entry in known]) if missing else np.zeros((0, 1))
+    every = Index(Path(), tuple(known), prints, (), (), {})
+    for entry in missing:
+        best = search(entry, every, EACH).hits[0]
+        cells = (entry.name, best.entry.name, f"{best.alignment.tm_first:.4f}", f"{best.identity:.3f}", len(known))
+        row = dict(zip(COLUMNS, map(str, cells), strict=True))
+        with open(table, "a") as file:
+            file.write("\t".join(row.values()) + "\n")
+        kept[entry.name] = row
+        print(*row.values(), flush=True)
+    return kept
+
+
+def measured(network, items: list[Item], near: dict[str, dict[str, str]]) -> list[dict]:
     """Each chain with its nearest training chain, and what mini and a helix score on it."""
     model, params = network
-    asked = entries(items)
-    nearest = {}
-    for one in compared(asked, known, np.ones((len(asked), len(known)), bool), EACH):
-        if one.tm_first > nearest.get(one.first, one).tm_first or one.first not in nearest:
-            nearest[one.first] = one
-    rows, chains = [], {item.id: read_item(item) for item in items}
-    for i, entry in enumerate(asked):
-        chain, near = chains[entry.name], nearest[i]
+    rows = []
+    for item in items:
+        chain, nearest = read_item(item), near[item.id]
         truth, seen = chain.positions[:, CA], chain.atom_mask[:, CA]
         features = padded(af2jax.features(chain.sequence, model.config), model.config.data)
         points = af2jax.predict(model, params, features).protein.positions[:, CA]
         own, easy = controls.scores(points, truth, seen), controls.scores(helix(len(truth)), truth, seen)
-        row = {"id": entry.name, "length": len(truth), "nearest": known[near.second].name, "near": near.tm_first}
-        rows.append(row | {"identity": near.identity, **own, "helix": easy["lddt_ca"]})
-        print(f"{entry.name} nearest {row['nearest']} {near.tm_first:.2f}, lDDT-CA {own['lddt_ca']:.1f}", flush=True)
+        row = {"id": item.id, "length": len(truth), "nearest": nearest["nearest"], "near": float(nearest["tm"])}
+        rows.append(row | {"identity": float(nearest["identity"]), **own, "helix": easy["lddt_ca"]})
+        print(f"{item.id} nearest {row['nearest']} {row['near']:.2f}, lDDT-CA {own['lddt_ca']:.1f}", flush=True)
     return rows
 
 
@@ -92,9 +105,10 @@ def page(rows: list[dict], clusters: dict[str, str], trained: int) -> Page:
     )
     table = []
     for name, mask in groups.items():
-        for label, what in (("mini", "lddt_ca"), ("ideal helix", "helix")):
-            found = bootstrap(column(what)[mask], families[mask])
-            table.append([name, label, found.value, found.low, found.high, found.count, found.families])
+        mini, easy = column("lddt_ca"), column("helix")
+        for label, values in (("mini", mini), ("ideal helix", easy), ("mini, minus the helix", mini - easy)):
+            found = bootstrap(values[mask], families[mask])
+            table.append([name, label, *found.cells, found.count, found.families])
     heads = ["group", "lDDT-CA of", "mean", "95 % from", "to", "chains", "families"]
     hard = column("helix") < EASY
     ranks = [rank_correlation(near[m], column("lddt_ca")[m], families[m]) for m in (np.ones(len(rows), bool), hard)]
@@ -111,7 +125,7 @@ def page(rows: list[dict], clusters: dict[str, str], trained: int) -> Page:
             f"{len(rows)} chains, each aligned to the {EACH} of {trained} training chains of the most similar "
             "fingerprints; TM-score by the length of the held-out chain. An ideal helix is the control.",
             f"{share:.0%} have a fold that is in training: {table[0][2]:.1f} by mini and {table[1][2]:.1f} by the "
-            f"helix, against {table[2][2]:.1f} and {table[3][2]:.1f} of new ones. Spearman's correlation {ranks[0]}, "
+            f"helix, against {table[3][2]:.1f} and {table[4][2]:.1f} of new ones. Spearman's correlation {ranks[0]}, "
             f"of chains that a helix scores below {EASY:.0f} on {ranks[1]}.",
         ),
     )
@@ -125,12 +139,15 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value)
+    members = corpus.members(data)
     with open(corpus.UNSEEN, newline="") as file:
         unseen = {row["id"] for row in csv.DictReader(file, delimiter="\t")}
-    members = [m for m in corpus.members(data) if m.id in unseen and m.msa is None][: CHAINS.value or None]
-    known = entries(learnt(data, out))
-    rows = measured(af2jax.load("mini", PARAMS.value), [member.item for member in members], known)
-    made = page(rows, {member.id: member.cluster for member in members}, len(known))
+    held_out = [m for m in members if m.id in unseen and m.msa is None][: CHAINS.value or None]
+    items, learnt = [m.item for m in held_out], [m.item for m in members if m.side != "valid"]
+    near = nearest_folds(items, learnt, Path(NEAREST.value))
+    items = [item for item in items if item.id in near]
+    rows = measured(af2jax.load("mini", PARAMS.value), items, near)
+    made = page(rows, {m.id: m.cluster for m in held_out}, int(near[items[0].id]["searched"]))
     print(made.save(out))
 
 

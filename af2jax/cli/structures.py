@@ -20,6 +20,8 @@ def named(paths: Sequence[Path], results: str = "", chains: bool = False) -> dic
     """
     from af2jax.files import file_name, path_and_chain
 
+    if not paths:
+        raise InputError("no structure is given; give mmCIF or PDB files, or folders of them")
     jobs: dict[str, Path] = {}
     parted = path_and_chain if chains else lambda path: (path, None)
     for path in paths:

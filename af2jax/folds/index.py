@@ -227,7 +227,7 @@ def load(file: Path, folder: Path) -> Index:
     except (*DAMAGED, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{source} is not an index, or damaged; {cure}") from None
+        raise InputError(f"{source} is not an index, or damaged; name another file with --index, or {cure}") from None
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> bytes:

@@ -64,18 +64,19 @@ def test_the_query_itself_and_silence(folder, capsys, monkeypatch):
         ("short.pdb", "9 residues with a CA atom are too few"),
         ("none.pdb", "none.pdb: no such file"),
         ("db/s0.pdb:B", 'has no chain "B"'),
-        ("index", "is not an index, or damaged"),
+        ("index", "is not an index, or damaged; name another file with --index, or delete it, and it is made again"),
+        ("", "no structure is given; give mmCIF or PDB files"),
         ("empty", "no structures in"),
     ],
 )
 def test_bad_input_is_one_line(folder, capsys, what, message):
     chains.write(folder / "short.pdb", chains.fold(0)[:9])
-    query = "db/s0.pdb" if what in ("index", "empty") else what
+    queries = ["db/s0.pdb" if what in ("index", "empty") else what] if what else []
     if what == "index":
         (folder / "db" / "af2jax_find.npz").write_bytes(b"no index")
     if what == "empty":
         for file in (folder / "db").iterdir():
-            query = file.rename(folder / file.name).name
-    assert run(folder, query) == 2
+            queries = [file.rename(folder / file.name).name]
+    assert run(folder, *queries) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line
