@@ -31,7 +31,7 @@ from af2jax.errors import InputError
 from af2jax.files import file_name, write
 from af2jax.metrics.statistics import Interval, bootstrap, paired
 from af2jax.plots import figure
-from experiments import sides
+from experiments import corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder with pairs.tsv, structures and alignments.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
@@ -48,7 +48,7 @@ FALLBACKS = ("all", "columns,depths,dropout", "dropout")  # ways, for fewer and 
 
 def pairs(data: Path) -> list[dict[str, str]]:
     """The pair of each cluster whose states differ most, such first."""
-    rows = sorted(sides.read(data, "pairs.tsv"), key=lambda row: float(row["tm_ab_approx"]))
+    rows = sorted(corpus.read(data, "pairs.tsv"), key=lambda row: float(row["tm_ab_approx"]))
     found: dict[str, dict] = {}
     for row in rows:
         apart = float(row["tm_ab_approx"]) < ALIKE and float(row["identity"]) >= SAME
@@ -61,7 +61,7 @@ def database(data: Path, out: Path) -> Path:
     """Every sequence of the folder, once, as FASTA."""
     path = out / "sequences.fasta"
     if not path.exists():
-        found = {row["sequence"] for row in sides.read(data / "corpus", "chains.tsv")}
+        found = {row["sequence"] for row in corpus.read(data / "corpus", "chains.tsv")}
         for file in (*data.glob("msa/*/*.a3m*"), *data.glob("corpus/msa/*.a3m.gz")):
             try:
                 rows = a3m_rows(read_text(file), file.name)

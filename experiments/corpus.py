@@ -1,7 +1,8 @@
 """What the long training of af2jax-mini learns from, and what it never sees: the corpus beside the older chains.
 
-A folder of data has `corpus/` (chains.tsv, msa.tsv, labels/) and the tables of `experiments/sides.py`. Clusters are
-those of 30 % identity over both, joined wherever a table says that two are one. Every cluster is on one side:
+A folder of data has `corpus/` (chains.tsv, msa.tsv, labels/) and `chains.tsv`, the older chains (identifiers, files,
+lengths, clusters). Clusters are those of 30 % identity over both, joined wherever a table says that two are one. Every
+cluster is on one side:
 
 - valid: the clusters of `mini/unseen.tsv`, a list that never changes; none has an older chain, from which earlier
   weights were trained. 60 natural, 25 designed or modelled, 12 with an alignment, of at most 3 chains of at most 160
@@ -29,16 +30,18 @@ from af2jax.data.splits import COVERAGE, IDENTITY
 from af2jax.data.structure import read_chain
 from af2jax.data.templates import align
 from af2jax.errors import InputError
+from af2jax.files import write
 from af2jax.finetune.run import is_run, training_of
 from af2jax.protein.secondary import secondary
-from experiments import sides
 
 UNSEEN = Path(__file__).parent / "mini" / "unseen.tsv"
 CONFIDENCE = 10  # per cent of the clusters
 LARGE = 20  # chains of a cluster that is always trained on
 ROWS = 100  # of an alignment, at least
 SAME, COVERED = 0.9, 0.8  # of an alignment's query and the sequence of its structure: identity, share of the query
+HEAD = "id,file,sequence,placed,split"
 LABELLED = (30, 400)  # residues of a sequence with known secondary structure
+SHORT, BEST = (40, 64), 20  # residues of the designs that mini folds best, and how many of them
 UNKNOWN_RUN = 30  # residues without a known letter in a row, at most: every crop has to hold one
 
 
@@ -56,6 +59,7 @@ class Member:
         kind: "natural", or "designed" (designs, and structures that a network predicted).
         side: "train", "valid" or "confidence".
         states: H, E and C of each residue, "-" where unknown; "": those of the structure.
+        length: residues of the structure, as its table says; 0 of others.
     """
 
     id: str
@@ -67,6 +71,7 @@ class Member:
     kind: str
     side: str
     states: str = ""
+    length: int = 0
 
     @property
     def item(self) -> Item:
@@ -75,11 +80,17 @@ class Member:
         return Item(self.id, self.id, sequence=self.sequence, file=self.file, placed=self.placed, msa=msa)
 
 
+def read(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with open(folder / name, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
 def members(data: Path) -> list[Member]:
     """The structures, then the alignments of at least 100 rows whose query has a known structure."""
     corpus = data / "corpus"
-    new, old = sides.read(corpus, "chains.tsv"), sides.read(data, "chains.tsv")
-    aligned = [row for row in sides.read(corpus, "msa.tsv") if int(row["rows_kept"]) >= ROWS and row["native_file"]]
+    new, old = read(corpus, "chains.tsv"), read(data, "chains.tsv")
+    aligned = [row for row in read(corpus, "msa.tsv") if int(row["rows_kept"]) >= ROWS and row["native_file"]]
     roots: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -92,12 +103,12 @@ def members(data: Path) -> list[Member]:
         for other in filter(None, shared.split(";")):
             roots[root(other)] = root(own)
     older = {row["id"] for row in old}
-    found = [
-        Member(row["id"], "", data / row["file"], "", None, root(row["cluster30"]), "natural", "train") for row in old
-    ]
-    for row in (row for row in new if row["id"] not in older):  # 144 chains are in both
-        kind = "natural" if row["class"] == "natural" else "designed"
-        found.append(Member(row["id"], "", corpus / row["file"], "", None, root(row["cluster30"]), kind, "train"))
+    found = []
+    for folder, rows in ((data, old), (corpus, [row for row in new if row["id"] not in older])):  # 144 are in both
+        for row in rows:
+            kind = "natural" if row.get("class", "natural") == "natural" else "designed"
+            file, cluster = folder / row["file"], root(row["cluster30"])
+            found.append(Member(row["id"], "", file, "", None, cluster, kind, "train", length=int(row["length"])))
     kinds = {member.cluster: member.kind for member in found}
     for row in aligned:
         cluster, file = root(row["chain_cluster30"]), corpus / row["native_file"]
@@ -120,6 +131,23 @@ def sided(found: list[Member]) -> list[Member]:
         return "confidence" if place < CONFIDENCE and sizes[cluster] <= LARGE else "train"
 
     return [dataclasses.replace(member, side=side(member.cluster)) for member in found]
+
+
+def chains(data: Path, longest: int) -> list[Member]:
+    """The structures without an alignment of at most `longest` residues."""
+    return [member for member in members(data) if member.msa is None and member.length <= longest]
+
+
+def best(found: Iterable[Member]) -> list[Member]:
+    """Short designs that mini was trained on, which it folds best: what a tuned network forgets is seen on them."""
+    fit = [m for m in found if (m.kind, m.side) == ("designed", "train") and SHORT[0] <= m.length <= SHORT[1]]
+    return sorted(fit, key=lambda member: member.id)[:BEST]
+
+
+def general(found: Iterable[Member], out: Path) -> Path:
+    """A table of the `best` as a test set."""
+    lines = [f"{member.id},{member.file},,,test" for member in best(found)]
+    return write(out / "general.csv", "\n".join([HEAD, *lines]) + "\n")
 
 
 def over(query: str, sequence: str) -> str:

@@ -10,7 +10,7 @@ what it reaches too, no knowledge of the fold has won. A descent on the true dis
 
     python -m experiments.descent --data DATA --out descent_out
 
-DATA has chains.tsv and structures, as in `experiments/sides.py`; chains of the network's own training and those that it
+DATA as in `experiments/corpus.py`; chains of the network's own training and those that it
 never saw are told apart. Hardware: 2 CPU cores, 7 minutes; expected result and last good commit:
 experiments/README.md.
 """
@@ -38,7 +38,7 @@ from af2jax.metrics.baselines import helix
 from af2jax.metrics.statistics import bootstrap, paired
 from af2jax.metrics.superposition import tm_score
 from af2jax.plots.bars import bars
-from experiments import sides
+from experiments import corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
@@ -170,16 +170,16 @@ def main(_) -> None:
     out = Path(OUT.value)
     model, params = af2jax.load(PRESET.value, PARAMS.value or None)
     network = jax.jit(partial(af2jax.forward, model, params))
-    chains = [c for c in sides.chains(Path(DATA.value).resolve()) if c["length"] <= LONGEST.value]
+    chains = corpus.chains(Path(DATA.value).resolve(), LONGEST.value)
     kinds = {"trained on": "train", "never seen": "valid"}
     lines = ["# Is a structure module needed?", ""]
     for kind, side in kinds.items():
         found = []
-        for chain in [c for c in chains if c["side"] == side][: CHAINS.value]:
-            place = out / "chains" / f"{chain['id']}.json"
+        for chain in [c for c in chains if c.side == side][: CHAINS.value]:
+            place = out / "chains" / f"{chain.id}.json"
             if not place.exists():
                 rng = np.random.default_rng(0)
-                write(place, json.dumps(folded(network, model.config, read_chain(chain["file"]), rng)) + "\n")
+                write(place, json.dumps(folded(network, model.config, read_chain(chain.file), rng)) + "\n")
             found.append(json.loads(place.read_text()))
         for measure in found[0]:
             scores = {way: np.array([each[measure][way] for each in found]) for way in found[0][measure]}

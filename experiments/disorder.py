@@ -35,7 +35,7 @@ from af2jax.heads import Head
 from af2jax.metrics.classification import reliability, roc
 from af2jax.metrics.statistics import Interval, bootstrap, paired
 from af2jax.plots import figure
-from experiments import corpus, sides, walk
+from experiments import corpus, walk
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 TRAIN = flags.DEFINE_integer("train", 200, "Chains to learn from.", lower_bound=2)
@@ -74,8 +74,8 @@ def table(data: Path, out: Path) -> Path:
     every = labelled(data)
     mixed = [every[i] for i in np.random.default_rng(0).permutation(len(every))]
     held = (row for row in mixed if row["split"] != "train")
-    learnt = {row["sequence"] for folder in (data, data / "corpus") for row in sides.read(folder, "chains.tsv")}
-    learnt |= {row["query"] for row in sides.read(data / "corpus", "msa.tsv")}
+    learnt = {row["sequence"] for folder in (data, data / "corpus") for row in corpus.read(folder, "chains.tsv")}
+    learnt |= {row["query"] for row in corpus.read(data / "corpus", "msa.tsv")}
     test = list(islice((row for row in held if not corpus.alike([row["sequence"]], sorted(learnt))), TEST.value))
     own = [row for row in mixed if row["split"] == "train" and not row["chain_id"]][: VALID + TRAIN.value]
     near = corpus.alike([row["sequence"] for row in test], [row["sequence"] for row in own])

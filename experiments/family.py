@@ -2,12 +2,12 @@
 
 Domain adaptation: the structure module, LoRA, or everything is trained on a family's structures, and judged on members
 that were held out; beside the untuned network, one ideal helix, and the nearest training chain aligned by sequence,
-which within one family is hard to beat. What was forgotten is measured on the chains that mini has memorised.
+which within one family is hard to beat. What was forgotten is measured on the chains that mini folds best.
 
     python -m experiments.family --family FAMILY.tsv --data DATA --crop 128 --steps 40 --seeds 1 --out family_out
 
 FAMILY is a table or folder as `af2jax finetune` reads it, with or without a column split (members that are all related
-need one); DATA has chains.tsv and structures, as in `experiments/sides.py`. For the peptides and MHC of
+need one); DATA as in `experiments/corpus.py`. For the peptides and MHC of
 alphafold_finetune (Motmaen et al. 2023) FAMILY is its table; their structures are predictions of AlphaFold's, not
 experiments. Hardware: 2 CPU cores, 15 minutes; expected result and last good commit: experiments/README.md. With
 --shuffle the residues of every structure that is learnt from are shuffled: nothing may be gained.
@@ -24,7 +24,7 @@ from af2jax import compilation
 from af2jax.data.dataset import read_dataset
 from af2jax.files import write
 from af2jax.finetune import Training
-from experiments import sides, walk
+from experiments import corpus, walk
 
 FAMILY = flags.DEFINE_string("family", None, "Table or folder of the family.", required=True)
 DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures, of other proteins.", required=True)
@@ -51,14 +51,6 @@ def table(out: Path) -> Path:
     return write(out / "data.csv", text.getvalue())
 
 
-def general(out: Path) -> Path:
-    """The chains that af2jax-mini has memorised."""
-    chains = sides.chains(Path(DATA.value).resolve())
-    known = set(sides.named(chains))
-    lines = [f"{chain['id']},{chain['file']},test" for chain in chains if chain["id"] in known]
-    return write(out / "general.csv", "\n".join(["id,file,split", *lines]) + "\n")
-
-
 def ways(data: Path) -> dict[str, Training | None]:
     """What is compared, the untuned network first."""
     tuned = lambda rate, **more: walk.training(
@@ -77,8 +69,8 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
-    data = table(out)
-    found = walk.compare(ways(data), data, general(out), activations=False)
+    data, general = table(out), corpus.general(corpus.members(Path(DATA.value).resolve()), out)
+    found = walk.compare(ways(data), data, general, activations=False)
     caption = (
         f"lDDT-CA of {len(found.entries[0].evaluation.targets)} held-out members of the family. "
         f"{found.verdicts[0].text if found.verdicts else ''}"

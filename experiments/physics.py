@@ -2,13 +2,13 @@
 
 The published recipe adds the loss of violations (bonds, angles, clashes; supplement, section 1.9.11) when it
 fine-tunes, and not before. Here af2jax-mini is trained further on the chains that it knows, in crops of 128, with that
-loss and without it, the same steps in the same order. Judged are the chains that it has memorised and chains that it
+loss and without it, the same steps in the same order. Judged are the chains that it folds best and chains that it
 never saw: lDDT-CA, clashes and breaks of the chain. The cost is the median time of a step. Baselines: the network as
 it is, one ideal helix.
 
     python -m experiments.physics --data DATA --crop 128 --steps 40 --out physics_out
 
-DATA has chains.tsv and structures, as in `experiments/sides.py`. Hardware: 2 CPU cores, 15 minutes; expected result and
+DATA as in `experiments/corpus.py`. Hardware: 2 CPU cores, 15 minutes; expected result and
 last good commit: experiments/README.md. With --shuffle the residues of every structure that is learnt from are
 shuffled: nothing may be gained. A stopped run resumes when the command is given again.
 """
@@ -25,9 +25,9 @@ from af2jax.data.dataset import Item
 from af2jax.files import write
 from af2jax.finetune import Training
 from af2jax.metrics.statistics import paired
-from experiments import sides, walk
+from experiments import corpus, walk
 
-DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
+DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", lower_bound=16)
 
 PLAIN, PHYSICS = "without violations", "with violations"
@@ -36,20 +36,15 @@ JUDGED = {"lddt_ca": "lDDT-CA", "clashes": "clashes per 1000 atoms", "breaks": "
 
 
 def tables(data: Path, out: Path) -> tuple[Path, Path]:
-    """(what is learnt from, and unseen chains to judge by; the chains that are memorised)."""
-    rng, chains = np.random.default_rng(0), [c for c in sides.chains(data) if c["length"] <= LONGEST.value]
-    head, known = ["id,file,sequence,placed,split"], set(sides.named(chains))
-    learnt, named = list(head), list(head)
+    """(what is learnt from, and unseen chains to judge by; the chains that the network folds best)."""
+    rng, chains, lines = np.random.default_rng(0), corpus.chains(data, LONGEST.value), [corpus.HEAD]
     for chain in chains:
         sequence = placed = ""
-        if walk.SHUFFLE.value and chain["side"] == "train":
-            sequence, placed = walk.shuffled(Item(chain["id"], "", file=chain["file"]), rng)
-        part = {"train": "train", "valid": "test"}.get(chain["side"])
-        if part:
-            learnt.append(f"{chain['id']},{chain['file']},{sequence},{placed},{part}")
-        if chain["id"] in known:
-            named.append(f"{chain['id']},{chain['file']},,,test")
-    return write(out / "data.csv", "\n".join(learnt) + "\n"), write(out / "known.csv", "\n".join(named) + "\n")
+        if walk.SHUFFLE.value and chain.side == "train":
+            sequence, placed = walk.shuffled(Item(chain.id, "", file=chain.file), rng)
+        if part := {"train": "train", "valid": "test"}.get(chain.side):
+            lines.append(f"{chain.id},{chain.file},{sequence},{placed},{part}")
+    return write(out / "data.csv", "\n".join(lines) + "\n"), corpus.general(chains, out)
 
 
 def ways(data: Path) -> dict[str, Training | None]:
@@ -86,7 +81,7 @@ def main(_) -> None:
     data, known = tables(Path(DATA.value).resolve(), out)
     found = walk.compare(ways(data), data, known, activations=False)
     remarks = []
-    for what, entries in (("chains never seen", found.entries), ("chains memorised", found.general)):
+    for what, entries in (("chains never seen", found.entries), ("chains that it folds best", found.general)):
         remarks += [f"- {what}: {line}" for line in differences(entries)]
     plain, physics = (seconds(Path(entry.path)) for entry in found.entries[1:])
     remarks.append(f"- a step takes {plain:.2f} s without and {physics:.2f} s with that loss")

@@ -8,9 +8,9 @@ among those that network or head was trained on.
 
     python -m experiments.secondary --data DATA --out secondary_out
 
-DATA has chains.tsv (identifier, file, length, cluster30) and structures, as in `experiments/train_mini.py`. Hardware: 2
-CPU cores, 20 minutes; expected result and last good commit: experiments/README.md. The labels learnt from are permuted
-with --shuffle. A stopped run resumes when the command is given again.
+DATA as in `experiments/corpus.py`; the head learns from 200 of the natural chains that the trunk was trained on.
+Hardware: 2 CPU cores, 20 minutes; expected result and last good commit: experiments/README.md. The labels learnt from
+are permuted with --shuffle. A stopped run resumes when the command is given again.
 """
 
 from pathlib import Path
@@ -24,9 +24,9 @@ from af2jax.files import write
 from af2jax.finetune import Training
 from af2jax.heads import Head
 from af2jax.protein.secondary import secondary
-from experiments import sides, walk
+from experiments import corpus, walk
 
-DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
+DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", lower_bound=16)
 
 TASK, CLASSES = "ss", ("H", "E", "C")
@@ -35,21 +35,20 @@ TASK_SETTINGS = {
     "losses": {TASK: 1.0},
     "monitor": f"{TASK}/accuracy",
 }
-PART = {"train": "train", "confidence": "valid", "valid": "test"}  # "valid" of mini was never trained on
+PART = {"train": ("train", 200), "confidence": ("valid", 60), "valid": ("test", None)}  # how many; None: all
 
 
 def table(data: Path, out: Path) -> Path:
     """The chains with a class for each residue."""
     rng, lines = np.random.default_rng(0), ["id,file,split,ss"]
-    for chain in sides.chains(data):
-        if int(chain["length"]) > LONGEST.value:
-            continue
-        known = read_chain(chain["file"])
-        letters = secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(known.aatype), np.int32))
-        part = PART[chain["side"]]
-        if walk.SHUFFLE.value and part != "test":
-            letters = "".join(rng.permutation(list(letters)))
-        lines.append(f"{chain['id']},{chain['file']},{part},{letters}")
+    natural = [chain for chain in corpus.chains(data, LONGEST.value) if chain.kind == "natural"]
+    for side, (part, most) in PART.items():
+        for chain in [chain for chain in natural if chain.side == side][:most]:
+            known = read_chain(chain.file)
+            letters = secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(known.aatype), np.int32))
+            if walk.SHUFFLE.value and part != "test":
+                letters = "".join(rng.permutation(list(letters)))
+            lines.append(f"{chain.id},{chain.file},{part},{letters}")
     return write(out / "data.csv", "\n".join(lines) + "\n")
 
 

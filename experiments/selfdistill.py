@@ -8,10 +8,10 @@ structures of both halves.
 
     python -m experiments.selfdistill --data DATA --seeds 1 --out selfdistill_out
 
-DATA has chains.tsv and structures, as in `experiments/sides.py`: the halves are chains whose structures af2jax-mini was
-not trained on. Of these mini says about 30 everywhere, which is their lDDT, so that 31 takes the surer third of the
-residues; for a network that predicts give --confident 70. Hardware: 2 CPU cores, 12 minutes; expected result and last
-good commit: experiments/README.md. With --shuffle the residues of every prediction are shuffled: it may not help.
+DATA as in `experiments/corpus.py`: the halves are natural chains whose structures the trunk of af2jax-mini was not
+trained on. Its pLDDT of these is low throughout, and 40 takes the surer residues; for a network that predicts give
+--confident 70. Hardware: 2 CPU cores, 12 minutes; expected result and last good commit: experiments/README.md. With
+--shuffle the residues of every prediction are shuffled: it may not help.
 """
 
 import csv
@@ -29,17 +29,18 @@ from af2jax.files import write
 from af2jax.finetune import Training, distill
 from af2jax.finetune.self_distillation import MANIFEST
 from af2jax.metrics.statistics import paired
-from experiments import sides, walk
+from experiments import corpus, walk
 
-DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
-CONFIDENT = flags.DEFINE_float("confident", 31.0, "pLDDT from which a predicted residue counts.")
+DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
+CONFIDENT = flags.DEFINE_float("confident", 40.0, "pLDDT from which a predicted residue counts.")
 LONGEST = flags.DEFINE_integer("longest", 160, "Residues of a chain, at most.", lower_bound=16)
+HALF = 17  # chains
 
 
-def distilled(chains: list[dict], out: Path) -> list[dict[str, str]]:
+def distilled(chains: list[corpus.Member], out: Path) -> list[dict[str, str]]:
     """Rows of the chains that the untuned network is sure of."""
     model, params = af2jax.load(walk.PRESET.value, walk.PARAMS.value)
-    queries = {chain["id"]: read_chain(chain["file"]).sequence for chain in chains}
+    queries = {chain.id: read_chain(chain.file).sequence for chain in chains}
     folder = out / "distilled"
     if not (folder / MANIFEST).exists():
         distill(model, params, queries, folder, confident=CONFIDENT.value, covered=0.3, weight=1.0)
@@ -69,12 +70,12 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
-    chains = [c for c in sides.chains(Path(DATA.value).resolve()) if c["length"] <= LONGEST.value]
-    unseen = [c for c in chains if c["side"] != "train"]
-    test = [c for c in unseen if c["side"] == "valid"][::2]
-    rest = [c for c in unseen if c not in test]
-    labelled, unlabelled = rest[::2], rest[1::2]
+    chains = [c for c in corpus.chains(Path(DATA.value).resolve(), LONGEST.value) if c.kind == "natural"]
+    test, rest = ([c for c in chains if c.side == side] for side in ("valid", "confidence"))
+    row = lambda chain: {"id": chain.id, "file": str(chain.file)}
+    labelled, unlabelled = rest[:HALF], rest[HALF : 2 * HALF]
     more = distilled(unlabelled, out)
+    test, rest, labelled = ([row(chain) for chain in some] for some in (test, rest[: 2 * HALF], labelled))
     sets = {
         "labelled": table("labelled", labelled, test, out),
         "labelled and self-distilled": table("distilled", [*labelled, *more], test, out),

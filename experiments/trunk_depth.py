@@ -7,7 +7,7 @@ paper does the same for its network of 48 blocks (Jumper et al. 2021, supplement
 
     python -m experiments.trunk_depth --data DATA --params mini --depth trunk_depth
 
-The network is af2jax-mini, the chains and their sides are those of `experiments/sides.py`. The folder `--depth`
+The network is af2jax-mini, the chains and their sides are those of `experiments/corpus.py`. The folder `--depth`
 then has the lDDT-CA of every chain by depth, and `depth.png`. Depths that are there already are not trained again.
 Hardware: 2 CPU cores, 10 minutes; expected result and last good commit: experiments/README.md.
 """
@@ -31,15 +31,15 @@ from af2jax.metrics.statistics import bootstrap, paired
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.structure import StructureModule
 from af2jax.plots.bars import bars
-from experiments import sides
+from experiments import corpus
 
-DATA = flags.DEFINE_string("data", None, "Folder with chains.tsv and structures.", required=True)
+DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 PARAMS = flags.DEFINE_string("params", None, "Run directory, or folder of params_mini.npz.", required=True)
 DEPTH = flags.DEFINE_string("depth", "trunk_depth", "Folder for the results.")
 MODULE_STEPS = flags.DEFINE_integer("module_steps", 400, "Of each structure module.", lower_bound=1)
 CHAINS = flags.DEFINE_integer("chains", 120, "To learn from.", lower_bound=1)
 
-CROP, BATCH, RATE, SEED = 48, 4, 2e-3, 0
+CROP, BATCH, RATE, SEED, LONGEST = 48, 4, 2e-3, 0, 200
 
 
 def cut(model: AlphaFold, params: dict, blocks: int) -> tuple[AlphaFold, dict]:
@@ -49,9 +49,9 @@ def cut(model: AlphaFold, params: dict, blocks: int) -> tuple[AlphaFold, dict]:
     return model.clone(config=config), params | {"evoformer": first}
 
 
-def examples(model: AlphaFold, chains: list[dict]) -> tuple:
+def examples(model: AlphaFold, chains: list[corpus.Member]) -> tuple:
     """One window of each chain."""
-    return stack([af2jax.example(chain["file"], config=model.config, crop=CROP, seed=SEED) for chain in chains])
+    return stack([af2jax.example(chain.file, config=model.config, crop=CROP, seed=SEED) for chain in chains])
 
 
 def representations(model: AlphaFold, params: dict, batch: tuple):
@@ -124,7 +124,8 @@ def main(_) -> None:
     """Trains one module for each depth, and compares."""
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(DEPTH.value)
-    chains = {side: [c for c in sides.chains(data) if c["side"] == side] for side in ("train", "valid")}
+    every = corpus.chains(data, LONGEST)
+    chains = {side: [c for c in every if c.side == side] for side in ("train", "valid")}
     chains["train"] = chains["train"][: CHAINS.value]
     model, params = af2jax.load("mini", PARAMS.value)
     module = StructureModule(model.config.structure)
@@ -139,7 +140,7 @@ def main(_) -> None:
             write(path, "\n".join(f"{x:.3f}" for x in scores) + "\n")
         found[blocks] = np.loadtxt(path)
         print(f"block {blocks}: lDDT-CA {found[blocks].mean():.1f}", flush=True)
-    report(found, [c["cluster"] for c in chains["valid"]], out)
+    report(found, [c.cluster for c in chains["valid"]], out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The experiments: each says its question, command and hardware, is listed, short, and starts."""
 
 import ast
-import hashlib
 import json
 import lzma
 import multiprocessing
@@ -16,17 +15,15 @@ import numpy as np
 import pytest
 
 from af2jax.data import synthetic
-from experiments import corpus, sides
+from experiments import corpus
 from tests.data import molecules
 
 ROOT = Path(__file__).resolve().parents[1]
-KNOWN = "e75d214bd3b3"  # of the sides
 PARTS = {
     "card",
     "controls",
     "corpus",
     "domains",
-    "sides",
     "tm_align",
     "tm_align_facts",
     "tuned_heads",
@@ -72,32 +69,32 @@ def test_commits_that_are_named_are_in_the_history():
     assert len(named) > 9 and not lost
 
 
-def test_sides_of_a_cluster_are_for_ever():
-    names = [f"H{i:04d}" for i in range(400)]
-    assert [sides.side(name) for name in names[:6]] == [sides.side(name) for name in names[:6]]
-    share = {side: np.mean([sides.side(name) == side for name in names]) for side in ("valid", "confidence", "train")}
-    assert 0.1 < share["valid"] < 0.2 and 0.2 < share["confidence"] < 0.3 and 0.55 < share["train"] < 0.65
-    known = hashlib.sha256("".join(map(sides.side, names)).encode()).hexdigest()
-    assert known.startswith(KNOWN)  # another split would have weights that were trained on what is validated
-
-
 @pytest.fixture(scope="module")
-def chains(tmp_path_factory):
-    """Synthetic proteins as a folder with chains.tsv, of clusters on all sides."""
-    folder = tmp_path_factory.mktemp("chains")
-    table = synthetic.make(folder, 24)
-    rows = [line.split(",")[0] for line in table.read_text().splitlines()[1:]]
-    lines = ["\t".join(("id", "file", "length", "resolution", "cluster30"))]
-    for i, name in enumerate(rows):
-        lines.append("\t".join((name, f"structures/{name}.cif", "40", "2.0", f"H{i:04d}")))
-    (folder / "chains.tsv").write_text("\n".join(lines) + "\n")
+def data(tmp_path_factory):
+    """Synthetic proteins as a folder of data: twelve older chains, and twelve of a corpus, two of them never learnt."""
+    folder, unseen = tmp_path_factory.mktemp("data"), corpus.UNSEEN.read_text().splitlines()[1:]
+    names = [line.split(",")[0] for line in synthetic.make(folder, 24).read_text().splitlines()[1:]]
+    files = [f"structures/{name}.cif" for name in names]
+    names[12:14] = [line.split("\t")[0] for line in unseen[:1] + unseen[-1:]]
+    (folder / "corpus" / "structures").mkdir(parents=True)
+    for file in files[12:]:
+        shutil.move(folder / file, folder / "corpus" / file)
+    lines = ["\t".join(("id", "file", "length", "cluster30", "class", "shared_cluster30"))]
+    for i, (name, file) in enumerate(zip(names, files, strict=True)):
+        lines.append("\t".join((name, file, "40", f"H{i:04d}", "natural", "")))
+    for place, some in ((folder, lines[1:13]), (folder / "corpus", lines[13:])):
+        (place / "chains.tsv").write_text("\n".join([lines[0], *some]) + "\n")
+    (folder / "corpus" / "msa.tsv").write_text("case\trows_kept\tnative_file\n")
+    (folder / "corpus" / "labels").mkdir()
+    with lzma.open(folder / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
+        file.write("\t".join(("id", "split", "sequence", "ss3", "resolved_mask", "label_cluster30", "chain_id")) + "\n")
     return folder
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
-def test_a_comparison_over_seeds(chains, tmp_path):
+def test_a_comparison_over_seeds(data, tmp_path):
     """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
-    command = [sys.executable, "-m", "experiments.secondary", "--data", str(chains), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "experiments.secondary", "--data", str(data), "--out", str(tmp_path)]
     command += ["--preset=tiny", "--params=", "--steps=2", "--seeds=2", "--crop=48"]
     flags = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
     run = lambda *more: (
@@ -118,9 +115,9 @@ def test_a_comparison_over_seeds(chains, tmp_path):
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
-def test_descent_beside_its_control(chains, tmp_path):
+def test_descent_beside_its_control(data, tmp_path):
     """At its smallest: every way has both scores, and the verdict names the control."""
-    command = [sys.executable, "-m", "experiments.descent", "--data", str(chains), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "experiments.descent", "--data", str(data), "--out", str(tmp_path)]
     command += ["--preset=tiny", "--params=", "--chains=2", "--steps=3", "--starts=1"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = [json.loads(path.read_text()) for path in (tmp_path / "chains").glob("*.json")]
@@ -201,11 +198,11 @@ def test_each_stage_of_the_training_begins_where_another_ends():
     assert [each.params for each in found.values()] == [
         "",
         "out/short/checkpoints/00004000",
-        "out/long/checkpoints/00000500",
-        "out/whole/checkpoints/00000100",
+        "out/long/checkpoints/00002000",
+        "out/whole/checkpoints/00000133",
     ]
-    assert [each.params for each in some.values()] == ["given", "out/long/checkpoints/00000500"]
-    assert [each.steps for each in found.values()] == [4000, 500, 100, 100]
+    assert [each.params for each in some.values()] == ["given", "out/long/checkpoints/00002000"]
+    assert [each.steps for each in found.values()] == [4000, 2000, 133, 1000]
     assert all(each.seed == 7 and each.warmup < each.steps and 0 < each.ema < 1 for each in found.values())
     trunk, judged = list(found.values())[:3], found["confidence"]
     assert all("ss" in each.heads and each.mask_target and not each.cache for each in trunk)
@@ -213,29 +210,6 @@ def test_each_stage_of_the_training_begins_where_another_ends():
     assert (
         judged.cache and not judged.heads and judged.rules[-1] == (".*", "freeze") and judged.data == "confidence.csv"
     )
-
-
-@pytest.fixture(scope="module")
-def data(chains, tmp_path_factory):
-    """Those chains as a folder of data with a corpus: twelve older ones, twelve new, two of which are never learnt."""
-    folder, unseen = tmp_path_factory.mktemp("data"), corpus.UNSEEN.read_text().splitlines()[1:]
-    ids = [line.split("\t")[0] for line in unseen[:1] + unseen[-1:]]
-    head, *rows = [line.split("\t") for line in (chains / "chains.tsv").read_text().splitlines()]
-    row = lambda cells: "\t".join(cells) + "\n"
-    for place, some in ((folder, rows[:12]), (folder / "corpus", rows[12:])):
-        (place / "structures").mkdir(parents=True)
-        for each in some:
-            shutil.copy(chains / each[1], place / each[1])
-    (folder / "chains.tsv").write_text("".join(map(row, [head, *rows[:12]])))
-    names = [*ids, *(each[0] for each in rows[14:])]
-    new = [(name, each[1], "natural", "40", each[4], "") for name, each in zip(names, rows[12:], strict=True)]
-    head = ("id", "file", "class", "length", "cluster30", "shared_cluster30")
-    (folder / "corpus" / "chains.tsv").write_text("".join(map(row, [head, *new])))
-    (folder / "corpus" / "msa.tsv").write_text("case\trows_kept\tnative_file\n")
-    (folder / "corpus" / "labels").mkdir()
-    with lzma.open(folder / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
-        file.write(row(("id", "split", "sequence", "ss3", "resolved_mask", "label_cluster30", "chain_id")))
-    return folder
 
 
 @pytest.mark.slow("trains and assesses a network end to end")
@@ -249,7 +223,7 @@ def test_mini_is_trained_and_assessed(data, tmp_path):
         text=True,
     )
     train = lambda *more: go("train_mini", "--out", tmp_path, "--steps=40", "--stages=long", *more)
-    assert "validation at step 5" in train().stdout and "validation" not in train().stdout
+    assert "validation at step 4" in train().stdout and "validation" not in train().stdout
     with np.load(tmp_path / "params_mini.npz") as arrays:
         assert not any("task" in name for name in arrays)
     learnt = (tmp_path / "long" / "items.tsv").read_text().splitlines()[1:]
