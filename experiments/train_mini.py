@@ -47,7 +47,6 @@ OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run 
 STEPS = flags.DEFINE_integer("steps", 40000, "Of the stage short; the others have fixed parts of it.", lower_bound=40)
 FROM = flags.DEFINE_string("from", "", 'Weights to begin with: a run, a folder, or "mini"; "": random weights.')
 STAGES = ("short", "long", "whole", "confidence")
-VALIDATIONS = {"short": 10, "long": 5, "whole": 1, "confidence": 1}  # of whole chains one takes minutes
 CHOSEN = flags.DEFINE_list("stages", list(STAGES), "Stages to train, in their order.")
 SEED = flags.DEFINE_integer("seed", 0, "Of weights, order, crops, alignments and recycles.", lower_bound=0)
 CHECK = flags.DEFINE_bool("check", False, "Train the first hundred steps and compare their losses.")
@@ -99,7 +98,7 @@ def trainings(
     found = {}
     for name in (name for name in STAGES if name in chosen):
         num = changes[name]["steps"]
-        times = {"warmup": num // 50, "validate_every": num // VALIDATIONS[name], "save_every": max(num // 100, 1)}
+        times = {"warmup": num // 50, "validate_every": max(num // 10, 1), "save_every": max(num // 100, 1)}
         average = {"ema": 1 - max(0.002, 10 / (num + 10))}
         found[name] = Training(**BASE | times | average | {"seed": seed, "params": params} | changes[name])
         params = str(place(out / name / "checkpoints", num))
@@ -114,11 +113,12 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         alone, aligned = ([m for m in known if (m.msa is None) == single] for single in (True, False))
         side = lambda some, name: [m for m in some if m.side == name]
         train, valid = side(alone, "train"), [(m, 1.0, "valid") for m in side(alone, "valid")]
+        few = valid[::6]  # whole, all would take longer than they tell
         labelled = corpus.labelled(data, [read_item(m.item).sequence for m in side(known, "valid")])
         learn = lambda some, weight: [(m, weight, "train") for m in some]
         write(paths["structures"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
-        write(paths["alignments"], corpus.table([*learn(train, 0.25), *learn(side(aligned, "train"), 1.0), *valid]))
-        write(paths["confidence"], corpus.table([*learn(side(alone, "confidence"), 1.0), *valid]))
+        write(paths["alignments"], corpus.table([*learn(train, 0.25), *learn(side(aligned, "train"), 1.0), *few]))
+        write(paths["confidence"], corpus.table([*learn(side(alone, "confidence"), 1.0), *few]))
     return {name: str(path) for name, path in paths.items()}
 
 
