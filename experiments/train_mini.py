@@ -98,7 +98,7 @@ def trainings(
     found = {}
     for name in (name for name in STAGES if name in chosen):
         num = changes[name]["steps"]
-        times = {"warmup": num // 50, "validate_every": max(num // 10, 1), "save_every": max(num // 100, 1)}
+        times = {"warmup": num // 50, "validate_every": max(num // 5, 1), "save_every": max(num // 100, 1)}
         average = {"ema": 1 - max(0.002, 10 / (num + 10))}
         found[name] = Training(**BASE | times | average | {"seed": seed, "params": params} | changes[name])
         params = str(place(out / name / "checkpoints", num))

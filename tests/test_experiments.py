@@ -223,7 +223,7 @@ def test_mini_is_trained_and_assessed(data, tmp_path):
         text=True,
     )
     train = lambda *more: go("train_mini", "--out", tmp_path, "--steps=40", "--stages=long", *more)
-    assert "validation at step 2" in train().stdout and "validation" not in train().stdout
+    assert "validation at step 4" in train().stdout and "validation" not in train().stdout
     with np.load(tmp_path / "params_mini.npz") as arrays:
         assert not any("task" in name for name in arrays)
     learnt = (tmp_path / "long" / "items.tsv").read_text().splitlines()[1:]
