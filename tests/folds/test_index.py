@@ -62,6 +62,7 @@ def test_chains_of_a_file(folder, tmp_path):
     assert names == ["copies", "s0", "s1", "s2", "s3", "two_A", "two_B"]
     assert not (folder / FILE).exists() and file.exists()
     assert index(folder, file).short == (("two.pdb", "C", 8),)
+    np.testing.assert_allclose(index(folder, file).entries[0].points, one, atol=1e-3)  # the first of the copies
     chains.write(folder / "more.pdb", one, one[:5])
     assert index(folder, file).short == (("more.pdb", "B", 5), ("two.pdb", "C", 8))  # of a file that is not read again
     (folder / "two.pdb").unlink()
@@ -90,17 +91,19 @@ def test_mutated_indices_raise_nothing_else(folder):
     assert refused > 200
 
 
-@pytest.mark.parametrize("how, message", [("cut", "damaged"), ("changed", "damaged"), ("version", "of version 99")])
+REFUSED = [("cut", "damaged"), ("changed", "damaged"), (1, "of version 1, and"), (99, "of version 99, and")]
+
+
+@pytest.mark.parametrize("how, message", REFUSED)
 def test_a_damaged_index_or_one_of_another_version_is_refused(folder, how, message, monkeypatch):
     index(folder)
     file = folder / FILE
     if how == "cut":
         file.write_bytes(file.read_bytes()[:-300])
-    elif how == "version":
-        monkeypatch.setattr(module, "VERSION", 99)
-        made = index(folder, folder / "new.npz")
-        module.save(made, file)
-        monkeypatch.setattr(module, "VERSION", 1)
+    elif isinstance(how, int):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "VERSION", how)
+            module.save(index(folder, folder / "new.npz"), file)
     else:
         with np.load(file) as found:
             arrays = dict(found)
@@ -131,3 +134,5 @@ def test_chains_that_are_all_too_short(tmp_path):
     chains.write(tmp_path / "a.pdb", chains.fold(0)[:9])
     with pytest.raises(InputError, match="all chains are shorter than 10 residues"):
         index(tmp_path)
+    chains.write(tmp_path / "b.pdb", chains.fold(0)[:10])
+    assert [entry.name for entry in index(tmp_path).entries] == ["b"]

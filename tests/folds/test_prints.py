@@ -25,6 +25,12 @@ def test_what_is_too_short_has_none(number):
     assert not fingerprint(chains.fold(0)[:number]).any()
 
 
+def test_pairs_that_every_chain_has_do_not_count():
+    """Of a straight chain no two residues are near but those that follow each other closely."""
+    straight = np.arange(40)[:, None] * np.array([3.8, 0.0, 0.0])
+    assert not fingerprint(straight).any()
+
+
 def test_what_is_alike_is_near():
     folds = [chains.fold(seed) for seed in range(60)]
     prints = np.stack([fingerprint(points) for points in folds])
