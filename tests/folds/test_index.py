@@ -8,7 +8,16 @@ import pytest
 from af2jax.errors import InputError
 from af2jax.folds import index as module
 from af2jax.folds.index import FILE, index
+from af2jax.folds.prints import fingerprint
 from tests.folds import chains
+
+KNOWN = (
+    2,
+    1440,
+    305,
+    670,
+    445071,
+)  # version of the index, bins, those of a chain that have pairs, pairs, sum of their bins
 
 
 @pytest.fixture
@@ -113,6 +122,14 @@ def test_a_damaged_index_or_one_of_another_version_is_refused(folder, how, messa
         index(folder)
     assert "delete it, and it is made again" in str(caught.value) and "\n" not in str(caught.value)
     assert str(file) in str(caught.value) and "Bad" not in str(caught.value)
+
+
+def test_another_fingerprint_is_another_version():
+    """What old indices have would be compared with it: a change of the fingerprint needs another `VERSION`."""
+    found = fingerprint(chains.fold(0)).astype(np.float64) ** 2
+    pairs = np.round(found / found[found > 0].min()).astype(int)  # of residues, in each bin
+    bins = np.flatnonzero(pairs)
+    assert (module.VERSION, len(found), len(bins), pairs.sum(), (pairs * np.arange(len(found))).sum()) == KNOWN
 
 
 def test_an_index_that_cannot_be_written_is_a_warning(folder, monkeypatch, caplog):

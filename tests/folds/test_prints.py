@@ -39,3 +39,7 @@ def test_what_is_alike_is_near():
         for among in (prints, prints[:20]):  # with their mean taken away, and without
             alike = similarity(fingerprint(noisy), among)
             assert alike.argmax() == seed and (np.abs(alike) <= 1 + 1e-5).all()
+    np.testing.assert_allclose(similarity(prints[0], prints[:20]), prints[:20] @ prints[0], atol=1e-5)
+    rest = prints - prints.mean(axis=0)
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    np.testing.assert_allclose(similarity(prints[0], prints), rest @ rest[0], atol=1e-5)
