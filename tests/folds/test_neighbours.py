@@ -6,6 +6,7 @@ import pytest
 from af2jax.constants.atoms import CA
 from af2jax.constants.residues import encode
 from af2jax.data.structure import Chain
+from af2jax.folds import neighbours
 from af2jax.folds.compare import Aligned
 from af2jax.folds.find import identity
 from af2jax.folds.index import Entry
@@ -66,6 +67,14 @@ def test_identity_is_of_aligned_residues():
     pairs = lambda *rows: Aligned(0.5, 0.5, np.reshape(rows, (-1, 2)), 1.0, None)
     assert identity(first, second, pairs((1, 0), (2, 1), (3, 3))) == 2 / 3
     assert np.isnan(identity(first, second, pairs()))
+
+
+def test_what_belongs_together_is_not_compared(monkeypatch):
+    """Of homologues, which may be many, it is known already; the alignments are for the others."""
+    told = []
+    monkeypatch.setattr(neighbours, "compared", lambda asked, others, allowed, *_: told.append(allowed.tolist()) or [])
+    assert len(set(groups([entry(0), entry(1), None, entry(2)], np.array([5, 5, 7, 9])).tolist())) == 3
+    assert told == [[[False, False, True], [False, False, True], [True, True, False]]]
 
 
 def test_the_number_of_alignments_is_bounded():
