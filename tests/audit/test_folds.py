@@ -9,11 +9,15 @@ import pytest
 from af2jax import page
 from af2jax.audit import folds, prepared
 from af2jax.audit.explore import FOLD_CLUSTER, explore
+from af2jax.audit.look import Seen
 from af2jax.constants.residues import encode
 from af2jax.data import synthetic
+from af2jax.data.items import Item
 from af2jax.data.protein import read_protein
 from af2jax.errors import InputError
 from af2jax.folds import neighbours
+from af2jax.folds.index import Entry
+from af2jax.folds.neighbours import Neighbour
 from tests.audit import sets
 
 pytestmark = pytest.mark.medium("compiles the structural alignment, and studies whole data sets")
@@ -86,6 +90,30 @@ def test_what_was_asked_for_is_answered(rows, tmp_path, monkeypatch):
     audit = explore(sets.save(tmp_path, rows), compare_folds=True)
     assert "4 held-out structures are more than" in found(audit)["folds not compared"].title
     assert audit.folds.nearest == () and "Folds across splits" not in page(audit).html()
+
+
+def test_one_that_sequences_do_not_show_comes_first(monkeypatch):
+    """Beside a nearer one that they show; homologues are not compared, and both valid and test are held out."""
+    entry = Entry("x", "", "A", "A" * 12, np.zeros((12, 3), np.float32))
+    splits = ("valid", "test", "train", "train")
+    seen = [Seen(Item(name, name, split=part), trace=entry) for name, part in zip("abcd", splits, strict=True)]
+    told = []
+
+    def compared(asked, others, allowed, each, progress):
+        told.append((len(asked), len(others), allowed.tolist(), each))
+        return [Neighbour(0, 0, 0.9, 0.9, 0.5), Neighbour(0, 1, 0.6, 0.6, 0.1), Neighbour(1, 1, 0.7, 0.7, 0.4)]
+
+    monkeypatch.setattr(folds, "compared", compared)
+    study = folds.study(seen, np.array([0, 1, 0, 2]), lambda done, total: None)
+    assert told == [(2, 2, [[False, True], [True, True]], 2)]
+    assert study.nearest == (folds.Pair("b", "d", 0.7, 0.4), folds.Pair("a", "d", 0.6, 0.1))
+    assert study.pairs == study.nearest[1:]
+
+
+def test_unknown_cells_of_a_column_keep_nothing_together():
+    seen = [Seen(Item(str(i), str(i), values={"batch": cell})) for i, cell in enumerate(["a", "a", "", " ", "b"])]
+    found = folds.together(seen, np.arange(5), "batch", lambda done, total: None)
+    assert found[0] == found[1] and len(set(found.tolist())) == 4
 
 
 def test_a_split_by_fold_keeps_it_together(rows, tmp_path):

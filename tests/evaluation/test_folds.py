@@ -12,8 +12,19 @@ from af2jax.evaluation import folds, saved
 from af2jax.evaluation.comparison import study
 from af2jax.evaluation.entries import Entry
 from af2jax.evaluation.strata import strata
+from af2jax.folds.index import Entry as IndexEntry
+from af2jax.folds.neighbours import Neighbour
 from af2jax.report import comparison
 from tests.report import made
+
+
+def test_it_is_by_the_length_of_the_target(monkeypatch):
+    """A fold that is a part of a longer chain is known; a part of the target that is known is not its fold."""
+    entry = IndexEntry("a", "", "A", "A" * 12, np.zeros((12, 3), np.float32))
+    monkeypatch.setattr(folds, "_entries", lambda items: [entry])
+    monkeypatch.setattr(folds, "compared", lambda *_: [Neighbour(0, 0, 0.3, 0.9, 0), Neighbour(0, 0, 0.2, 0.1, 0)])
+    one = Item("a", "a", sequence="AAA")
+    assert folds.nearest_folds([one], [one]) == {"a": 0.3}
 
 
 @pytest.mark.medium("compiles the structural alignment")
@@ -46,6 +57,8 @@ def test_parts_and_strata():
     assert parts[folds.KNOWN][:2].all() and not parts[folds.KNOWN][2:].any()
     np.testing.assert_array_equal(parts[folds.NEW], ~parts[folds.KNOWN])
     assert set(strata(found.targets)["fold"]) == {folds.KNOWN, folds.NEW}
+    mixed = folds.parts([told([0.9, None, 0.2]).targets])
+    assert not mixed[folds.KNOWN][1] and not mixed[folds.NEW][1] and mixed[folds.NEW][2]
     assert not folds.parts([told([None]).targets]) and not folds.parts([told([0.9]).targets])
     other = told([0.2, 0.2, 0.9, 0.2])  # of another network: known where either has learned it
     assert folds.parts([found.targets, other.targets])[folds.KNOWN][:3].all()

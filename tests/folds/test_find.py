@@ -8,6 +8,8 @@ import pytest
 import af2jax
 from af2jax.errors import InputError
 from af2jax.folds import compare
+from af2jax.folds import find as searching
+from af2jax.folds.compare import Aligned
 from af2jax.folds.find import Row
 from af2jax.folds.index import index
 from af2jax.folds.superposed import gapped, sequences, structures
@@ -49,6 +51,14 @@ def test_what_is_alike_comes_first(found):
     assert list(rows[0]) == list(Row._fields) and "s3" not in {row["hit"] for row in rows}
     assert [row["tm_query"] for row in rows] == sorted((row["tm_query"] for row in rows), reverse=True)
     assert found.json()["rows"] == rows and found.json()["itself"] == {"s3": ("s3",)}
+
+
+def test_hits_are_in_the_order_of_the_score_by_the_length_of_the_query(folder, monkeypatch):
+    made = [Aligned(tm, 1 - tm, np.zeros((0, 2), int), np.nan, None) for tm in np.linspace(0.1, 0.9, 13)]
+    monkeypatch.setattr(searching, "aligned", lambda first, others, progress: made[: len(others)])
+    (one,) = af2jax.find(folder / "s1.pdb", folder).queries
+    scores = [hit.alignment.tm_first for hit in one.hits]
+    assert len(scores) == 12 and scores == sorted(scores, reverse=True)
 
 
 def test_the_query_itself_is_no_hit(folder, tmp_path):

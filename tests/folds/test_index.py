@@ -8,7 +8,16 @@ import pytest
 from af2jax.errors import InputError
 from af2jax.folds import index as module
 from af2jax.folds.index import FILE, index
+from af2jax.folds.prints import fingerprint
 from tests.folds import chains
+
+KNOWN = (
+    2,
+    1440,
+    305,
+    670,
+    445071,
+)  # version of the index, bins, those of a chain that have pairs, pairs, sum of their bins
 
 
 @pytest.fixture
@@ -62,6 +71,7 @@ def test_chains_of_a_file(folder, tmp_path):
     assert names == ["copies", "s0", "s1", "s2", "s3", "two_A", "two_B"]
     assert not (folder / FILE).exists() and file.exists()
     assert index(folder, file).short == (("two.pdb", "C", 8),)
+    np.testing.assert_allclose(index(folder, file).entries[0].points, one, atol=1e-3)  # the first of the copies
     chains.write(folder / "more.pdb", one, one[:5])
     assert index(folder, file).short == (("more.pdb", "B", 5), ("two.pdb", "C", 8))  # of a file that is not read again
     (folder / "two.pdb").unlink()
@@ -90,17 +100,19 @@ def test_mutated_indices_raise_nothing_else(folder):
     assert refused > 200
 
 
-@pytest.mark.parametrize("how, message", [("cut", "damaged"), ("changed", "damaged"), ("version", "of version 99")])
+REFUSED = [("cut", "damaged"), ("changed", "damaged"), (1, "of version 1, and"), (99, "of version 99, and")]
+
+
+@pytest.mark.parametrize("how, message", REFUSED)
 def test_a_damaged_index_or_one_of_another_version_is_refused(folder, how, message, monkeypatch):
     index(folder)
     file = folder / FILE
     if how == "cut":
         file.write_bytes(file.read_bytes()[:-300])
-    elif how == "version":
-        monkeypatch.setattr(module, "VERSION", 99)
-        made = index(folder, folder / "new.npz")
-        module.save(made, file)
-        monkeypatch.setattr(module, "VERSION", 1)
+    elif isinstance(how, int):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "VERSION", how)
+            module.save(index(folder, folder / "new.npz"), file)
     else:
         with np.load(file) as found:
             arrays = dict(found)
@@ -110,6 +122,14 @@ def test_a_damaged_index_or_one_of_another_version_is_refused(folder, how, messa
         index(folder)
     assert "delete it, and it is made again" in str(caught.value) and "\n" not in str(caught.value)
     assert str(file) in str(caught.value) and "Bad" not in str(caught.value)
+
+
+def test_another_fingerprint_is_another_version():
+    """What old indices have would be compared with it: a change of the fingerprint needs another `VERSION`."""
+    found = fingerprint(chains.fold(0)).astype(np.float64) ** 2
+    pairs = np.round(found / found[found > 0].min()).astype(int)  # of residues, in each bin
+    bins = np.flatnonzero(pairs)
+    assert (module.VERSION, len(found), len(bins), pairs.sum(), (pairs * np.arange(len(found))).sum()) == KNOWN
 
 
 def test_an_index_that_cannot_be_written_is_a_warning(folder, monkeypatch, caplog):
@@ -131,3 +151,5 @@ def test_chains_that_are_all_too_short(tmp_path):
     chains.write(tmp_path / "a.pdb", chains.fold(0)[:9])
     with pytest.raises(InputError, match="all chains are shorter than 10 residues"):
         index(tmp_path)
+    chains.write(tmp_path / "b.pdb", chains.fold(0)[:10])
+    assert [entry.name for entry in index(tmp_path).entries] == ["b"]

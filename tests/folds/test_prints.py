@@ -25,6 +25,12 @@ def test_what_is_too_short_has_none(number):
     assert not fingerprint(chains.fold(0)[:number]).any()
 
 
+def test_pairs_that_every_chain_has_do_not_count():
+    """Of a straight chain no two residues are near but those that follow each other closely."""
+    straight = np.arange(40)[:, None] * np.array([3.8, 0.0, 0.0])
+    assert not fingerprint(straight).any()
+
+
 def test_what_is_alike_is_near():
     folds = [chains.fold(seed) for seed in range(60)]
     prints = np.stack([fingerprint(points) for points in folds])
@@ -33,3 +39,7 @@ def test_what_is_alike_is_near():
         for among in (prints, prints[:20]):  # with their mean taken away, and without
             alike = similarity(fingerprint(noisy), among)
             assert alike.argmax() == seed and (np.abs(alike) <= 1 + 1e-5).all()
+    np.testing.assert_allclose(similarity(prints[0], prints[:20]), prints[:20] @ prints[0], atol=1e-5)
+    rest = prints - prints.mean(axis=0)
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    np.testing.assert_allclose(similarity(prints[0], prints), rest @ rest[0], atol=1e-5)

@@ -93,6 +93,11 @@ def test_its_score_is_that_of_the_exhaustive_search_over_its_pairs(seed):
         np.testing.assert_allclose([one.tm_first, one.tm_second], own, atol=2e-3)
         assert (np.diff(i) > 0).all() and (np.diff(j) > 0).all()
         moved = other @ one.motion.rot.T + one.motion.trans
+        assert np.linalg.norm(moved[j] - first[i], axis=-1).max() < 1.5 * min(len(first), len(other)) ** 0.3 + 4
+        a, b = (x[k] - x[k].mean(0) for x, k in ((first, i), (other, j)))
+        values, sign = np.linalg.svd(a.T @ b)[1], np.sign(np.linalg.det(a.T @ b))
+        best = (a**2).sum() + (b**2).sum() - 2 * (values[0] + values[1] + sign * values[2])  # Kabsch
+        np.testing.assert_allclose(one.rmsd, np.sqrt(best / len(i)), atol=1e-3)
         d0 = 1.24 * np.cbrt(len(first) - 15) - 1.8
         score = np.sum(1 / (1 + np.sum((moved[j] - first[i]) ** 2, axis=-1) / d0**2)) / len(first)
         np.testing.assert_allclose(score, one.tm_first, atol=2e-3)
