@@ -23,7 +23,7 @@ from af2jax.metrics.statistics import spearman
 from af2jax.model.alphafold import AlphaFold
 from af2jax.pretrained.load import PACKAGED
 
-EARLY = "zero-shot scores of these weights mean nothing: they were not trained with residues of the query hidden"
+EARLY = "zero-shot scores of these weights mean nothing: too little training with residues of the query hidden"
 LEFT = f"{EARLY}; they are left out, unless zero_shot asks for them"
 ZERO_SHOT = "zero_shot"
 RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")  # of positions
