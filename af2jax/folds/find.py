@@ -171,9 +171,8 @@ def find(
     given = [query] if isinstance(query, str | os.PathLike) else list(query)
     asked, problems = _queries(given)
     known = db if isinstance(db, Index) else index(db, index_file, lambda done, all_: progress("indexing", done, all_))
-    for name, reason in known.unread[:1]:
-        count = counted(len(known.unread), "file")
-        logging.warning("%s of the folder cannot be read; the first: %s: %s", count, name, reason)
+    for _, reason in known.unread[:1]:  # which names the file
+        logging.warning("%s of the folder cannot be read; the first: %s", counted(len(known.unread), "file"), reason)
     if known.short:
         logging.warning("%s", short_chains(known.short, "found"))
     most = min(candidates or len(known.entries), len(known.entries))

@@ -82,6 +82,7 @@ def test_what_cannot_be_read_is_named_and_remembered(folder, read):
     (folder / "broken.pdb").write_text("ATOM  no such thing\n")
     first = index(folder)
     assert [name for name, _ in first.unread] == ["broken.pdb"] and len(first.entries) == 4
+    assert str(folder / "broken.pdb") in first.unread[0][1]  # which is all that the warning says
     assert index(folder).unread == first.unread and len(read) == 5
 
 
