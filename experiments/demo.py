@@ -46,12 +46,12 @@ SHOWN, SHORT = 3, 100  # proteins that are folded: the first ones to test on of 
 CROP = 160  # residues: every protein fits, whole
 
 
-def labelled(facts: list[dict[str, str]], out: Path) -> Path:
-    """The table of labels: what a user would bring."""
+def labelled(facts: list[dict[str, str]], out: Path, shuffle: bool) -> Path:
+    """The table of labels, what a user would bring; `shuffle` permutes those that are learnt from."""
     rng, lines = np.random.default_rng(0), [f"id,sequence,split,cluster,{TASK}"]
     for row in facts:
         labels = row[TASK]
-        if SHUFFLE.value and row["split"] != "test":
+        if shuffle and row["split"] != "test":
             labels = "".join(rng.permutation(list(labels)))
         lines.append(f"{row['id']},{row['sequence']},{row['split']},{row['cluster']},{labels}")
     return write(out / "labels.csv", "\n".join(lines) + "\n")
@@ -147,7 +147,7 @@ def main(_) -> None:
     queries = write(out / "new.fasta", "".join(f">{row['id']}\n{row['sequence']}\n" for row in new))
     print(f"1. fold {', '.join(row['pdb'] for row in new)}", flush=True)
     predicted(queries, [PARAMS.value], out / "folded")
-    data = labelled(facts, out)
+    data = labelled(facts, out, SHUFFLE.value)
     print(f"2. explore {data}", flush=True)
     af2jax.page(af2jax.explore(data, target=TASK)).save(out / "look")
     print("3. tune a head on a random trunk and on the trained one", flush=True)

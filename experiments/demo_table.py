@@ -4,7 +4,7 @@ Chains of the PDB (X-ray, 40 to 160 residues, without a gap), one of a cluster a
 trunk of af2jax-mini was never trained on. Test chains are of `mini/unseen.tsv`, which no training of mini may see;
 those to learn from and to validate on are of clusters of "confidence" (`corpus.py`), from which the heads that judge
 a structure learnt, and they alone. Of each chain the table has its PDB entry, sequence, secondary structure
-(`af2jax.protein.secondary`), and the label that is learnt: F where the CA atom has another one within 8 angstrom that
+(`af2jax.protein.secondary`), and the label that is learnt: F where the CA atom has another one within 7 angstrom that
 is 12 or more residues away along the chain, so that the fold has brought them together, and N where it has not. No
 coordinates. The PDB is CC0.
 
@@ -33,15 +33,15 @@ TABLE = flags.DEFINE_string("table", str(Path(__file__).parent / "data" / "demo_
 COLUMNS = ("id", "pdb", "cluster", "split", "sequence", "ss", "contact")
 NAME = re.compile(r"\d[a-z0-9]{3}_\w")  # PDB entry and chain
 LENGTHS, LEARN = (40, 160), 50  # residues; proteins to learn from
-NEAR, APART = 8.0, 12  # angstrom between CA atoms; residues along the chain
+NEAR, APART = 7.0, 12  # angstrom between CA atoms; residues along the chain
 
 
-def contact(chain: Chain) -> str:
-    """F (far) where a residue touches one that is far away along the chain, else N (near), for each residue."""
+def contact(chain: Chain, near: float = NEAR, apart: int = APART, least: int = 1) -> str:
+    """F (far) for each residue that touches `least` ones far away along the chain, else N (near)."""
     ca, place = chain.positions[:, CA], np.arange(len(chain.aatype))
     known = chain.atom_mask[:, CA]
-    touches = (cdist(ca, ca) <= NEAR) & (abs(place[:, None] - place[None]) >= APART) & known[:, None] & known[None]
-    return "".join("NF"[int(some)] for some in touches.any(1))
+    touches = (cdist(ca, ca) <= near) & (abs(place[:, None] - place[None]) >= apart) & known[:, None] & known[None]
+    return "".join("NF"[int(some)] for some in touches.sum(1) >= least)
 
 
 def chosen(data: Path) -> list[tuple[dict[str, str], corpus.Member]]:
