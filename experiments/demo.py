@@ -129,7 +129,7 @@ def shown(page, facts: list[dict[str, str]], out: Path) -> None:
         "Folded from their sequences, and the tuned head asked of them. The secondary structure (H helix, E strand, "
         "C all else) is that of the predicted structure; F is a residue that touches one far away along the chain, "
         "N one that does not. Three proteins are examples and prove nothing: the comparison above is of all test "
-        "proteins. The last column is what one class for all residues would be right in, the better one for each protein."
+        "proteins. One class throughout: the one that is most frequent in this protein."
     )
     page.table("shown", headings, rows)
 
