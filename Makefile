@@ -19,7 +19,7 @@ $(STAMP): setup.py
 	$(BIN)/python -m pip install --quiet -e ".[dev,oracle]"
 	touch $@
 
-demo: $(STAMP)  ## the main job on synthetic proteins: train, fine-tune in three ways, compare
+demo: $(STAMP)  ## the main job on real proteins: fold, explore, tune a head, compare, ask
 	rm -rf demo_out
 	$(BIN)/python -m experiments.demo --out demo_out
 

@@ -1,57 +1,107 @@
-"""The demo from end to end, at its smallest; and what it says of numbers."""
+"""The demo: its table of facts, its labels, and all of it from end to end at its smallest."""
 
+import csv
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments import demo
-from tests.plots.captions import caption
+from af2jax.constants.atoms import CA
+from af2jax.data.structure import Chain
+from experiments import corpus, demo, demo_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_intervals_and_verdicts():
-    few, many = (demo.interval(np.tile([0.2, 0.8], n)) for n in (2, 200))
-    assert few[0] == many[0] == 0.5 and few[1] < many[1] < 0.5 < many[2] < few[2]
-    accuracy = {"a": np.array([0.9, 0.8, 0.9]), "b": np.array([0.5, 0.5, 0.4]), "c": np.array([0.8, 0.9, 0.9])}
-    assert demo.verdict(accuracy, "a", "b").startswith("a minus b: +0.400 (+0.300 to +0.500)")
-    assert demo.verdict(accuracy, "a", "b")[-1] == ")"
-    assert demo.verdict(accuracy, "a", "c").endswith("no difference that these proteins can show")
+@pytest.fixture(scope="module")
+def facts():
+    return list(csv.DictReader(demo.FACTS.open(newline="")))
 
 
-def test_what_needs_no_network(tmp_path):
-    table = tmp_path / "t.csv"
-    table.write_text("sequence,ss,split\nAAAGG,HHHCC,train\nAAGG,HHCH,valid\nAGV,HCC,test\nGG,HC,test\n")
-    found = demo.without_network(table)
-    np.testing.assert_allclose(found["most frequent class"], [1 / 3, 1 / 2])
-    np.testing.assert_allclose(found["amino acid alone"], [2 / 3, 1 / 2])  # V was never seen: the most frequent class
+def test_facts_and_no_coordinates(facts):
+    """Of every protein a name, a sequence and as many states and labels; each of a cluster of its own."""
+    for row in facts:
+        assert tuple(row) == demo_table.COLUMNS
+        assert len(row["sequence"]) == len(row["ss"]) == len(row["contact"]) and len(row["sequence"]) <= demo.CROP
+        assert set(row["ss"]) <= set("HEC-") and set(row["contact"]) == set("NF"), row["id"]
+        assert re.fullmatch(r"\w{4} chain \w", row["pdb"]) and row["id"].startswith(row["pdb"][:4].lower())
+    assert Counter(row["split"] for row in facts) == {"train": 50, "valid": 12, "test": 45}
+    assert len({row["cluster"] for row in facts}) == len({row["sequence"] for row in facts}) == len(facts)
+    assert demo.FACTS.stat().st_size < 100_000
+
+
+def test_test_proteins_are_those_that_mini_never_sees(facts):
+    with corpus.UNSEEN.open(newline="") as file:
+        unseen = {row["id"]: row["cluster30"] for row in csv.DictReader(file, delimiter="\t")}
+    assert all(row["id"] in unseen for row in facts if row["split"] == "test")
+    assert not {row["cluster"] for row in facts if row["split"] != "test"} & set(unseen.values())
+
+
+def test_the_label_needs_the_fold():
+    """Two strands of 14, side by side: those that face each other touch, but for the turn; one atom is not known."""
+    half = 14
+    ca = np.array([[3.8 * min(i, 2 * half - 1 - i), 5.0 * (i >= half), 0.0] for i in range(2 * half)], np.float32)
+    positions, mask = np.zeros((2 * half, 37, 3), np.float32), np.ones((2 * half, 37), bool)
+    positions[:, CA], mask[0, CA] = ca, False
+    chain = Chain("", "A", np.zeros(2 * half, np.int32), np.arange(2 * half, dtype=np.int32), positions, mask, 0.0, "")
+    found = demo_table.contact(chain)
+    # i is 5 angstrom from 27 - i, and 6.3 from the two beside it; 12 or more lie between until i = 8
+    assert found == "N" + "F" * 8 + "N" * 10 + "F" * 9
+    assert demo_table.contact(chain, 5.5) == "N" + "F" * 7 + "N" * 12 + "F" * 7 + "N"
+    assert set(demo_table.contact(chain, least=4)) == {"N"}
+
+
+def test_labels_are_permuted_where_they_are_learnt_from(facts, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    plain, shuffled = (
+        list(csv.DictReader(demo.labelled(facts, tmp_path / name, shuffle).open(newline="")))
+        for name, shuffle in (("a", False), ("b", True))
+    )
+    for fact, one, other in zip(facts, plain, shuffled, strict=True):
+        assert one["contact"] == fact["contact"] and one["sequence"] == other["sequence"] == fact["sequence"]
+        assert Counter(one["contact"]) == Counter(other["contact"])
+        assert (one["contact"] == other["contact"]) == (fact["split"] == "test")
+
+
+def test_shares_of_equal_states():
+    assert demo.same("HHCC", "HECC") == 0.75
+    with pytest.raises(ValueError, match="zip"):
+        demo.same("HH", "H")
 
 
 @pytest.mark.slow("runs the demo in processes of its own")
 def test_demo(tmp_path):
-    command = [sys.executable, "-m", "experiments.demo", "--out", str(tmp_path), "--num=8", "--steps=4"]
+    """Every page is there and the first one opens with the answer; started again, nothing is trained again."""
+    command = [sys.executable, "-m", "experiments.demo", "--out", str(tmp_path), "--most=3", "--steps=6", "--seeds=1"]
     environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-    run = lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    said, text = run().stdout, (tmp_path / "README.md").read_text()
-    assert "synthetic" in text.splitlines()[0] and "Nothing below was measured" in text
-    for name in (
-        "most frequent class",
-        "amino acid alone",
-        "head, random trunk",
-        "head, trained trunk",
-        "LoRA",
-        "full, trained",
-    ):
-        accuracy = re.search(rf"^{name} .* (\d\.\d{{3}})(  |$)", text, re.MULTILINE)
-        assert accuracy and 0 <= float(accuracy[1]) <= 1, name
-    assert caption(tmp_path / "comparison.png").startswith("Synthetic proteins: nothing here was measured.")
-    assert "head_trained_trunk: validation at step 4" in said and (tmp_path / "lora" / "curves.png").exists()
-    assert "from given weights" in caption(tmp_path / "full_trained" / "curves.png")
-    assert "not for science" in text and list((tmp_path / "ubiquitin").glob("*.pdb"))
-    again = run().stdout  # all is there: nothing is trained again, and the table is the same
-    assert "validation" not in again and text.split("```")[1] in (tmp_path / "README.md").read_text()
+    run = lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    told, page = run(), (tmp_path / "index.html").read_text()
+    assert "trained_0: validation at step 6" in told and "random_0: validation at step 6" in told
+    assert re.search(r"head on the trained trunk: 0\.\d{3} \(", told) and "majority class: 0." in told
+    body = page[page.index("<body") :]
+    assert 0 <= body.index("Does any network beat the best simple baseline?") < body.index("Did tuning help?")
+    links = set(re.findall(r'href="([^"#]+)"', page))
+    for name in ("folded", "look", "runs/random_0", "runs/trained_0", "answers"):
+        assert f"{name}/index.html" in links, name
+    assert all((tmp_path / link).exists() for link in links if "://" not in link)
+    for part in ("folded", "answers"):
+        assert len(list((tmp_path / part).glob("*_unrelaxed_rank_001_*.pdb"))) == demo.SHOWN
+    with open(tmp_path / "tables" / "shown.csv", newline="") as file:
+        shown = list(csv.DictReader(file))
+    assert len(shown) == 2 * demo.SHOWN
+    assert all(len(row["known"]) == len(row["predicted"]) == int(row["residues"]) for row in shown)
+    assert "validation" not in run()
+
+
+@pytest.mark.slow("runs the demo in a process of its own")
+def test_demo_of_permuted_labels(tmp_path):
+    command = [sys.executable, "-m", "experiments.demo", "--out", str(tmp_path), "--most=3", "--steps=6", "--seeds=1"]
+    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    subprocess.run([*command, "--shuffle"], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert "The labels are permuted" in (tmp_path / "index.html").read_text()
