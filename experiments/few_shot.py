@@ -1,0 +1,117 @@
+"""A class for each residue from few labelled proteins: heads on a frozen trunk, LoRA, and all parameters."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import af2jax
+from af2jax import finetune
+from af2jax.data import variants
+from af2jax.data.items import Item, load_example
+from af2jax.data.pipeline import read
+from af2jax.data.transforms import pad
+from af2jax.finetune.cache import Cache
+from af2jax.heads import Head
+from experiments.labelled import Protein
+from experiments.tuned_heads import RULES
+
+HEADS = {name: Head("residue", classes=2, reads=name) for name in ("single", "structure")}
+LOSSES = dict.fromkeys(HEADS, 1.0)
+HELD = 5  # one of so many labelled proteins says when to stop and which head is asked
+CROP = 64  # residues of a protein that a step reads where the trunk trains
+
+
+@dataclass(frozen=True)
+class Way:
+    """What trains, and how."""
+
+    recipe: str = "heads"  # beside the heads: "heads", "lora" or "full"
+    rate: float = 1e-2
+    steps: int = 150
+    checks: int = 15  # by the proteins held out
+    batch: int = 8
+
+
+WAYS = {"heads": Way(), "lora": Way("lora", 5e-3, 60, 3, 4), "full": Way("full", 1e-3, 60, 3, 4)}
+
+
+@functools.cache
+def optimizer(way: Way):
+    """One for all seeds, which so share a compiled step."""
+    return finetune.adamw(way.rate, steps=way.steps, warmup=way.steps // 10)
+
+
+@functools.cache
+def inputs(sequence: str, config, size: int):
+    """(features, targets) of a sequence alone, padded; nothing of it is masked."""
+    _, targets = load_example(Item(sequence, sequence, sequence=sequence), config, size, 0, {})
+    return pad(variants.features(read(sequence, alone=True), (), 0, config, 1), n_res=size), targets
+
+
+class Network:
+    """A network without recycles, and what its trunk says of each chain, kept in a folder."""
+
+    def __init__(self, model, params: dict, folder: Path):
+        data = dataclasses.replace(model.config.data, clusters=1, extra=1)
+        self.model, self.params, self.config = model, params, dataclasses.replace(model.config, data=data)
+        self.cache = Cache(self.begun(WAYS["heads"], 0), folder, 0)
+        self.known = functools.cache(lambda sequence, size: self.cache(inputs(sequence, self.config, size)[0]))
+
+    def begun(self, way: Way, seed: int) -> finetune.TrainState:
+        """The state before the first step."""
+        labels, adapters = af2jax.label(self.params, RULES[way.recipe]), None
+        if way.recipe == "lora":
+            adapters = af2jax.lora.init(self.params, labels, rank=4, key=jax.random.key(seed))
+        common = {"heads": HEADS, "losses": LOSSES, "dropout": False, "clip_example": 1.0}
+        return finetune.init(self.model, self.params, labels, optimizer(way), adapters=adapters, **common)
+
+    def batch(self, proteins: Sequence[Protein], size: int, frozen: bool) -> tuple:
+        """What a step or an evaluation reads; of a frozen trunk with what it says."""
+        examples = []
+        for one in proteins:
+            features, targets = inputs(one.sequence, self.config, size)
+            label = np.pad(one.label, (0, size - len(one.label)), constant_values=-1)
+            examples.append((features, targets.replace(labels=dict.fromkeys(HEADS, label))))
+        if not frozen:
+            return af2jax.stack(examples)
+        known = [self.known(one.sequence, size) for one in proteins]
+        return (*af2jax.stack(examples), jax.tree.map(lambda *x: np.stack(x), *known))
+
+
+def window(protein: Protein, rng: np.random.Generator) -> Protein:
+    """So many residues of it."""
+    start = rng.integers(max(len(protein.label) - CROP, 0) + 1)
+    seen = slice(start, start + CROP)
+    return dataclasses.replace(protein, sequence=protein.sequence[seen], label=protein.label[seen])
+
+
+def tuned(network: Network, learnt: Sequence[Protein], asked: Sequence[Protein], way: Way, seed: int):
+    """(log-odds of the label at the labelled residues of each asked chain, what the chosen head reads)."""
+    frozen, rng = way.recipe == "heads", np.random.default_rng([seed, 1])
+    size = 32 * -(-max(len(one.label) for one in (*learnt, *asked)) // 32)
+    number = max(len(learnt) // HELD, 1)
+    taught, held = learnt[number:], network.batch(learnt[:number], size, frozen)
+    state, best = network.begun(way, seed), {}
+    for step in range(way.steps):
+        chosen = [taught[i] for i in rng.choice(len(taught), way.batch, replace=len(taught) < way.batch)]
+        if not frozen:
+            chosen = [window(one, rng) for one in chosen]
+        batch = network.batch(chosen, size if frozen else CROP, frozen)
+        state, _ = finetune.train_step(state, batch, jax.random.key(step), 0)
+        if (step + 1) % (way.steps // way.checks) == 0:
+            metrics, _ = finetune.eval_step(state, held, 0)
+            for name in HEADS:
+                loss = float(metrics[name])
+                if name not in best or loss < best[name][0]:
+                    best[name] = loss, jax.tree.map(np.array, state.trained)
+    reads = min(best, key=lambda name: best[name][0])
+    answers = finetune.eval_step(
+        state.replace(trained=best[reads][1]), network.batch(asked, size, frozen), 0
+    )[1][reads]
+    odds = np.asarray(answers[..., 1] - answers[..., 0], np.float64)
+    return [own[one.places] for own, one in zip(odds, asked, strict=True)], reads

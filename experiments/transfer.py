@@ -1,0 +1,75 @@
+"""Does a trunk that has learnt to fold help where few proteins have labels?
+
+A class for each residue is learnt from 20, 50 or 200 labelled proteins, as users have them, and judged on clusters
+that no training of mini saw and that have no homologue among the labelled ones: long-range contacts and burial (of
+known structures), residues that a crystal does not show (disorder), interfaces with other proteins, and strands, which
+are shown and not counted, because mini learns them. New heads of the house read the activations of the frozen trunk,
+which is asked once for each chain, or of the same network with random weights; a fifth of the labelled proteins is
+held out to say when to stop and whether "single" or "structure" is read. The last rows add the log-odds of a head and
+of the regression on windows: what does the trunk know that a window does not? Baselines learn from the same proteins.
+
+    python -m experiments.transfer --data DATA --out transfer_out
+
+DATA as in `experiments/corpus.py`. Hardware: 2 CPU cores; expected result and last good commit: experiments/README.md.
+With --shuffle the labels learnt from are permuted within each chain: no advantage may survive. With --deep LoRA and
+all parameters are trained as well, from the given and from random weights. A stopped run resumes. Of stability
+`experiments/ddg.py` asks the same.
+"""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl import app, flags, logging
+
+import af2jax
+from af2jax import compilation
+from af2jax.files import file_name, write
+from af2jax.metrics.classification import roc
+from af2jax.metrics.statistics import Interval, bootstrap, paired
+from af2jax.plots import figure
+from experiments import labelled
+from experiments.few_shot import Network, tuned
+
+DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
+OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
+PRESET = flags.DEFINE_string("preset", "mini", "Network.")
+PARAMS = flags.DEFINE_string("params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package.')
+TASKS = flags.DEFINE_list("tasks", list(labelled.TASKS), "What is learnt.")
+SIZES = flags.DEFINE_list("sizes", ["20", "50", "200"], "Labelled proteins.")
+SEEDS = flags.DEFINE_integer("seeds", 3, "Draws of the labelled proteins, each with random weights of its own.")
+TEST = flags.DEFINE_integer("test", 70, "Clusters to judge by, at most.", lower_bound=2)
+SHUFFLE = flags.DEFINE_bool("shuffle", False, "Permute the labels that are learnt from: no advantage may survive.")
+DEEP = flags.DEFINE_bool("deep", False, "Train LoRA and all parameters too.")
+
+TRAINED, RANDOM, BESIDE = "head on the trained trunk", "head on a random trunk", " and windows"
+FEW = 50  # labelled proteins that the first line is about, where they were asked for
+
+
+def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: int) -> dict:
+    """By method, the area under ROC within each chain that is judged, and what the chosen heads read."""
+    order = np.random.default_rng([seed, 0]).permutation(len(task.pool))
+    learnt = [task.pool[i] for i in order[:size]]
+    if SHUFFLE.value:
+        rng = np.random.default_rng([seed, 2])
+        learnt = [labelled.shuffled(one, rng) for one in learnt]
+    told, reads = labelled.simple(learnt, task.test), {}
+    window = [np.log(p) - np.log1p(-p) for p in (np.clip(x, 1e-6, 1 - 1e-6) for x in told[labelled.WINDOWS])]
+    for name, network in networks.items():
+        told[name], reads[name] = tuned(network, learnt, task.test, WAYS["heads"], seed)
+        told[name + BESIDE] = [a + b for a, b in zip(told[name], window, strict=True)]
+    if DEEP.value:
+        for way, (name, network) in itertools.product(("lora", "full"), networks.items()):
+            told[f"{way}, {name.split()[-2]}"], _ = tuned(network, learnt, task.test, WAYS[way], seed)
+    area = lambda some: [roc(x, one.known == 1).area for x, one in zip(some, task.test, strict=True)]
+    return {"areas": {name: area(some) for name, some in told.items()}, "reads": reads}
+
+
+def kept(file: Path, make) -> dict:
+    """What `make` gives, from the file of an earlier run where there is one."""
+    if not file.exists():
+        start = time.process_time()
+        write(file, json.dumps(make()))
+        print(f"{file.stem}: {time.process_time() - start:.0f} CPU-s", flush=True)
+    return json.loads(file.read_text())
