@@ -110,8 +110,6 @@ def tuned(network: Network, learnt: Sequence[Protein], asked: Sequence[Protein],
                 if name not in best or loss < best[name][0]:
                     best[name] = loss, jax.tree.map(np.array, state.trained)
     reads = min(best, key=lambda name: best[name][0])
-    answers = finetune.eval_step(
-        state.replace(trained=best[reads][1]), network.batch(asked, size, frozen), 0
-    )[1][reads]
+    answers = finetune.eval_step(state.replace(trained=best[reads][1]), network.batch(asked, size, frozen), 0)[1][reads]
     odds = np.asarray(answers[..., 1] - answers[..., 0], np.float64)
     return [own[one.places] for own, one in zip(odds, asked, strict=True)], reads

@@ -24,8 +24,11 @@ LONGER = 160  # of chains with known interfaces, of which there are few
 NEAR, BURIED = 10.0, 17  # angstrom between CA atoms, and how many others lie within where a residue is called buried
 CONTACT, APART = 8.0, 12  # angstrom between CA atoms, residues along the chain
 AROUND = 7  # residues on either side that hydropathy is averaged over
+STRUCTURES = ("long-range contact", "burial", "strand")  # tasks with labels from known structures
+TASKS = (*STRUCTURES, "disorder", "interface")
 WINDOWS, NEAREST = "sequence (one-hot) in windows", "nearest window"
 AMINO, HYDROPATHIC, END = "amino acid", "hydropathy in windows", "distance to the nearer end"
+BASELINES = (WINDOWS, NEAREST, AMINO, HYDROPATHIC, END)
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,10 @@ def simple(learnt: Sequence[Protein], asked: Sequence[Protein]) -> dict[str, lis
         np.concatenate([list(one.sequence) for one in learnt]),
         np.concatenate([one.label for one in learnt]),
     )
-    share = {one: (np.sum((letters == one) & (truth == 1)) + 1) / (np.sum((letters == one) & (truth >= 0)) + 2)
-             for one in RESTYPES}
+    share = {
+        one: (np.sum((letters == one) & (truth == 1)) + 1) / (np.sum((letters == one) & (truth >= 0)) + 2)
+        for one in RESTYPES
+    }
     told = {
         AMINO: lambda one: np.array([share[letter] for letter in one.sequence]),
         HYDROPATHIC: lambda one: around(np.array([HYDROPATHY[letter] for letter in one.sequence])),
@@ -226,3 +231,12 @@ def around(values: np.ndarray) -> np.ndarray:
     ones = np.ones(2 * AROUND + 1)
     near = lambda x: np.convolve(x, ones)[AROUND:][: len(x)]
     return near(values) / near(np.ones(len(values)))
+
+
+def tasks(data: Path, names: Iterable[str], most: int, test: int) -> dict[str, Task]:
+    """Those of these names, learnt from at most so many chains and judged on so many clusters."""
+    wanted, found = list(names), {}
+    if {*wanted} & {*STRUCTURES}:
+        found |= of_structures(data, most, test)
+    found |= {name: of_sequences(data, name, most, test) for name in wanted if name not in STRUCTURES}
+    return {name: found[name] for name in wanted}
