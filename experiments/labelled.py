@@ -19,6 +19,7 @@ from af2jax.protein.secondary import secondary
 from experiments import corpus, sides
 from experiments.domains import HYDROPATHY
 
+POOL = 220  # chains of which those to learn from are drawn, where there are so many
 LENGTHS = (40, 128)  # residues
 LONGER = 160  # of chains with known interfaces, of which there are few
 NEAR, BURIED = 10.0, 17  # angstrom between CA atoms, and how many others lie within where a residue is called buried
@@ -73,11 +74,11 @@ def both(protein: Protein) -> bool:
     return len(np.unique(protein.known)) == 2
 
 
-def parted(question: str, pool: Iterable[Protein], test: Iterable[Protein], most: int, counted: bool = True) -> Task:
-    """A task of at most so many chains to learn from, none of them a homologue of one to judge by."""
+def parted(question: str, pool: Iterable[Protein], test: Iterable[Protein], counted: bool = True) -> Task:
+    """A task whose pool has no homologue of a chain to judge by."""
     test, own = tuple(filter(both, test)), list(pool)
     near = corpus.alike([one.sequence for one in test], [one.sequence for one in own])
-    return Task(question, tuple(one for i, one in enumerate(own) if i not in near)[:most], test, counted)
+    return Task(question, tuple(one for i, one in enumerate(own) if i not in near)[:POOL], test, counted)
 
 
 def firsts(proteins: Iterable[Protein]) -> list[Protein]:
@@ -93,7 +94,7 @@ def mixed(some: Sequence) -> list:
     return [some[i] for i in np.random.default_rng(0).permutation(len(some))]
 
 
-def of_structures(data: Path, most: int, test: int) -> dict[str, Task]:
+def of_structures(data: Path, test: int) -> dict[str, Task]:
     """Burial, strand and long-range contacts of known structures; judged on clusters that mini never saw."""
     members = [one for one in mixed(corpus.members(data)) if one.msa is None]
     labels: dict[str, dict[str, list[Protein]]] = {}
@@ -112,15 +113,13 @@ def of_structures(data: Path, most: int, test: int) -> dict[str, Task]:
                 labels.setdefault(task, {"pool": [], "test": []})[side].append(one)
 
     add("test", (one for one in members if one.side == "valid"), test)
-    add("pool", (one for one in members if one.side != "valid"), most)
+    add("pool", (one for one in members if one.side != "valid"), POOL)
     words = {
         "burial": f"{BURIED} or more CA atoms within {NEAR:g} A",
         "long-range contact": f"a CA atom within {CONTACT:g} A, {APART} or more residues away",
         "strand": "strand by the hydrogen bonds of the structure",
     }
-    return {
-        task: parted(words[task], both["pool"], both["test"], most, task != "strand") for task, both in labels.items()
-    }
+    return {task: parted(words[task], own["pool"], own["test"], task != "strand") for task, own in labels.items()}
 
 
 def structural(chain) -> dict[str, np.ndarray]:
@@ -141,7 +140,7 @@ def structural(chain) -> dict[str, np.ndarray]:
     return {task: np.where(unknown, -1, label).astype(np.int32) for task, label in found.items()}
 
 
-def of_sequences(data: Path, task: str, most: int, test: int) -> Task:
+def of_sequences(data: Path, task: str, test: int) -> Task:
     """Residues that a crystal does not show ("disorder"), or that touch another protein ("interface").
 
     Judged are chains that resemble no structure or alignment that mini learnt from, nor what is learnt from here.
@@ -154,7 +153,7 @@ def of_sequences(data: Path, task: str, most: int, test: int) -> Task:
     chosen = list(islice(new, test))
     names = {one.cluster for one in chosen}
     words = "not resolved in the crystal" if task == "disorder" else "in contact with another protein"
-    return parted(words, (one for one in own if one.cluster not in names), chosen, most)
+    return parted(words, (one for one in own if one.cluster not in names), chosen)
 
 
 def disorder(data: Path) -> tuple[list[Protein], list[Protein]]:
@@ -233,10 +232,8 @@ def around(values: np.ndarray) -> np.ndarray:
     return near(values) / near(np.ones(len(values)))
 
 
-def tasks(data: Path, names: Iterable[str], most: int, test: int) -> dict[str, Task]:
-    """Those of these names, learnt from at most so many chains and judged on so many clusters."""
-    wanted, found = list(names), {}
-    if {*wanted} & {*STRUCTURES}:
-        found |= of_structures(data, most, test)
-    found |= {name: of_sequences(data, name, most, test) for name in wanted if name not in STRUCTURES}
-    return {name: found[name] for name in wanted}
+def tasks(data: Path, names: Sequence[str], test: int) -> dict[str, Task]:
+    """Those of these names, judged on at most so many clusters."""
+    found = of_structures(data, test) if {*names} & {*STRUCTURES} else {}
+    found |= {name: of_sequences(data, name, test) for name in names if name not in STRUCTURES}
+    return {name: found[name] for name in names}
