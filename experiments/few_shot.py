@@ -15,14 +15,16 @@ from af2jax.data import variants
 from af2jax.data.items import Item, load_example
 from af2jax.data.pipeline import read
 from af2jax.data.transforms import pad
-from af2jax.finetune.cache import Cache
+from af2jax.files import whole
 from af2jax.heads import Head
+from af2jax.schema import Features, Outputs, StructureOutput
 from experiments.labelled import Protein
 from experiments.tuned_heads import RULES
 
 HEADS = {name: Head("residue", classes=2, reads=name) for name in ("single", "structure")}
 LOSSES = dict.fromkeys(HEADS, 1.0)
 HELD = 5  # one of so many labelled proteins says when to stop and which head is asked
+PADDING = 32  # residues: the lengths of chains are padded to a multiple of it
 CROP = 64  # residues of a protein that a step reads where the trunk trains
 
 
@@ -54,13 +56,37 @@ def inputs(sequence: str, config, size: int):
 
 
 class Network:
-    """A network without recycles, and what its trunk says of each chain, kept in a folder."""
+    """A network without recycles, and what its frozen trunk says of each chain, kept in a file."""
 
-    def __init__(self, model, params: dict, folder: Path):
+    def __init__(self, model, params: dict, file: Path):
         data = dataclasses.replace(model.config.data, clusters=1, extra=1)
         self.model, self.params, self.config = model, params, dataclasses.replace(model.config, data=data)
-        self.cache = Cache(self.begun(WAYS["heads"], 0), folder, 0)
-        self.known = functools.cache(lambda sequence, size: self.cache(inputs(sequence, self.config, size)[0]))
+        self.file, self.said = file, dict(np.load(file)) if file.exists() else {}
+
+        def say(params: dict, features: Features) -> tuple:
+            outputs = af2jax.forward(model, params, features, 0)
+            return outputs.single, outputs.structure.single
+
+        self.say = jax.jit(say)
+
+    def save(self) -> None:
+        """Keeps what the trunk said."""
+        with whole(self.file) as partial, open(partial, "wb") as out:
+            np.savez(out, **self.said)
+
+    def known(self, sequence: str, size: int) -> Outputs:
+        """What heads read of a chain, padded; asked once, with as little padding as programs of few shapes allow."""
+        if sequence not in self.said:
+            features, _ = inputs(sequence, self.config, padded(len(sequence)))
+            single = np.concatenate(jax.device_get(self.say(self.params, features)), axis=1)
+            self.said[sequence] = single[: len(sequence)]
+        own = self.said[sequence]
+        own = np.pad(own, ((0, size - len(own)), (0, 0)))
+        single, structure = own[:, : self.config.c_s], own[:, self.config.c_s :]
+        nowhere = np.zeros((size, 37, 3), np.float32)
+        return Outputs(
+            None, None, None, single, StructureOutput(*[None] * 6, nowhere, None, single=structure), logits={}
+        )
 
     def begun(self, way: Way, seed: int) -> finetune.TrainState:
         """The state before the first step."""
@@ -76,11 +102,14 @@ class Network:
         for one in proteins:
             features, targets = inputs(one.sequence, self.config, size)
             label = np.pad(one.label, (0, size - len(one.label)), constant_values=-1)
-            examples.append((features, targets.replace(labels=dict.fromkeys(HEADS, label))))
-        if not frozen:
-            return af2jax.stack(examples)
-        known = [self.known(one.sequence, size) for one in proteins]
-        return (*af2jax.stack(examples), jax.tree.map(lambda *x: np.stack(x), *known))
+            known = (self.known(one.sequence, size),) if frozen else ()
+            examples.append((features, targets.replace(labels=dict.fromkeys(HEADS, label)), *known))
+        return jax.tree.map(lambda *x: np.stack(x), *examples)
+
+
+def padded(length: int) -> int:
+    """The length with its padding."""
+    return PADDING * -(-length // PADDING)
 
 
 def window(protein: Protein, rng: np.random.Generator) -> Protein:
@@ -93,7 +122,7 @@ def window(protein: Protein, rng: np.random.Generator) -> Protein:
 def tuned(network: Network, learnt: Sequence[Protein], asked: Sequence[Protein], way: Way, seed: int):
     """(log-odds of the label at the labelled residues of each asked chain, what the chosen head reads)."""
     frozen, rng = way.recipe == "heads", np.random.default_rng([seed, 1])
-    size = 32 * -(-max(len(one.label) for one in (*learnt, *asked)) // 32)
+    size = padded(max(len(one.label) for one in (*learnt, *asked)))
     number = max(len(learnt) // HELD, 1)
     taught, held = learnt[number:], network.batch(learnt[:number], size, frozen)
     state, best = network.begun(way, seed), {}

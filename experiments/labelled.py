@@ -21,7 +21,6 @@ from experiments.domains import HYDROPATHY
 
 POOL = 220  # chains of which those to learn from are drawn, where there are so many
 LENGTHS = (40, 128)  # residues
-LONGER = 160  # of chains with known interfaces, of which there are few
 NEAR, BURIED = 10.0, 17  # angstrom between CA atoms, and how many others lie within where a residue is called buried
 CONTACT, APART = 8.0, 12  # angstrom between CA atoms, residues along the chain
 AROUND = 7  # residues on either side that hydropathy is averaged over
@@ -161,7 +160,7 @@ def disorder(data: Path) -> tuple[list[Protein], list[Protein]]:
     parts: dict[bool, list[Protein]] = {True: [], False: []}
     for row in rows(data, "flip_secondary_structure"):
         sequence, mask = row["sequence"], row["resolved_mask"]
-        if usual(sequence, LENGTHS[1]) and len(mask) == len(sequence):
+        if usual(sequence) and len(mask) == len(sequence):
             label = np.array([seen == "0" for seen in mask], np.int32)
             parts[row["split"] == "train"].append(Protein(row["id"], sequence, row["label_cluster30"], label))
     return firsts(filter(both, mixed(parts[False]))), firsts(filter(both, mixed(parts[True])))
@@ -171,16 +170,16 @@ def interface(data: Path) -> tuple[list[Protein], list[Protein]]:
     """Chains of GraphPPIS with their interfaces, the same as held out and to learn from."""
     found = []
     for row in rows(data, "ppi_site_graphppis"):
-        if usual(row["sequence"], LONGER):
+        if usual(row["sequence"]):
             label = np.array(list(map(int, row["label"])), np.int32)
             found.append(Protein(row["id"], row["sequence"], row["label_cluster30"], label))
     found = firsts(filter(both, mixed(found)))
     return found, found
 
 
-def usual(sequence: str, longest: int) -> bool:
+def usual(sequence: str) -> bool:
     """Whether it is of the twenty amino acids alone, and neither short nor long."""
-    return not set(sequence) - set(RESTYPES) and LENGTHS[0] <= len(sequence) <= longest
+    return not set(sequence) - set(RESTYPES) and LENGTHS[0] <= len(sequence) <= LENGTHS[1]
 
 
 def rows(data: Path, name: str) -> list[dict[str, str]]:

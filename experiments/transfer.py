@@ -82,9 +82,9 @@ def main(_) -> None:
     out, sizes = Path(OUT.value).resolve(), sorted(map(int, SIZES.value))
     tasks = labelled.tasks(Path(DATA.value).resolve(), TASKS.value, TEST.value)
     model, params = af2jax.load(PRESET.value, PARAMS.value or None)
-    trained = Network(model, params, out / "cache")
+    trained = Network(model, params, out / "trained.npz")
     randoms = [
-        Network(model, af2jax.load(PRESET.value, key=jax.random.key(seed))[1], out / "cache")
+        Network(model, af2jax.load(PRESET.value, key=jax.random.key(seed))[1], out / f"random_{seed}.npz")
         for seed in range(SEEDS.value)
     ]
     found = {}
@@ -97,6 +97,8 @@ def main(_) -> None:
                     task, {TRAINED: trained, RANDOM: random}, size, seed
                 )
                 runs.append(kept(file, ask))
+                for network in (trained, random):
+                    network.save()
             found[name, size] = Found(task, runs)
     first = answer(found, tasks, FEW if FEW in sizes else sizes[0])
     lines = [first, ""]

@@ -326,3 +326,39 @@ def test_disorder_beside_what_needs_no_training(tmp_path):
         assert f"| {name} |" in text
     assert "Calibration error on unseen chains: head on the trained trunk 0." in text
     assert (tmp_path / "out" / "disorder.png").exists()
+
+
+@pytest.mark.slow("runs an experiment in processes of its own")
+def test_transfer_from_few_labels(tmp_path):
+    """A label that the amino acid tells: baselines and heads find it, and not where labels are permuted."""
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    (data / "corpus" / "labels").mkdir(parents=True)
+    (data / "chains.tsv").write_text(f"id\tsequence\na\t{'MKTAYIAKQR' * 5}\n")
+    (data / "corpus" / "chains.tsv").write_text(f"id\tsequence\nb\t{'WGTPYVDKER' * 5}\n")
+    (data / "corpus" / "msa.tsv").write_text("case\tquery\n")
+    disorder = ["id\tsplit\tsequence\tresolved_mask\tlabel_cluster30"]
+    interface = ["id\tsequence\tlabel\tlabel_cluster30"]
+    for i in range(40):
+        sequence = "".join(rng.choice(list(LETTERS), 45))
+        label = "".join("01"[letter in "FILMVWY"] for letter in sequence)
+        interface.append(f"i{i}\t{sequence}\t{label}\tc{i}")
+        shown = label.translate(str.maketrans("01", "10"))
+        disorder.append(f"d{i}\t{'train' if i < 30 else 'val'}\t{sequence[::-1]}\t{shown[::-1]}\tc{i}")
+    for name, lines in (("flip_secondary_structure", disorder), ("ppi_site_graphppis", interface)):
+        with lzma.open(data / "corpus" / "labels" / f"{name}.tsv.xz", "wt") as file:
+            file.write("\n".join(lines) + "\n")
+    flags = ("--data", data, "--tasks=disorder,interface", "--sizes=10,20", "--seeds=2", "--test=5")
+    run = lambda name, *more: go("transfer", "--out", tmp_path / name, *flags, *more)
+    text = run("out")
+    for task in ("disorder", "interface"):
+        part = text.split(f"## {task}")[1].split("## ")[0]
+        areas = {row[0]: float(row[1].split()[0]) for row in re.findall(r"^\| (.+?) \| (0\.\d+ .*?) \|", part, re.M)}
+        assert areas["amino acid"] == 1 and areas["sequence (one-hot) in windows"] > 0.95, areas
+        assert min(areas["head on the trained trunk"], areas["head on a random trunk"]) > 0.8, areas
+        assert areas["distance to the nearer end"] < 0.7, areas
+    assert text.startswith("# No: with 10 labelled proteins") or "\n# No: with 10 labelled proteins" in text
+    assert (tmp_path / "out" / "transfer.png").exists() and "CPU-s" not in run("out")
+    text = run("shuffled", "--shuffle", "--deep")
+    assert "are permuted" in text and "| lora, trained |" in text
+    areas = [float(value) for value in re.findall(r"^\| head on .*? \| (0\.\d+) ", text, re.M)]
+    assert len(areas) == 8 and max(areas) < 0.85, areas
