@@ -352,7 +352,7 @@ def test_transfer_from_few_labels(tmp_path):
     text = run("out")
     for task in ("disorder", "interface"):
         part = text.split(f"## {task}")[1].split("## ")[0]
-        areas = {row[0]: float(row[1].split()[0]) for row in re.findall(r"^\| (.+?) \| (0\.\d+ .*?) \|", part, re.M)}
+        areas = {row[0]: float(row[1].split()[0]) for row in re.findall(r"^\| (.+?) \| ([01]\.\d+ .*?) \|", part, re.M)}
         assert areas["amino acid"] == 1 and areas["sequence (one-hot) in windows"] > 0.95, areas
         assert min(areas["head on the trained trunk"], areas["head on a random trunk"]) > 0.8, areas
         assert areas["distance to the nearer end"] < 0.7, areas
