@@ -17,13 +17,14 @@ from af2jax.data.pipeline import read
 from af2jax.data.transforms import pad
 from af2jax.files import whole
 from af2jax.heads import Head
+from af2jax.pretrained.tree import digest, flatten
 from af2jax.schema import Features, Outputs, StructureOutput
 from experiments.labelled import Protein
 from experiments.tuned_heads import RULES
 
 HEADS = {name: Head("residue", classes=2, reads=name) for name in ("single", "structure")}
 LOSSES = dict.fromkeys(HEADS, 1.0)
-HELD = 5  # one of so many labelled proteins says when to stop and which head is asked
+HELD = 5  # one of so many labelled proteins says when to stop
 PADDING = 32  # residues: the lengths of chains are padded to a multiple of it
 CROP = 64  # residues of a protein that a step reads where the trunk trains
 
@@ -58,10 +59,12 @@ def inputs(sequence: str, config, size: int):
 class Network:
     """A network without recycles, and what its frozen trunk says of each chain, kept in a file."""
 
-    def __init__(self, model, params: dict, file: Path):
+    def __init__(self, model, params: dict, folder: Path):
         data = dataclasses.replace(model.config.data, clusters=1, extra=1)
         self.model, self.params, self.config = model, params, dataclasses.replace(model.config, data=data)
-        self.file, self.said = file, dict(np.load(file)) if file.exists() else {}
+        self.key = digest(flatten(params)).hex()[:8]
+        self.file = folder / f"trunk_{self.key}.npz"
+        self.said = dict(np.load(self.file)) if self.file.exists() else {}
 
         def say(params: dict, features: Features) -> tuple:
             outputs = af2jax.forward(model, params, features, 0)
@@ -119,8 +122,13 @@ def window(protein: Protein, rng: np.random.Generator) -> Protein:
     return dataclasses.replace(protein, sequence=protein.sequence[seen], label=protein.label[seen])
 
 
-def tuned(network: Network, learnt: Sequence[Protein], asked: Sequence[Protein], way: Way, seed: int):
-    """(log-odds of the label at the labelled residues of each asked chain, what the chosen head reads)."""
+def tuned(
+    network: Network, learnt: Sequence[Protein], asked: Sequence[Protein], way: Way, seed: int
+) -> list[np.ndarray]:
+    """Log-odds of the label at the labelled residues of each asked chain, the mean of both heads.
+
+    Each head is asked as it was when it was best on the proteins that are held out.
+    """
     frozen, rng = way.recipe == "heads", np.random.default_rng([seed, 1])
     size = padded(max(len(one.label) for one in (*learnt, *asked)))
     number = max(len(learnt) // HELD, 1)
@@ -138,7 +146,8 @@ def tuned(network: Network, learnt: Sequence[Protein], asked: Sequence[Protein],
                 loss = float(metrics[name])
                 if name not in best or loss < best[name][0]:
                     best[name] = loss, jax.tree.map(np.array, state.trained)
-    reads = min(best, key=lambda name: best[name][0])
-    answers = finetune.eval_step(state.replace(trained=best[reads][1]), network.batch(asked, size, frozen), 0)[1][reads]
-    odds = np.asarray(answers[..., 1] - answers[..., 0], np.float64)
-    return [own[one.places] for own, one in zip(odds, asked, strict=True)], reads
+    odds, batch = 0.0, network.batch(asked, size, frozen)
+    for name, (_, kept) in best.items():
+        said = finetune.eval_step(state.replace(trained=kept), batch, 0)[1][name]
+        odds += np.asarray(said[..., 1] - said[..., 0], np.float64) / len(HEADS)
+    return [own[one.places] for own, one in zip(odds, asked, strict=True)]

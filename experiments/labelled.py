@@ -114,9 +114,9 @@ def of_structures(data: Path, test: int) -> dict[str, Task]:
     add("test", (one for one in members if one.side == "valid"), test)
     add("pool", (one for one in members if one.side != "valid"), POOL)
     words = {
-        "burial": f"{BURIED} or more CA atoms within {NEAR:g} A",
-        "long-range contact": f"a CA atom within {CONTACT:g} A, {APART} or more residues away",
-        "strand": "strand by the hydrogen bonds of the structure",
+        "burial": f"{BURIED} or more CA atoms lie within {NEAR:g} A",
+        "long-range contact": f"A CA atom lies within {CONTACT:g} A, {APART} or more residues away",
+        "strand": "Strand by the hydrogen bonds of the structure",
     }
     return {task: parted(words[task], own["pool"], own["test"], task != "strand") for task, own in labels.items()}
 
@@ -151,7 +151,7 @@ def of_sequences(data: Path, task: str, test: int) -> Task:
     new = (one for one in held if not corpus.alike([one.sequence], known))
     chosen = list(islice(new, test))
     names = {one.cluster for one in chosen}
-    words = "not resolved in the crystal" if task == "disorder" else "in contact with another protein"
+    words = "Not resolved in the crystal" if task == "disorder" else "In contact with another protein"
     return parted(words, (one for one in own if one.cluster not in names), chosen)
 
 

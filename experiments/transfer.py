@@ -4,9 +4,10 @@ A class for each residue is learnt from 20, 50 or 200 labelled proteins, as user
 that no training of mini saw and that have no homologue among the labelled ones: long-range contacts and burial (of
 known structures), residues that a crystal does not show (disorder), interfaces with other proteins, and strands, which
 are shown and not counted, because mini learns them. New heads of the house read the activations of the frozen trunk,
-which is asked once for each chain, or of the same network with random weights; a fifth of the labelled proteins is
-held out to say when to stop and whether "single" or "structure" is read. The last rows add the log-odds of a head and
-of the regression on windows: what does the trunk know that a window does not? Baselines learn from the same proteins.
+which is asked once for each chain, or of the same network with random weights: one head reads "single" and one
+"structure", their log-odds are averaged, and a fifth of the labelled proteins is held out to say when to stop. Where
+"and windows" stands, log-odds are averaged with those of the regression on windows: what does the trunk know that a
+window does not? Baselines learn from the same proteins.
 
     python -m experiments.transfer --data DATA --out transfer_out
 
@@ -47,23 +48,23 @@ DEEP = flags.DEFINE_bool("deep", False, "Train LoRA and all parameters too.")
 FEW = 50  # labelled proteins that the first line is about, where they were asked for
 
 
-def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: int) -> dict:
-    """By method, the area under ROC within each chain that is judged, and what the chosen heads read."""
+def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: int) -> dict[str, list[float]]:
+    """By method, the area under ROC within each chain that is judged."""
     order = np.random.default_rng([seed, 0]).permutation(len(task.pool))
     learnt = [task.pool[i] for i in order[:size]]
     if SHUFFLE.value:
         rng = np.random.default_rng([seed, 2])
         learnt = [labelled.shuffled(one, rng) for one in learnt]
-    told, reads = labelled.simple(learnt, task.test), {}
+    told = labelled.simple(learnt, task.test)
     window = [np.log(p) - np.log1p(-p) for p in (np.clip(x, 1e-6, 1 - 1e-6) for x in told[labelled.WINDOWS])]
     for name, network in networks.items():
-        told[name], reads[name] = tuned(network, learnt, task.test, WAYS["heads"], seed)
-        told[name + BESIDE] = [a + b for a, b in zip(told[name], window, strict=True)]
+        told[name] = tuned(network, learnt, task.test, WAYS["heads"], seed)
+        told[name + BESIDE] = [(a + b) / 2 for a, b in zip(told[name], window, strict=True)]
     if DEEP.value:
         for way, (name, network) in itertools.product(("lora", "full"), networks.items()):
-            told[f"{way}, {name.split()[-2]}"], _ = tuned(network, learnt, task.test, WAYS[way], seed)
+            told[f"{way}, {name.split()[-2]}"] = tuned(network, learnt, task.test, WAYS[way], seed)
     area = lambda some: [roc(x, one.known == 1).area for x, one in zip(some, task.test, strict=True)]
-    return {"areas": {name: area(some) for name, some in told.items()}, "reads": reads}
+    return {name: area(some) for name, some in told.items()}
 
 
 def kept(file: Path, make) -> dict:
@@ -82,17 +83,16 @@ def main(_) -> None:
     out, sizes = Path(OUT.value).resolve(), sorted(map(int, SIZES.value))
     tasks = labelled.tasks(Path(DATA.value).resolve(), TASKS.value, TEST.value)
     model, params = af2jax.load(PRESET.value, PARAMS.value or None)
-    trained = Network(model, params, out / "trained.npz")
+    trained = Network(model, params, out)
     randoms = [
-        Network(model, af2jax.load(PRESET.value, key=jax.random.key(seed))[1], out / f"random_{seed}.npz")
-        for seed in range(SEEDS.value)
+        Network(model, af2jax.load(PRESET.value, key=jax.random.key(seed))[1], out) for seed in range(SEEDS.value)
     ]
     found = {}
     for name, task in tasks.items():
         for size in sizes:
             runs = []
             for seed, random in enumerate(randoms):
-                file = out / "told" / f"{file_name(name)}_{size}_{seed}{'_shuffled' if SHUFFLE.value else ''}.json"
+                file = out / "told" / f"{file_name(name)}_{size}_{seed}_{trained.key}{'_shuffled' * SHUFFLE.value}.json"
                 ask = lambda task=task, size=size, seed=seed, random=random: judged(
                     task, {TRAINED: trained, RANDOM: random}, size, seed
                 )

@@ -16,11 +16,10 @@ class Found:
 
     def __init__(self, task: labelled.Task, runs: list[dict]):
         self.clusters = [one.cluster for one in task.test]
-        self.seeds = {name: np.array([run["areas"][name] for run in runs]) for name in runs[0]["areas"]}
+        self.seeds = {name: np.array([run[name] for run in runs]) for name in runs[0]}
         self.each = {name: areas.mean(0) for name, areas in self.seeds.items()}
         baselines = [n for n in self.each if n in labelled.BASELINES]
         self.best = max(baselines, key=lambda name: self.each[name].mean())
-        self.reads = [run["reads"][TRAINED] for run in runs]
 
     def mean(self, name: str) -> Interval:
         """Over clusters, of the mean over seeds."""
@@ -96,11 +95,8 @@ def tables(found: dict[tuple[str, int], Found], tasks: dict[str, labelled.Task],
         lines.append(f"| {' | '.join(cells)} |")
     for task, own in tasks.items():
         clusters, share = len({one.cluster for one in own.test}), np.concatenate([one.known for one in own.test]).mean()
-        lines += ["", f"## {task}", "", f"{own.question.capitalize()}: {share:.0%} of the residues of {len(own.test)} "]
-        lines[-1] += (
-            f"chains of {clusters} clusters; learnt from draws of {len(own.pool)} chains. Heads on the trained "
-        )
-        lines[-1] += "trunk read " + "; ".join(f"{', '.join(found[task, size].reads)} ({size})" for size in sizes) + "."
+        lines += ["", f"## {task}", "", f"{own.question}: {share:.0%} of the residues of {len(own.test)} "]
+        lines[-1] += f"chains of {clusters} clusters; learnt from draws of {len(own.pool)} chains."
         lines += ["", f"| method | {' | '.join(map(str, sizes))} |", f"|---|{'---|' * len(sizes)}"]
         for name in found[task, sizes[0]].each:
             means = [found[task, size].mean(name) for size in sizes]
