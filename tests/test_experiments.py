@@ -26,9 +26,12 @@ PARTS = {
     "controls",
     "corpus",
     "domains",
+    "few_shot",
+    "labelled",
     "sides",
     "tm_align",
     "tm_align_facts",
+    "transferred",
     "tuned_heads",
     "walk",
 }  # what several scripts share
@@ -347,18 +350,18 @@ def test_transfer_from_few_labels(tmp_path):
     for name, lines in (("flip_secondary_structure", disorder), ("ppi_site_graphppis", interface)):
         with lzma.open(data / "corpus" / "labels" / f"{name}.tsv.xz", "wt") as file:
             file.write("\n".join(lines) + "\n")
-    flags = ("--data", data, "--tasks=disorder,interface", "--sizes=10,20", "--seeds=2", "--test=5")
-    run = lambda name, *more: go("transfer", "--out", tmp_path / name, *flags, *more)
-    text = run("out")
+    run = lambda *more: go("transfer", "--data", data, "--out", tmp_path / "out", "--sizes=20", "--test=5", *more)
+    plain = ("--tasks=disorder,interface", "--seeds=2")
+    text = run(*plain)
     for task in ("disorder", "interface"):
         part = text.split(f"## {task}")[1].split("## ")[0]
         areas = {row[0]: float(row[1].split()[0]) for row in re.findall(r"^\| (.+?) \| ([01]\.\d+ .*?) \|", part, re.M)}
         assert areas["amino acid"] == 1 and areas["sequence (one-hot) in windows"] > 0.95, areas
-        assert min(areas["head on the trained trunk"], areas["head on a random trunk"]) > 0.8, areas
+        assert min(areas["head on the trained trunk"], areas["head on a random trunk"]) > 0.85, areas
         assert areas["distance to the nearer end"] < 0.7, areas
-    assert text.startswith("# No: with 10 labelled proteins") or "\n# No: with 10 labelled proteins" in text
-    assert (tmp_path / "out" / "transfer.png").exists() and "CPU-s" not in run("out")
-    text = run("shuffled", "--shuffle", "--deep")
+    assert "# No: with 20 labelled proteins" in text
+    assert (tmp_path / "out" / "transfer.png").exists() and "CPU-s" not in run(*plain)
+    text = run("--tasks=interface", "--seeds=1", "--shuffle", "--deep")
     assert "are permuted" in text and "| lora, trained |" in text
     areas = [float(value) for value in re.findall(r"^\| head on .*? \| (0\.\d+) ", text, re.M)]
-    assert len(areas) == 8 and max(areas) < 0.85, areas
+    assert len(areas) == 4 and max(areas) < 0.8, areas
