@@ -22,8 +22,8 @@ from af2jax.schema import Features, Outputs, StructureOutput
 from experiments.labelled import Protein
 from experiments.tuned_heads import RULES
 
-HEADS = {name: Head("residue", classes=2, reads=name) for name in ("single", "structure")}
-LOSSES = dict.fromkeys(HEADS, 1.0)
+NAME = "label"
+HEAD = Head("residue", classes=2, reads="structure")
 HELD = 5  # one of so many labelled proteins says when to stop
 PADDING = 32  # residues: the lengths of chains are padded to a multiple of it
 CROP = 64  # residues of a protein that a step reads where the trunk trains
@@ -66,9 +66,8 @@ class Network:
         self.file = folder / f"trunk_{self.key}.npz"
         self.said = dict(np.load(self.file)) if self.file.exists() else {}
 
-        def say(params: dict, features: Features) -> tuple:
-            outputs = af2jax.forward(model, params, features, 0)
-            return outputs.single, outputs.structure.single
+        def say(params: dict, features: Features) -> jax.Array:
+            return af2jax.forward(model, params, features, 0).structure.single
 
         self.say = jax.jit(say)
 
@@ -78,25 +77,20 @@ class Network:
             np.savez(out, **self.said)
 
     def known(self, sequence: str, size: int) -> Outputs:
-        """What heads read of a chain, padded; asked once, with as little padding as programs of few shapes allow."""
+        """What the head reads of a chain, padded; the trunk is asked once, with little padding."""
         if sequence not in self.said:
             features, _ = inputs(sequence, self.config, padded(len(sequence)))
-            single = np.concatenate(jax.device_get(self.say(self.params, features)), axis=1)
-            self.said[sequence] = single[: len(sequence)]
+            self.said[sequence] = np.asarray(self.say(self.params, features))[: len(sequence)]
         own = self.said[sequence]
-        own = np.pad(own, ((0, size - len(own)), (0, 0)))
-        single, structure = own[:, : self.config.c_s], own[:, self.config.c_s :]
-        nowhere = np.zeros((size, 37, 3), np.float32)
-        return Outputs(
-            None, None, None, single, StructureOutput(*[None] * 6, nowhere, None, single=structure), logits={}
-        )
+        single, nowhere = np.pad(own, ((0, size - len(own)), (0, 0))), np.zeros((size, 37, 3), np.float32)
+        return Outputs(*[None] * 4, StructureOutput(*[None] * 6, nowhere, None, single), {})
 
     def begun(self, way: Way, seed: int) -> finetune.TrainState:
         """The state before the first step."""
         labels, adapters = af2jax.label(self.params, RULES[way.recipe]), None
         if way.recipe == "lora":
             adapters = af2jax.lora.init(self.params, labels, rank=4, key=jax.random.key(seed))
-        common = {"heads": HEADS, "losses": LOSSES, "dropout": False, "clip_example": 1.0}
+        common = {"heads": {NAME: HEAD}, "losses": {NAME: 1.0}, "dropout": False, "clip_example": 1.0}
         return finetune.init(self.model, self.params, labels, optimizer(way), adapters=adapters, **common)
 
     def batch(self, proteins: Sequence[Protein], size: int, frozen: bool) -> tuple:
@@ -106,7 +100,7 @@ class Network:
             features, targets = inputs(one.sequence, self.config, size)
             label = np.pad(one.label, (0, size - len(one.label)), constant_values=-1)
             known = (self.known(one.sequence, size),) if frozen else ()
-            examples.append((features, targets.replace(labels=dict.fromkeys(HEADS, label)), *known))
+            examples.append((features, targets.replace(labels={NAME: label}), *known))
         return jax.tree.map(lambda *x: np.stack(x), *examples)
 
 
@@ -125,15 +119,12 @@ def window(protein: Protein, rng: np.random.Generator) -> Protein:
 def tuned(
     network: Network, learnt: Sequence[Protein], asked: Sequence[Protein], way: Way, seed: int
 ) -> list[np.ndarray]:
-    """Log-odds of the label at the labelled residues of each asked chain, the mean of both heads.
-
-    Each head is asked as it was when it was best on the proteins that are held out.
-    """
+    """Log-odds of the label at the labelled residues of each asked chain, by what was best on the proteins held out."""
     frozen, rng = way.recipe == "heads", np.random.default_rng([seed, 1])
     size = padded(max(len(one.label) for one in (*learnt, *asked)))
     number = max(len(learnt) // HELD, 1)
     taught, held = learnt[number:], network.batch(learnt[:number], size, frozen)
-    state, best = network.begun(way, seed), {}
+    state, least = network.begun(way, seed), np.inf
     for step in range(way.steps):
         chosen = [taught[i] for i in rng.choice(len(taught), way.batch, replace=len(taught) < way.batch)]
         if not frozen:
@@ -141,13 +132,9 @@ def tuned(
         batch = network.batch(chosen, size if frozen else CROP, frozen)
         state, _ = finetune.train_step(state, batch, jax.random.key(step), 0)
         if (step + 1) % (way.steps // way.checks) == 0:
-            metrics, _ = finetune.eval_step(state, held, 0)
-            for name in HEADS:
-                loss = float(metrics[name])
-                if name not in best or loss < best[name][0]:
-                    best[name] = loss, jax.tree.map(np.array, state.trained)
-    odds, batch = 0.0, network.batch(asked, size, frozen)
-    for name, (_, kept) in best.items():
-        said = finetune.eval_step(state.replace(trained=kept), batch, 0)[1][name]
-        odds += np.asarray(said[..., 1] - said[..., 0], np.float64) / len(HEADS)
+            loss = float(finetune.eval_step(state, held, 0)[0][NAME])
+            if loss < least:
+                least, best = loss, jax.tree.map(np.array, state.trained)
+    said = finetune.eval_step(state.replace(trained=best), network.batch(asked, size, frozen), 0)[1][NAME]
+    odds = np.asarray(said[..., 1] - said[..., 0], np.float64)
     return [own[one.places] for own, one in zip(odds, asked, strict=True)]

@@ -11,10 +11,9 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
 from af2jax.constants.atoms import CA
-from af2jax.constants.residues import RESTYPES
+from af2jax.constants.residues import RESTYPES, encode
 from af2jax.data.items import read_item
 from af2jax.metrics.baselines import Known, baselines
-from af2jax.metrics.classification import roc
 from af2jax.protein.secondary import secondary
 from experiments import corpus, sides
 from experiments.domains import HYDROPATHY
@@ -26,9 +25,9 @@ CONTACT, APART = 8.0, 12  # angstrom between CA atoms, residues along the chain
 AROUND = 7  # residues on either side that hydropathy is averaged over
 STRUCTURES = ("long-range contact", "burial", "strand")  # tasks with labels from known structures
 TASKS = (*STRUCTURES, "disorder", "interface")
-WINDOWS, NEAREST = "sequence (one-hot) in windows", "nearest window"
+MAJORITY, WINDOWS, NEAREST = "majority class", "sequence (one-hot) in windows", "nearest window"
 AMINO, HYDROPATHIC, END = "amino acid", "hydropathy in windows", "distance to the nearer end"
-BASELINES = (WINDOWS, NEAREST, AMINO, HYDROPATHIC, END)
+BASELINES = (MAJORITY, WINDOWS, NEAREST, AMINO, HYDROPATHIC, END)
 
 
 @dataclass(frozen=True)
@@ -196,31 +195,27 @@ def shuffled(protein: Protein, rng: np.random.Generator) -> Protein:
 
 
 def simple(learnt: Sequence[Protein], asked: Sequence[Protein]) -> dict[str, list[np.ndarray]]:
-    """By baseline, how likely the label is at the labelled residues of each asked chain, as any increasing number."""
+    """By baseline, the probability of the label at the labelled residues of each asked chain."""
     as_known = lambda some: [Known(one.sequence, one.known, one.places) for one in some]
     found = baselines(as_known(learnt), as_known(asked), True, 2)
-    letters, truth = (
-        np.concatenate([list(one.sequence) for one in learnt]),
-        np.concatenate([one.label for one in learnt]),
-    )
-    share = {
-        one: (np.sum((letters == one) & (truth == 1)) + 1) / (np.sum((letters == one) & (truth >= 0)) + 2)
-        for one in RESTYPES
+    names = {
+        MAJORITY: "majority class",
+        WINDOWS: "logistic regression on sequence",
+        NEAREST: "nearest neighbour",
     }
+    out = {name: [values[:, 1] for values in found[own]] for name, own in names.items()}
     told = {
-        AMINO: lambda one: np.array([share[letter] for letter in one.sequence]),
+        AMINO: lambda one: encode(one.sequence),
         HYDROPATHIC: lambda one: around(np.array([HYDROPATHY[letter] for letter in one.sequence])),
         END: lambda one: np.minimum(np.arange(len(one.sequence)), np.arange(len(one.sequence))[::-1]),
-    }
-    out = {
-        WINDOWS: [values[:, 1] for values in found["logistic regression on sequence"]],
-        NEAREST: [values[:, 1] for values in found["nearest neighbour"]],
     }
     truth = np.concatenate([one.known for one in learnt])
     for name, say in told.items():
         values = np.concatenate([say(one)[one.places] for one in learnt])
-        sign = np.sign(roc(values, truth == 1).area - 0.5)
-        out[name] = [sign * say(one)[one.places] for one in asked]
+        edges = np.arange(1, len(RESTYPES)) if name == AMINO else np.unique(np.quantile(values, np.arange(1, 20) / 20))
+        kinds, many = np.searchsorted(edges, values, side="right"), len(edges) + 1
+        share = (np.bincount(kinds, truth, many) + 1) / (np.bincount(kinds, minlength=many) + 2)
+        out[name] = [share[np.searchsorted(edges, say(one)[one.places], side="right")] for one in asked]
     return out
 
 

@@ -3,11 +3,10 @@
 A class for each residue is learnt from 20, 50 or 200 labelled proteins, as users have them, and judged on clusters
 that no training of mini saw and that have no homologue among the labelled ones: long-range contacts and burial (of
 known structures), residues that a crystal does not show (disorder), interfaces with other proteins, and strands, which
-are shown and not counted, because mini learns them. New heads of the house read the activations of the frozen trunk,
-which is asked once for each chain, or of the same network with random weights: one head reads "single" and one
-"structure", their log-odds are averaged, and a fifth of the labelled proteins is held out to say when to stop. Where
-"and windows" stands, log-odds are averaged with those of the regression on windows: what does the trunk know that a
-window does not? Baselines learn from the same proteins.
+are shown and not counted, because mini learns them. A new head reads "structure" of the frozen trunk, which is
+asked once for each chain, or of the same network with random weights; a fifth of the labelled proteins is held out to
+say when to stop. Where "and windows" stands, its log-odds are averaged with those of the regression on windows: what
+does the trunk know that a window does not? Baselines learn from the same proteins.
 
     python -m experiments.transfer --data DATA --out transfer_out
 
@@ -29,10 +28,9 @@ from absl import app, flags, logging
 import af2jax
 from af2jax import compilation
 from af2jax.files import file_name, write
-from af2jax.metrics.classification import roc
 from experiments import labelled
 from experiments.few_shot import WAYS, Network, tuned
-from experiments.transferred import BESIDE, RANDOM, TRAINED, Found, answer, plot, tables
+from experiments.transferred import AREA, BESIDE, METRICS, RANDOM, TRAINED, Found, answer, differences, means, plot
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
@@ -48,8 +46,8 @@ DEEP = flags.DEFINE_bool("deep", False, "Train LoRA and all parameters too.")
 FEW = 50  # labelled proteins that the first line is about, where they were asked for
 
 
-def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: int) -> dict[str, list[float]]:
-    """By method, the area under ROC within each chain that is judged."""
+def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: int) -> dict[str, list]:
+    """By method, the probability of the label at the labelled residues of each chain that is judged."""
     order = np.random.default_rng([seed, 0]).permutation(len(task.pool))
     learnt = [task.pool[i] for i in order[:size]]
     if SHUFFLE.value:
@@ -57,14 +55,13 @@ def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: i
         learnt = [labelled.shuffled(one, rng) for one in learnt]
     told = labelled.simple(learnt, task.test)
     window = [np.log(p) - np.log1p(-p) for p in (np.clip(x, 1e-6, 1 - 1e-6) for x in told[labelled.WINDOWS])]
-    for name, network in networks.items():
-        told[name] = tuned(network, learnt, task.test, WAYS["heads"], seed)
-        told[name + BESIDE] = [(a + b) / 2 for a, b in zip(told[name], window, strict=True)]
+    odds = {name: tuned(network, learnt, task.test, WAYS["heads"], seed) for name, network in networks.items()}
+    odds |= {f"{name}{BESIDE}": [(a + b) / 2 for a, b in zip(odds[name], window, strict=True)] for name in networks}
     if DEEP.value:
         for way, (name, network) in itertools.product(("lora", "full"), networks.items()):
-            told[f"{way}, {name.split()[-2]}"] = tuned(network, learnt, task.test, WAYS[way], seed)
-    area = lambda some: [roc(x, one.known == 1).area for x, one in zip(some, task.test, strict=True)]
-    return {name: area(some) for name, some in told.items()}
+            odds[f"{way}, {name.split()[-2]}"] = tuned(network, learnt, task.test, WAYS[way], seed)
+    told |= {name: [1 / (1 + np.exp(-x)) for x in some] for name, some in odds.items()}
+    return {name: [np.round(x, 5).tolist() for x in some] for name, some in told.items()}
 
 
 def kept(file: Path, make) -> dict:
@@ -99,22 +96,26 @@ def main(_) -> None:
                 runs.append(kept(file, ask))
                 for network in (trained, random):
                     network.save()
-            found[name, size] = Found(task, runs)
-    first = answer(found, tasks, FEW if FEW in sizes else sizes[0])
-    lines = [first, ""]
+            found |= {(name, size, metric): Found(task, runs, metric) for metric in METRICS}
+    size = FEW if FEW in sizes else sizes[0]
+    first = answer(found, tasks, size)
+    lines = [f"# {first}", ""]
     if SHUFFLE.value:
         lines += ["**The labels that were learnt from are permuted: whatever is found here is chance.**", ""]
     caption = (
-        f"Area under ROC within a chain on clusters that mini never saw, by the number of labelled proteins "
-        f"(bars: 95 % of means of clusters drawn again; mean of {SEEDS.value} draws of labelled proteins, each with a "
-        f"random network of its own). {first[2:]}."
+        "Accuracy on clusters that mini never saw, by the number of labelled proteins (bars: 95 % of means of clusters "
+        f"drawn again; mean of {SEEDS.value} draws of labelled proteins, each with random weights of its own). {first}."
     )
-    plot(found, list(tasks), sizes, caption, out)
+    plot(found, tasks, sizes, caption, out)
     lines += [
-        "Does a trunk that has learnt to fold help where few proteins have labels? Control: the same heads on the "
+        "Does a trunk that has learnt to fold help where few proteins have labels? Control: the same head on the same "
+        "network with random weights; baselines learn from the same proteins, and the best of them counts. "
+        f"{answer(found, tasks, size, AREA)}.",
+        *("", "![transfer](transfer.png)", "", caption),
+        *(line for metric in METRICS for line in differences(found, tasks, metric)),
+        *(line for name, task in tasks.items() for line in means(found, name, task, sizes)),
+        "",
     ]
-    lines[-1] += "same network with random weights; baselines learn from the same proteins, and the best counts."
-    lines += ["", "![transfer](transfer.png)", "", caption, *tables(found, tasks, sizes), ""]
     print("\n".join(lines))
     write(out / "README.md", "\n".join(lines))
 
