@@ -206,13 +206,15 @@ def simple(learnt: Sequence[Protein], asked: Sequence[Protein]) -> dict[str, lis
     out = {name: [values[:, 1] for values in found[own]] for name, own in names.items()}
     told = {
         AMINO: lambda one: encode(one.sequence),
-        HYDROPATHIC: lambda one: around(np.array([HYDROPATHY[letter] for letter in one.sequence])),
+        HYDROPATHIC: lambda one: around(np.array([HYDROPATHY.get(letter, 0.0) for letter in one.sequence])),
         END: lambda one: np.minimum(np.arange(len(one.sequence)), np.arange(len(one.sequence))[::-1]),
     }
     truth = np.concatenate([one.known for one in learnt])
     for name, say in told.items():
         values = np.concatenate([say(one)[one.places] for one in learnt])
-        edges = np.arange(1, len(RESTYPES)) if name == AMINO else np.unique(np.quantile(values, np.arange(1, 20) / 20))
+        edges = (
+            np.arange(1, len(RESTYPES) + 1) if name == AMINO else np.unique(np.quantile(values, np.arange(1, 20) / 20))
+        )
         kinds, many = np.searchsorted(edges, values, side="right"), len(edges) + 1
         share = (np.bincount(kinds, truth, many) + 1) / (np.bincount(kinds, minlength=many) + 2)
         out[name] = [share[np.searchsorted(edges, say(one)[one.places], side="right")] for one in asked]
