@@ -16,7 +16,7 @@ from af2jax.data.items import Item, load_example
 from af2jax.data.pipeline import read
 from af2jax.data.transforms import pad
 from af2jax.files import whole
-from af2jax.heads import Head
+from af2jax.heads import SCOPE, Head
 from af2jax.pretrained.tree import digest, flatten
 from af2jax.schema import Features, Outputs, StructureOutput
 from experiments.labelled import Protein
@@ -61,13 +61,14 @@ class Network:
 
     def __init__(self, model, params: dict, folder: Path):
         data = dataclasses.replace(model.config.data, clusters=1, extra=1)
-        self.model, self.params, self.config = model, params, dataclasses.replace(model.config, data=data)
-        self.key = digest(flatten(params)).hex()[:8]
+        self.model, self.config = model.clone(heads=()), dataclasses.replace(model.config, data=data)
+        self.params = {name: tree for name, tree in params.items() if name != SCOPE}
+        self.key = digest(flatten(self.params)).hex()[:8]
         self.file = folder / f"trunk_{self.key}.npz"
         self.said = dict(np.load(self.file)) if self.file.exists() else {}
 
         def say(params: dict, features: Features) -> jax.Array:
-            return af2jax.forward(model, params, features, 0).structure.single
+            return af2jax.forward(self.model, params, features, 0).structure.single
 
         self.say = jax.jit(say)
 
