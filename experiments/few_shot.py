@@ -56,6 +56,12 @@ def inputs(sequence: str, config, size: int):
     return pad(variants.features(read(sequence, alone=True), (), 0, config, 1), n_res=size), targets
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def say(model, params: dict, features: Features) -> jax.Array:
+    """What the head reads: the activations of the structure module; one program for all networks of a preset."""
+    return af2jax.forward(model, params, features, 0).structure.single
+
+
 class Network:
     """A network without recycles, and what its frozen trunk says of each chain, kept in a file."""
 
@@ -67,11 +73,6 @@ class Network:
         self.file = folder / f"trunk_{self.key}.npz"
         self.said = dict(np.load(self.file)) if self.file.exists() else {}
 
-        def say(params: dict, features: Features) -> jax.Array:
-            return af2jax.forward(self.model, params, features, 0).structure.single
-
-        self.say = jax.jit(say)
-
     def save(self) -> None:
         """Keeps what the trunk said."""
         with whole(self.file) as partial, open(partial, "wb") as out:
@@ -81,7 +82,7 @@ class Network:
         """What the head reads of a chain, padded; the trunk is asked once, with little padding."""
         if sequence not in self.said:
             features, _ = inputs(sequence, self.config, padded(len(sequence)))
-            self.said[sequence] = np.asarray(self.say(self.params, features))[: len(sequence)]
+            self.said[sequence] = np.asarray(say(self.model, self.params, features))[: len(sequence)]
         own = self.said[sequence]
         single, nowhere = np.pad(own, ((0, size - len(own)), (0, 0))), np.zeros((size, 37, 3), np.float32)
         return Outputs(*[None] * 4, StructureOutput(*[None] * 6, nowhere, None, single), {})
