@@ -69,7 +69,7 @@ class Network:
         data = dataclasses.replace(model.config.data, clusters=1, extra=1)
         self.model, self.config = model.clone(heads=()), dataclasses.replace(model.config, data=data)
         self.params = {name: tree for name, tree in params.items() if name != SCOPE}
-        self.key = digest(flatten(self.params)).hex()[:8]
+        self.key = digest(flatten({name: tree for name, tree in self.params.items() if name != "heads"})).hex()[:8]
         self.file = folder / f"trunk_{self.key}.npz"
         self.said = dict(np.load(self.file)) if self.file.exists() else {}
 
