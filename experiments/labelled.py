@@ -187,11 +187,14 @@ def rows(data: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def shuffled(protein: Protein, rng: np.random.Generator) -> Protein:
-    """The same with its labels permuted."""
-    label = protein.label.copy()
-    label[protein.places] = rng.permutation(protein.known)
-    return replace(protein, label=label)
+def shuffled(proteins: Sequence[Protein], rng: np.random.Generator) -> list[Protein]:
+    """The same with their labels permuted over all of their residues: a share of each chain would tell something."""
+    mixed, found = iter(rng.permutation(np.concatenate([one.known for one in proteins]))), []
+    for one in proteins:
+        label = one.label.copy()
+        label[one.places] = list(islice(mixed, len(one.places)))
+        found.append(replace(one, label=label))
+    return found
 
 
 def simple(learnt: Sequence[Protein], asked: Sequence[Protein]) -> dict[str, list[np.ndarray]]:
