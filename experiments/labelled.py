@@ -187,11 +187,14 @@ def rows(data: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def shuffled(protein: Protein, rng: np.random.Generator) -> Protein:
-    """The same with its labels permuted."""
-    label = protein.label.copy()
-    label[protein.places] = rng.permutation(protein.known)
-    return replace(protein, label=label)
+def shuffled(proteins: Sequence[Protein], rng: np.random.Generator) -> list[Protein]:
+    """The same with their labels permuted over all of them: within each, its share of the label would remain."""
+    labels = rng.permutation(np.concatenate([one.known for one in proteins]))
+    parts = np.split(labels, np.cumsum([len(one.places) for one in proteins])[:-1])
+    found = [replace(one, label=one.label.copy()) for one in proteins]
+    for one, part in zip(found, parts, strict=True):
+        one.label[one.places] = part
+    return found
 
 
 def simple(learnt: Sequence[Protein], asked: Sequence[Protein]) -> dict[str, list[np.ndarray]]:

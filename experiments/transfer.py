@@ -11,7 +11,7 @@ does the trunk know that a window does not? Baselines learn from the same protei
     python -m experiments.transfer --data DATA --out transfer_out
 
 DATA as in `experiments/corpus.py`. Hardware: 2 CPU cores; expected result and last good commit: experiments/README.md.
-With --shuffle the labels learnt from are permuted within each chain: no advantage may survive. With --deep LoRA and
+With --shuffle the labels learnt from are permuted over all chains: no advantage may survive. With --deep LoRA and
 all parameters are trained as well, from the given and from random weights. A stopped run resumes. Of stability
 `experiments/ddg.py` asks the same.
 """
@@ -51,8 +51,7 @@ def judged(task: labelled.Task, networks: dict[str, Network], size: int, seed: i
     order = np.random.default_rng([seed, 0]).permutation(len(task.pool))
     learnt = [task.pool[i] for i in order[:size]]
     if SHUFFLE.value:
-        rng = np.random.default_rng([seed, 2])
-        learnt = [labelled.shuffled(one, rng) for one in learnt]
+        learnt = labelled.shuffled(learnt, np.random.default_rng([seed, 2]))
     told = labelled.simple(learnt, task.test)
     window = [np.log(p) - np.log1p(-p) for p in (np.clip(x, 1e-6, 1 - 1e-6) for x in told[labelled.WINDOWS])]
     odds = {name: tuned(network, learnt, task.test, WAYS["heads"], seed) for name, network in networks.items()}
