@@ -374,10 +374,9 @@ def test_where_a_trunk_helps_needs_both_witnesses():
 
 
 def test_permuted_labels_keep_their_number_and_what_is_unknown():
-    rng = np.random.default_rng(0)
     some = [labelled.Protein(str(i), "A" * 30, str(i), np.full(30, i % 2, np.int32)) for i in range(6)]
     some[0].label[:9] = -1
-    found = labelled.shuffled(some, rng)
+    found = labelled.shuffled(some, np.random.default_rng(0))
     assert all(np.array_equal(one.label < 0, own.label < 0) for one, own in zip(found, some, strict=True))
     total = lambda proteins: np.bincount(np.concatenate([one.known for one in proteins]))
     assert np.array_equal(total(found), total(some)) and all(set(one.known) == {0, 1} for one in found)
