@@ -21,11 +21,11 @@ from af2jax.inference import at_once, network
 from af2jax.model.alphafold import AlphaFold
 from af2jax.model.recycle import forward
 from af2jax.schema import Features, Variants
-from af2jax.words import duration
+from af2jax.words import SLOW, duration
 
 SITES, MASKED = "sites", "masked_msa"  # what a pass is asked for
 MANY = 1000  # passes that are worth a word before they begin
-FIRST, SLOW = 30, 600  # seconds of passes that the rest is judged by, and from which the rest is worth a word
+FIRST = 30  # seconds of passes that the rest is judged by
 
 
 def number(heads: Mapping[str, Head], every: Sequence[Mutations], places: Sequence[int] = ()) -> int:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 ENDINGS = ((r"([^aeiou])y$", r"\1ies"), (r"(s|x|ch|sh)$", r"\1es"), (r"$", "s"))  # of plurals; the first that fits
+SLOW = 600  # seconds that are worth a word before they pass
 
 
 def counted(number: int, one: str, many: str = "") -> str:

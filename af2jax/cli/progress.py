@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from af2jax.words import duration
-
-SLOW = 600  # seconds on a CPU that are worth a word
+from af2jax.words import SLOW, duration
 
 
 def cost(n_res: int) -> float:

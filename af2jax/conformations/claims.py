@@ -126,7 +126,7 @@ RULE = (  # may state 2, 3 and so on be claimed?
     (
         lambda e: not e.calibrated,
         OPEN,
-        f"{SURELY}, but it was not measured what the pLDDT of these weights is worth.",
+        f"{SURELY}, but it is not known here what the pLDDT of these weights is worth.",
     ),
     (
         lambda e: e.plddt < SURE,

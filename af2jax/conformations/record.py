@@ -129,7 +129,7 @@ class States:
 
     @property
     def disordered(self) -> np.ndarray | None:
-        """bool [N_res]: pLDDT is below 50 in every state; None where it was not measured what that is worth: the
+        """bool [N_res]: pLDDT is below 50 in every state; None where it is not known what that is worth: the
         weights are not calibrated, or there was no alignment."""
         if not self.calibrated or len(self.models[0].alignment.codes) < 2:
             return None

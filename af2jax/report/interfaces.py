@@ -23,7 +23,7 @@ TRUSTED = (  # may the arrangement of chains be trusted? By ipTM and whether it 
     (
         lambda iptm, own: not own,
         "open",
-        "It was not measured what the ipTM of these weights is worth.",
+        "It is not known here what the ipTM of these weights is worth.",
     ),
     (lambda iptm, own: iptm >= SURE, "yes", "From {sure:g} on it is confident (EMBL-EBI's guidance on AlphaFold)."),
     (

@@ -51,7 +51,7 @@ READ = (  # may the structure be read as a whole? Conditions in their order, the
     (
         lambda reading, calibrated: not calibrated,
         "open",
-        "It was not measured what the pLDDT of these weights is worth: take the structure for a hypothesis.",
+        "It is not known here what the pLDDT of these weights is worth: take the structure for a hypothesis.",
     ),
     (lambda reading, calibrated: not reading.sure, "no", "No residue reaches {sure}: do not interpret it."),
     (
@@ -66,7 +66,7 @@ READ = (  # may the structure be read as a whole? Conditions in their order, the
     ),
 )
 CALIBRATED = "; it was calibrated on the PDB, not on this protein"
-SURE_RESIDUES = (  # what follows from how many reach a pLDDT of 70; that it was not measured, the verdict says
+SURE_RESIDUES = (  # what follows from how many reach a pLDDT of 70; that it is not known, the verdict says
     (lambda reading, calibrated: not calibrated, "{reach} of {all} residues reach {sure}."),
     (
         lambda reading, calibrated: reading.sure,

@@ -20,7 +20,7 @@ BRANCHES = [
         "it takes 6 of each to tell such shares from it, and the alignment has clusters for 5",
     ),
     ({"p": ALPHA, "most": 6}, OPEN, "make more models: with 6 of each such shares would tell."),
-    ({"calibrated": False}, OPEN, "it was not measured what the pLDDT of these weights is worth"),
+    ({"calibrated": False}, OPEN, "it is not known here what the pLDDT of these weights is worth"),
     ({"plddt": 69.9}, NO, "its mean pLDDT is 69.9, below 70"),
     ({"distinct": False, "near": None}, OPEN, "no two known structures of different states were given"),
     ({"near": None}, NO, "no known structure tells it from the first state"),

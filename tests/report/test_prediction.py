@@ -98,7 +98,7 @@ def test_the_map_of_errors_is_that_of_the_structure(tmp_path):
         (range(4), True, "yes", "36 of 40 residues reach pLDDT 70"),
         (range(5), True, "no", "Only 35 of 40 residues reach pLDDT 70"),
         (range(40), True, "no", "No residue reaches pLDDT 70"),
-        ((), False, "open", "It was not measured what the pLDDT of these weights is worth"),
+        ((), False, "open", "It is not known here what the pLDDT of these weights is worth"),
     ],
 )
 def test_the_verdict(low, calibrated, answer, says, tmp_path):
@@ -143,12 +143,12 @@ def test_the_given_structure_is_superposed_on_each(tmp_path):
 
 
 def test_what_plddt_is_worth_is_said_once(tmp_path):
-    """Of weights of which it was not measured, no sentence on the page reads it as if it had been."""
+    """Of weights of which it is not known, no sentence on the page reads it as if it had been."""
     for calibrated in (True, False):
         text = written([(confident(low=range(4)), 0)], tmp_path, calibrated=calibrated).read_text()
         general = ("calibrated on the PDB", "backbone is mostly right")
         assert [words in text for words in general] == [calibrated] * 2
-        assert text.count("It was not measured what the pLDDT") == (not calibrated)
+        assert text.count("It is not known here what the pLDDT") == (not calibrated)
         assert "36 of 40 residues reach 70" in text
 
 
@@ -250,7 +250,7 @@ def test_how_chains_lie_to_each_other(tmp_path):
         (0.59, True, "no", "has probably failed"),
         (0.6, True, "open", "it may be right or wrong"),
         (0.8, True, "yes", "on it is confident"),
-        (0.59, False, "open", "It was not measured what the ipTM of these weights is worth"),
+        (0.59, False, "open", "It is not known here what the ipTM of these weights is worth"),
     ],
 )
 def test_what_iptm_means(iptm, calibrated, answer, says, tmp_path):
@@ -260,7 +260,7 @@ def test_what_iptm_means(iptm, calibrated, answer, says, tmp_path):
         "has probably failed",
         "it may be right or wrong",
         "on it is confident",
-        "It was not measured what the ipTM",
+        "It is not known here what the ipTM",
     )
     second = re.findall(r'<section class="verdict (\w+)">(.*?)</section>', text)[1]
     assert second[0] == answer and says in second[1] and f"ipTM {iptm:.2f}" in second[1]
