@@ -1,0 +1,152 @@
+"""Experiments that read the corpus, at their smallest: comparisons, descent, and the training of mini."""
+
+import json
+import lzma
+import multiprocessing
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from af2jax.data import synthetic
+from experiments import corpus
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Synthetic proteins as a folder of data: twelve older chains, and twelve of a corpus, two of them never learnt."""
+    folder, unseen = tmp_path_factory.mktemp("data"), corpus.UNSEEN.read_text().splitlines()[1:]
+    names = [line.split(",")[0] for line in synthetic.make(folder, 24).read_text().splitlines()[1:]]
+    files = [f"structures/{name}.cif" for name in names]
+    names[12:14] = [line.split("\t")[0] for line in unseen[:1] + unseen[-1:]]
+    (folder / "corpus" / "structures").mkdir(parents=True)
+    for file in files[12:]:
+        shutil.move(folder / file, folder / "corpus" / file)
+    lines = ["\t".join(("id", "file", "length", "cluster30", "class", "shared_cluster30"))]
+    for i, (name, file) in enumerate(zip(names, files, strict=True)):
+        lines.append("\t".join((name, file, "40", f"H{i:04d}", "natural", "")))
+    for place, some in ((folder, lines[1:13]), (folder / "corpus", lines[13:])):
+        (place / "chains.tsv").write_text("\n".join([lines[0], *some]) + "\n")
+    (folder / "corpus" / "msa.tsv").write_text("case\trows_kept\tnative_file\n")
+    (folder / "corpus" / "labels").mkdir()
+    with lzma.open(folder / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
+        file.write("\t".join(("id", "split", "sequence", "ss3", "resolved_mask", "label_cluster30", "chain_id")) + "\n")
+    return folder
+
+
+@pytest.mark.slow("runs an experiment in processes of its own")
+def test_a_comparison_over_seeds(data, tmp_path):
+    """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
+    command = [sys.executable, "-m", "experiments.secondary", "--data", str(data), "--out", str(tmp_path)]
+    command += ["--preset=tiny", "--params=", "--steps=2", "--seeds=2", "--crop=48"]
+    flags = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
+    run = lambda *more: (
+        subprocess.run(
+            [*command, *more],
+            cwd=ROOT,
+            env=os.environ | {"XLA_FLAGS": flags},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    said, text = run(), (tmp_path / "README.md").read_text()
+    assert text.startswith("# Does the trunk know secondary structure?") and "LoRA_1: validation at step 2" in said
+    assert re.search(r"- LoRA: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
+    assert (tmp_path / "plots" / "means_ss_accuracy.png").exists() and (tmp_path / "index.html").exists()
+    assert "validation" not in run()
+
+
+@pytest.mark.slow("runs an experiment in processes of its own")
+def test_descent_beside_its_control(data, tmp_path):
+    """At its smallest: every way has both scores, and the verdict names the control."""
+    command = [sys.executable, "-m", "experiments.descent", "--data", str(data), "--out", str(tmp_path)]
+    command += ["--preset=tiny", "--params=", "--chains=2", "--steps=3", "--starts=1"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = [json.loads(path.read_text()) for path in (tmp_path / "chains").glob("*.json")]
+    assert len(found) >= 2 and all(set(each) == {"lDDT-CA", "TM-score"} for each in found)
+    for scores in (scores for each in found for scores in each.values()):
+        assert len(scores) == 6 and all(np.isfinite(list(scores.values())))
+    assert said.count("minus descent, distances shuffled: ") == 4 and (tmp_path / "never_seen_tm_score.png").exists()
+
+
+def shuffled_distances() -> tuple[np.ndarray, np.ndarray]:
+    """Before and after; in a process of its own, since all experiments define the same flags."""
+    from experiments import descent
+
+    logp = np.random.default_rng(0).normal(size=(9, 9, 3)).astype(np.float32)
+    return logp, descent.shuffled(logp, np.random.default_rng(1))
+
+
+@pytest.mark.medium("fits coordinates")
+def test_shuffled_distances_stay_at_their_separation():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        logp, found = pool.apply(shuffled_distances)
+    there = np.triu_indices(9, 2)
+    assert not np.array_equal(found[there], logp[there])
+    for apart in range(9):
+        ordered = lambda x, k=apart: np.sort(np.diagonal(x[..., 0], k))
+        assert np.array_equal(ordered(found), ordered(logp))
+    assert np.array_equal(found[there[1], there[0]], logp[there[1], there[0]])  # the other half is not descended
+
+
+def stages() -> tuple[dict, dict]:
+    """(all stages, two that begin with given weights); in a process of its own, as above."""
+    from experiments import train_mini
+
+    names = {name: f"{name}.csv" for name in ("structures", "alignments", "confidence")}
+    go = lambda *more: train_mini.trainings(names, Path("out"), 4000, 7, *more)
+    return go(""), go("given", ("whole", "long"))
+
+
+@pytest.mark.medium("makes weights")
+def test_each_stage_of_the_training_begins_where_another_ends():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found, some = pool.apply(stages)
+    assert list(found) == ["short", "long", "whole", "confidence"] and list(some) == ["long", "whole"]
+    assert [each.params for each in found.values()] == [
+        "",
+        "out/short/checkpoints/00004000",
+        "out/long/checkpoints/00002000",
+        "out/whole/checkpoints/00000133",
+    ]
+    assert [each.params for each in some.values()] == ["given", "out/long/checkpoints/00002000"]
+    assert [each.steps for each in found.values()] == [4000, 2000, 133, 1000]
+    assert all(each.seed == 7 and each.warmup < each.steps and 0 < each.ema < 1 for each in found.values())
+    trunk, judged = list(found.values())[:3], found["confidence"]
+    assert all("ss" in each.heads and each.mask_target and not each.cache for each in trunk)
+    assert ["violation" in each.losses for each in trunk] == [False, True, True]
+    assert (
+        judged.cache and not judged.heads and judged.rules[-1] == (".*", "freeze") and judged.data == "confidence.csv"
+    )
+
+
+@pytest.mark.slow("trains and assesses a network end to end")
+@pytest.mark.optimised("forty steps of the real network")
+def test_mini_is_trained_and_assessed(data, tmp_path):
+    """One stage at its smallest, twice: the second time nothing is trained. What comes out is assessed."""
+    go = lambda name, *more: subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", "--data", str(data), *map(str, more)],
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    train = lambda *more: go("train_mini", "--out", tmp_path, "--steps=40", "--stages=short", *more)
+    assert "validation at step 8" in train().stdout and "validation" not in train().stdout
+    with np.load(tmp_path / "params_mini.npz") as arrays:
+        assert not any("task" in name for name in arrays)
+    learnt = (tmp_path / "short" / "items.tsv").read_text().splitlines()[1:]
+    assert sum("\tvalid\t" in line for line in learnt) == 2 and sum("\ttrain\t" in line for line in learnt) > 10
+    assert "no stage is called shrt" in train("--stages=shrt").stderr
+    assert not go("assess_mini", "--params", tmp_path / "short", "--assessed", tmp_path / "found").returncode
+    found = json.loads((tmp_path / "found" / "assessment.json").read_text())
+    assert len(found["chains"]) == 2 and 0 < found["figures"]["natural: lddt_ca"]["value"] < 100
+    assert "| natural, 2 chains |" in (tmp_path / "found" / "README.md").read_text()
