@@ -14,7 +14,7 @@ that have any, with its bootstrap interval over these. Two tables:
 Then the cost, in CPU-seconds of the process: of an index, and of the same queries with 200 candidates, among 250 chains
 of the corpus, 1,000 and all. A search for which a program was compiled does not count. What was measured is kept in
 `--out`, from which the same command resumes. The settings of the alignment were chosen on pairs of these 500. Hardware:
-2 CPU cores, 20 CPU-minutes; expected result and last good commit: experiments/README.md.
+2 CPU cores, 30 CPU-minutes; expected result and last good commit: experiments/README.md.
 """
 
 import csv
