@@ -103,6 +103,18 @@ def test_its_score_is_that_of_the_exhaustive_search_over_its_pairs(seed):
         np.testing.assert_allclose(score, one.tm_first, atol=2e-3)
 
 
+def test_the_motion_is_that_of_the_score_by_the_length_of_the_one():
+    """A part that is bent has another best superposition by its own length."""
+    first = chains.fold(10)
+    bent = np.concatenate([first[:20], chains.turned(first[20:40] - first[20], 0.35) + first[20]])
+    (one,) = aligned(first, [bent])
+    i, j = one.pairs.T
+    squares = np.sum((bent[j] @ one.motion.rot.T + one.motion.trans - first[i]) ** 2, axis=-1)
+    by = lambda n: np.sum(1 / (1 + squares / (1.24 * np.cbrt(n - 15) - 1.8) ** 2)) / n
+    np.testing.assert_allclose(by(len(first)), one.tm_first, atol=1e-4)
+    assert by(len(bent)) < one.tm_second - 1e-3
+
+
 def scores(*command) -> list[float]:
     """Both TM-scores that TM-align prints."""
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
