@@ -44,7 +44,7 @@ from experiments import corpus
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 OUT = flags.DEFINE_string("out", "mini_out", "Folder for the tables and the run directories.")
-STEPS = flags.DEFINE_integer("steps", 40000, "Of the stage short; the others have fixed parts of it.", lower_bound=40)
+STEPS = flags.DEFINE_integer("steps", 40000, "Of the stage short; the others have fixed parts of it.", lower_bound=4)
 FROM = flags.DEFINE_string("from", "", 'Weights to begin with: a run, a folder, or "mini"; "": random weights.')
 STAGES = ("short", "long", "whole", "confidence")
 CHOSEN = flags.DEFINE_list("stages", list(STAGES), "Stages to train, in their order.")
@@ -90,7 +90,7 @@ def trainings(
             "learning_rate": 1e-3,
             "losses": PHYSICS,
         },
-        "whole": {"data": data["alignments"], "steps": steps // 30, "crop": 208, "learning_rate": 5e-4},
+        "whole": {"data": data["alignments"], "steps": max(steps // 30, 1), "crop": 208, "learning_rate": 5e-4},
         "confidence": {"data": data["confidence"], "steps": steps // 4, "crop": 128, "learning_rate": 1e-3} | JUDGED,
     }
     changes["whole"] |= {"losses": PHYSICS, "num_recycle": None}
