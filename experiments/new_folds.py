@@ -10,8 +10,8 @@ one group are easier; and the rank correlation within chains without an easy ans
 
 DATA is that of `experiments/corpus.py`; training chains are all of it that are not held out. The nearest of each is
 kept in `mini/nearest_folds.tsv`, so that new weights are only folded with: chains that are not there are searched for
-and added. The folder then has a page, its plot with a caption, and every chain. Hardware: 2 CPU cores, 15 minutes, of
-which the search takes 10; expected result and last good commit: experiments/README.md.
+and added. The folder then has a page, its plot with a caption, and every chain. Hardware: 2 CPU cores, 30 minutes, of
+which the search takes 25; expected result and last good commit: experiments/README.md.
 """
 
 import csv
