@@ -1,14 +1,18 @@
 """Transfer from few labels: tasks, the control, what counts as a win, and the experiment at its smallest."""
 
+import dataclasses
 import lzma
 import re
 
+import jax
 import numpy as np
 import pytest
 
+import af2jax
 from af2jax.constants.atoms import CA
 from af2jax.data.structure import read_chain
-from experiments import labelled, transferred
+from af2jax.pretrained.tree import flatten
+from experiments import few_shot, labelled, transferred
 from tests.data import molecules
 from tests.test_experiments import LETTERS, go
 
@@ -43,10 +47,25 @@ def test_transfer_from_few_labels(tmp_path):
         assert areas["distance to the nearer end"] < 0.7, areas
     assert "# No: by accuracy, with 60 labelled proteins" in text
     assert (tmp_path / "out" / "transfer.png").exists() and "CPU-s" not in run(*plain)
-    text = run("--tasks=interface", "--seeds=1", "--sizes=20", "--shuffle", "--deep")
-    assert "are permuted" in text and "| lora, trained |" in text
+    text = run("--tasks=interface", "--seeds=1", "--sizes=20", "--shuffle")
+    assert "are permuted" in text
     areas = [float(value) for value in re.findall(r"^\| head on .*? \| (0\.\d+) ", text, re.M)]
     assert len(areas) == 4 and max(areas) < 0.8, areas
+
+
+@pytest.mark.slow("trains the whole network")
+@pytest.mark.parametrize(("recipe", "trained"), [("lora", "lora/"), ("full", "evoformer/")])
+def test_a_trunk_that_learns_too(recipe, trained, tmp_path):
+    """A few steps of what --deep takes sixty of: the trunk is among what trains, and each chain has its answers."""
+    rng = np.random.default_rng(0)
+    label = lambda: rng.integers(-1, 2, 40).astype(np.int32)
+    some = [labelled.Protein(str(i), "".join(rng.choice(list(LETTERS), 40)), str(i), label()) for i in range(7)]
+    network = few_shot.Network(*af2jax.load("tiny", key=jax.random.key(0)), tmp_path)
+    way = dataclasses.replace(few_shot.WAYS[recipe], steps=2, checks=1, batch=2)
+    assert any(trained in name for name in flatten(network.begun(way, 0).trained))
+    odds = few_shot.tuned(network, some[:5], some[5:], way, 0)
+    assert [len(one) for one in odds] == [(one.label >= 0).sum() for one in some[5:]]
+    assert all(np.isfinite(one).all() for one in odds)
 
 
 def test_where_a_trunk_helps_needs_both_witnesses():
