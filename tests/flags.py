@@ -8,6 +8,7 @@ not know.
 from importlib.metadata import version
 
 LOOPS = "--xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""
+QUICKEST = f"--xla_backend_optimization_level=0 {LOOPS}"
 
 if __name__ == "__main__":
-    print("--xla_backend_optimization_level=0", LOOPS)
+    print(QUICKEST)

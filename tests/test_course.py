@@ -1,11 +1,12 @@
 """The course: the notebook, as one run left it, and run again from top to bottom in a folder of its own."""
 
 import json
-import os
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.scripts import QUICK
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "experiments" / "course.ipynb"
 
@@ -28,7 +29,7 @@ def test_it_runs(tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
     for name, value in (("OUT", str(tmp_path / "out")), ("STEPS", "8"), ("MOST", "5")):
         monkeypatch.setenv(f"COURSE_{name}", value)
-    monkeypatch.setenv("XLA_FLAGS", f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}")
+    monkeypatch.setenv("XLA_FLAGS", QUICK["XLA_FLAGS"])
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbclient.NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

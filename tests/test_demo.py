@@ -1,10 +1,7 @@
 """The demo: its table of facts, its labels, and all of it from end to end at its smallest."""
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 from af2jax.constants.atoms import CA
 from af2jax.data.structure import Chain
 from experiments import corpus, demo, demo_table
+from tests.scripts import go
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,10 +79,7 @@ def test_shares_of_equal_states():
 def test_demo(tmp_path):
     """Every page is there, and the first one opens with the answer and says that it is the control; started again,
     nothing is trained again."""
-    command = [sys.executable, "-m", "experiments.demo", "--out", str(tmp_path), "--most=3", "--steps=6", "--shuffle"]
-    quick = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
-    environment = os.environ | {"XLA_FLAGS": quick}
-    run = lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    run = lambda: go("demo", "--out", tmp_path, "--most=3", "--steps=6", "--shuffle")
     told, page = run(), (tmp_path / "index.html").read_text()
     assert "trained_0: validation at step 6" in told and "random_0: validation at step 6" in told
     assert re.search(r"head on the trained trunk: 0\.\d{3} \(", told) and "majority class: 0." in told

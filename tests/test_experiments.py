@@ -1,20 +1,16 @@
 """The experiments: each says its question, command and hardware, is listed, short, and starts."""
 
 import ast
-import lzma
-import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.data import molecules
+from tests.scripts import LETTERS, ROOT, TINY, go, label_set, labels_alone
 
-ROOT = Path(__file__).resolve().parents[1]
 PARTS = {
     "card",
     "controls",
@@ -71,28 +67,17 @@ def test_commits_that_are_named_are_in_the_history():
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_heads_of_variants_beside_baselines(tmp_path):
     """At its smallest; started again, nothing is trained again."""
-    rng, folder = np.random.default_rng(0), tmp_path / "data" / "corpus" / "labels"
-    folder.mkdir(parents=True)
-    letters, rows, sequences = "ACDEFGHIKLMNPQRSTVWY", ["dataset\tmutation_fasta\tDDG\tRSA"], []
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    rows, sequences = ["dataset\tmutation_fasta\tDDG\tRSA"], ["dataset\tsequence\tlabel_cluster30"]
     for name in "abcdef":
-        wild = "".join(rng.choice(list(letters), 12))
+        wild = "".join(rng.choice(list(LETTERS), 12))
         sequences.append(f"{name}\t{wild}\tcluster_{name}")
-        every = [f"{old}{i}{new}" for i, old in enumerate(wild, 1) for new in letters if new != old]
+        every = [f"{old}{i}{new}" for i, old in enumerate(wild, 1) for new in LETTERS if new != old]
         rows += [f"{name}\t{one}\t{rng.normal():.2f}\t{rng.uniform(0, 120):.0f}" for one in every]
-    with lzma.open(folder / "evostability_ddg.tsv.xz", "wt") as file:
-        file.write("\n".join(rows) + "\n")
-    (folder / "evostability_sequences.tsv").write_text("\n".join(["dataset\tsequence\tlabel_cluster30", *sequences]))
-    command = [
-        sys.executable,
-        "-m",
-        "experiments.ddg",
-        "--data",
-        str(tmp_path / "data"),
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    command += ["--steps=12", "--test=2", "--train=3", "--variants=6", "--seeds=1"]
-    run = lambda: subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    label_set(data, "evostability_ddg", rows)
+    (data / "corpus" / "labels" / "evostability_sequences.tsv").write_text("\n".join(sequences))
+    few = ("--steps=12", "--test=2", "--train=3", "--variants=6", "--seeds=1")
+    run = lambda: go("ddg", "--data", data, "--out", tmp_path / "out", *few)
     said, text = run(), (tmp_path / "out" / "README.md").read_text()
     assert "step 12 of 12: loss" in said and "18 variants of 3 domains at unseen positions" in text
     for part in ("unseen domains", "unseen positions"):
@@ -102,21 +87,11 @@ def test_heads_of_variants_beside_baselines(tmp_path):
     assert "step" not in run()
 
 
-LETTERS = "ACDEFGHIKLMNPQRSTVWY"
-
-
 def varied(rng: np.random.Generator, parent: str, changes: int) -> str:
     found = list(parent)
     for place in rng.choice(len(parent), changes, replace=False):
         found[place] = str(rng.choice(list(LETTERS)))
     return "".join(found)
-
-
-def go(name: str, *more: str) -> str:
-    command = [sys.executable, "-m", f"experiments.{name}", "--preset=tiny", "--params=", *map(str, more)]
-    found = subprocess.run(command, cwd=ROOT, env=os.environ | {"JAX_PLATFORMS": "cpu"}, capture_output=True, text=True)
-    assert not found.returncode, found.stderr[-3000:]
-    return found.stdout
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
@@ -138,7 +113,7 @@ def test_conformations_beside_their_controls(tmp_path):
         cells = (name, name, f"{name}_a.pdb", f"{name}_b.pdb", 40, 40, 1.0, 0.5, sequence)
         lines.append("\t".join(map(str, cells)))
     (data / "pairs.tsv").write_text("\n".join(lines) + "\n")
-    run = lambda: go("conformations", "--data", data, "--out", tmp_path / "out", "--models=2")
+    run = lambda: go("conformations", *TINY, "--data", data, "--out", tmp_path / "out", "--models=2")
     text = run()
     assert "| clusters | 1 |" in text and "| dropout | 2 |" in text and "Above their control: " in text
     pages = sorted((tmp_path / "out" / "pairs").glob("*/index.html"))
@@ -148,21 +123,16 @@ def test_conformations_beside_their_controls(tmp_path):
 
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_disorder_beside_what_needs_no_training(tmp_path):
-    rng, data = np.random.default_rng(0), tmp_path / "data"
-    (data / "corpus" / "labels").mkdir(parents=True)
-    (data / "chains.tsv").write_text(f"id\tsequence\na\t{'MKTAYIAKQR' * 5}\n")
-    (data / "corpus" / "chains.tsv").write_text(f"id\tsequence\nb\t{'WGTPYVDKER' * 5}\n")
-    (data / "corpus" / "msa.tsv").write_text("case\tquery\n")
+    rng = np.random.default_rng(0)
     lines = ["id\tsplit\tsequence\tss3\tresolved_mask\tlabel_cluster30\tchain_id"]
     for i in range(56):
         sequence = "".join(rng.choice(list(LETTERS), 45))
         mask = "0" * (3 + i % 5) + "1" * (42 - i % 5)
         cells = (f"p{i}", "train" if i < 50 else "valid", sequence, "C" * 45, mask, f"c{i}", "")
         lines.append("\t".join(map(str, cells)))
-    with lzma.open(data / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
-        file.write("\n".join(lines) + "\n")
+    data = labels_alone(tmp_path / "data", flip_secondary_structure=lines)
     flags = ("--steps=4", "--seeds=1", "--crop=48", "--test=4", "--train=10")
-    text = go("disorder", "--data", data, "--out", tmp_path / "out", *flags)
+    text = go("disorder", *TINY, "--data", data, "--out", tmp_path / "out", *flags)
     for name in ("pLDDT alone", "TOP-IDP in windows", "distance to the nearer end", "head on the trained trunk"):
         assert f"| {name} |" in text
     assert "Calibration error on unseen chains: head on the trained trunk 0." in text

@@ -1,13 +1,9 @@
 """Experiments that read the corpus, at their smallest: comparisons, descent, and the training of mini."""
 
 import json
-import lzma
 import multiprocessing
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +11,7 @@ import pytest
 
 from af2jax.data import synthetic
 from experiments import corpus
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.scripts import TINY, go, label_set, run
 
 
 @pytest.fixture(scope="module")
@@ -35,28 +30,16 @@ def data(tmp_path_factory):
     for place, some in ((folder, lines[1:13]), (folder / "corpus", lines[13:])):
         (place / "chains.tsv").write_text("\n".join([lines[0], *some]) + "\n")
     (folder / "corpus" / "msa.tsv").write_text("case\trows_kept\tnative_file\n")
-    (folder / "corpus" / "labels").mkdir()
-    with lzma.open(folder / "corpus" / "labels" / "flip_secondary_structure.tsv.xz", "wt") as file:
-        file.write("\t".join(("id", "split", "sequence", "ss3", "resolved_mask", "label_cluster30", "chain_id")) + "\n")
+    heads = ("id", "split", "sequence", "ss3", "resolved_mask", "label_cluster30", "chain_id")
+    label_set(folder, "flip_secondary_structure", ["\t".join(heads)])
     return folder
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_a_comparison_over_seeds(data, tmp_path):
     """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
-    command = [sys.executable, "-m", "experiments.secondary", "--data", str(data), "--out", str(tmp_path)]
-    command += ["--preset=tiny", "--params=", "--steps=2", "--seeds=2", "--crop=48"]
-    flags = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
-    run = lambda *more: (
-        subprocess.run(
-            [*command, *more],
-            cwd=ROOT,
-            env=os.environ | {"XLA_FLAGS": flags},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
+    few = ("--steps=2", "--seeds=2", "--crop=48")
+    run = lambda: go("secondary", *TINY, "--data", data, "--out", tmp_path, *few)
     said, text = run(), (tmp_path / "README.md").read_text()
     assert text.startswith("# Does the trunk know secondary structure?") and "LoRA_1: validation at step 2" in said
     assert re.search(r"- LoRA: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
@@ -67,9 +50,8 @@ def test_a_comparison_over_seeds(data, tmp_path):
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_descent_beside_its_control(data, tmp_path):
     """At its smallest: every way has both scores, and the verdict names the control."""
-    command = [sys.executable, "-m", "experiments.descent", "--data", str(data), "--out", str(tmp_path)]
-    command += ["--preset=tiny", "--params=", "--chains=2", "--steps=3", "--starts=1"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    few = ("--chains=2", "--steps=3", "--starts=1")
+    said = go("descent", *TINY, "--data", data, "--out", tmp_path, *few)
     found = [json.loads(path.read_text()) for path in (tmp_path / "chains").glob("*.json")]
     assert len(found) >= 2 and all(set(each) == {"lDDT-CA", "TM-score"} for each in found)
     for scores in (scores for each in found for scores in each.values()):
@@ -131,21 +113,14 @@ def test_each_stage_of_the_training_begins_where_another_ends():
 @pytest.mark.slow("trains and assesses a network end to end")
 def test_mini_is_trained_and_assessed(data, tmp_path):
     """One stage at its smallest, twice: the second time nothing is trained. What comes out is assessed."""
-    go = lambda name, *more: subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", "--data", str(data), *map(str, more)],
-        cwd=ROOT,
-        env=os.environ | {"JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-    )
-    train = lambda *more: go("train_mini", "--out", tmp_path, "--steps=4", "--stages=short", *more)
+    train = lambda *more: run("train_mini", "--data", data, "--out", tmp_path, "--steps=4", "--stages=short", *more)
     assert "validation at step 4" in train().stdout and "validation" not in train().stdout
     with np.load(tmp_path / "params_mini.npz") as arrays:
         assert not any("task" in name for name in arrays)
     learnt = (tmp_path / "short" / "items.tsv").read_text().splitlines()[1:]
     assert sum("\tvalid\t" in line for line in learnt) == 2 and sum("\ttrain\t" in line for line in learnt) > 10
     assert "no stage is called shrt" in train("--stages=shrt").stderr
-    assert not go("assess_mini", "--params", tmp_path / "short", "--assessed", tmp_path / "found").returncode
+    go("assess_mini", "--data", data, "--params", tmp_path / "short", "--assessed", tmp_path / "found")
     found = json.loads((tmp_path / "found" / "assessment.json").read_text())
     assert len(found["chains"]) == 2 and 0 < found["figures"]["natural: lddt_ca"]["value"] < 100
     assert "| natural, 2 chains |" in (tmp_path / "found" / "README.md").read_text()

@@ -1,12 +1,16 @@
 """Transfer from few labels: tasks, the control, what counts as a win, and the experiment at its smallest."""
 
+import contextlib
 import dataclasses
-import lzma
+import io
+import json
+import multiprocessing
 import re
 
 import jax
 import numpy as np
 import pytest
+from absl import flags
 
 import af2jax
 from af2jax.constants.atoms import CA
@@ -14,17 +18,27 @@ from af2jax.data.structure import read_chain
 from af2jax.pretrained.tree import flatten
 from experiments import few_shot, labelled, transferred
 from tests.data import molecules
-from tests.test_experiments import LETTERS, go
+from tests.scripts import LETTERS, TINY, go, labels_alone
+
+
+def deep(*arguments: str) -> str:
+    """What `transfer --deep` prints, with two steps where the trunk trains; in a process of its own, since all
+    experiments define the same flags."""
+    from experiments import transfer
+
+    few_shot.WAYS.update(
+        {name: dataclasses.replace(few_shot.WAYS[name], steps=2, checks=1, batch=2) for name in ("lora", "full")}
+    )
+    flags.FLAGS(["transfer", "--deep", *arguments])
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        transfer.main(None)
+    return said.getvalue()
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_transfer_from_few_labels(tmp_path):
     """A label that the amino acid tells: baselines and heads find it, and not where labels are permuted."""
-    rng, data = np.random.default_rng(0), tmp_path / "data"
-    (data / "corpus" / "labels").mkdir(parents=True)
-    (data / "chains.tsv").write_text(f"id\tsequence\na\t{'MKTAYIAKQR' * 5}\n")
-    (data / "corpus" / "chains.tsv").write_text(f"id\tsequence\nb\t{'WGTPYVDKER' * 5}\n")
-    (data / "corpus" / "msa.tsv").write_text("case\tquery\n")
+    rng, out = np.random.default_rng(0), tmp_path / "out"
     disorder = ["id\tsplit\tsequence\tresolved_mask\tlabel_cluster30"]
     interface = ["id\tsequence\tlabel\tlabel_cluster30"]
     for i in range(90):
@@ -33,12 +47,10 @@ def test_transfer_from_few_labels(tmp_path):
         interface.append(f"i{i}\t{sequence}\t{label}\tc{i}")
         shown = label.translate(str.maketrans("01", "10"))
         disorder.append(f"d{i}\t{'train' if i < 80 else 'val'}\t{sequence[::-1]}\t{shown[::-1]}\tc{i}")
-    for name, lines in (("flip_secondary_structure", disorder), ("ppi_site_graphppis", interface)):
-        with lzma.open(data / "corpus" / "labels" / f"{name}.tsv.xz", "wt") as file:
-            file.write("\n".join(lines) + "\n")
-    run = lambda *more: go("transfer", "--data", data, "--out", tmp_path / "out", "--sizes=60", "--test=8", *more)
-    plain = ("--tasks=disorder,interface", "--seeds=2")
-    text = run(*plain)
+    data = labels_alone(tmp_path / "data", flip_secondary_structure=disorder, ppi_site_graphppis=interface)
+    given = (*TINY, "--data", str(data), "--out", str(out), "--test=8")
+    run = lambda: go("transfer", *given, "--sizes=60", "--tasks=disorder,interface", "--seeds=2")
+    text = run()
     for task in ("disorder", "interface"):
         part = text.split(f"## {task}")[1].split("## ")[0]
         areas = {row[0]: float(row[1].split()[0]) for row in re.findall(r"^\| (.+?) \| ([01]\.\d+ .*?) \|", part, re.M)}
@@ -46,26 +58,23 @@ def test_transfer_from_few_labels(tmp_path):
         assert min(areas["head on the trained trunk"], areas["head on a random trunk"]) > 0.85, areas
         assert areas["distance to the nearer end"] < 0.7, areas
     assert "# No: by accuracy, with 60 labelled proteins" in text
-    assert (tmp_path / "out" / "transfer.png").exists() and "CPU-s" not in run(*plain)
-    text = run("--tasks=interface", "--seeds=1", "--sizes=20", "--shuffle")
-    assert "are permuted" in text
+    assert (out / "transfer.png").exists() and "CPU-s" not in run()
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        text = pool.apply(deep, (*given, "--sizes=20", "--tasks=interface", "--seeds=1", "--shuffle"))
+    assert "are permuted" in text and "| lora, trained |" in text
     areas = [float(value) for value in re.findall(r"^\| head on .*? \| (0\.\d+) ", text, re.M)]
     assert len(areas) == 4 and max(areas) < 0.8, areas
+    (file,) = (out / "told").glob("*_shuffled.json")
+    told = json.loads(file.read_text())
+    assert len({tuple(map(len, some)) for some in told.values()}) == 1 and len(told["full, random"]) == 8
+    assert all(np.isfinite(np.concatenate(some)).all() for some in told.values())
 
 
-@pytest.mark.slow("trains the whole network")
+@pytest.mark.medium("makes a state of the optimizer")
 @pytest.mark.parametrize(("recipe", "trained"), [("lora", "lora/"), ("full", "evoformer/")])
 def test_a_trunk_that_learns_too(recipe, trained, tmp_path):
-    """A few steps of what --deep takes sixty of: the trunk is among what trains, and each chain has its answers."""
-    rng = np.random.default_rng(0)
-    label = lambda: rng.integers(-1, 2, 40).astype(np.int32)
-    some = [labelled.Protein(str(i), "".join(rng.choice(list(LETTERS), 40)), str(i), label()) for i in range(7)]
     network = few_shot.Network(*af2jax.load("tiny", key=jax.random.key(0)), tmp_path)
-    way = dataclasses.replace(few_shot.WAYS[recipe], steps=2, checks=1, batch=2)
-    assert any(trained in name for name in flatten(network.begun(way, 0).trained))
-    odds = few_shot.tuned(network, some[:5], some[5:], way, 0)
-    assert [len(one) for one in odds] == [(one.label >= 0).sum() for one in some[5:]]
-    assert all(np.isfinite(one).all() for one in odds)
+    assert any(trained in name for name in flatten(network.begun(few_shot.WAYS[recipe], 0).trained))
 
 
 def test_where_a_trunk_helps_needs_both_witnesses():
