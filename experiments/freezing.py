@@ -1,34 +1,60 @@
 """What should be frozen: how much of the network must train, what does it cost, and what is forgotten?
 
-The task of `experiments/secondary.py`, learnt in seven ways: from a new head alone on the frozen trunk to all arrays,
-with biases alone, LoRA of two ranks, the last block, and a learning rate that falls with depth between them. Each is
-judged by its accuracy on chains without a homologue, by the parameters that train and the time of a step, and by what
-it forgot: the lDDT-CA of the structures that it still folds, against that of the network before (the new head alone
-leaves it as it was). Only the loss of the new task is trained on, so that nothing holds the structure.
+Three-class secondary structure of each residue, by the hydrogen bonds of the known structure, learnt in seven ways from
+200 natural chains: from a new head alone on the frozen trunk to all arrays, with biases alone, LoRA of two ranks, the
+last block, and a learning rate that falls with depth between them. Each is judged by its accuracy on chains without a
+homologue (30 % identity) among those that network or head was trained on, by the parameters that train and the time of
+a step, and by what it forgot: the lDDT-CA of the structures that it still folds, against that of the network before
+(the new head alone leaves it as it was). Only the loss of the new task is trained on, so that nothing holds the
+structure. The trunk has learnt this task before: whether a trunk helps is what `experiments/transfer.py` asks.
 
     python -m experiments.freezing --data DATA --out freezing_out
 
-DATA as in `experiments/secondary.py`. Hardware: 2 CPU cores, 30 minutes; expected result and last good commit:
+DATA as in `experiments/corpus.py`. Hardware: 2 CPU cores, 30 minutes; expected result and last good commit:
 experiments/README.md. The labels learnt from are permuted with --shuffle; a stopped run resumes.
 """
 
 from pathlib import Path
 
 import numpy as np
-from absl import app, logging
+from absl import app, flags, logging
 
 from af2jax import compilation
+from af2jax.data.structure import read_chain
+from af2jax.files import write
 from af2jax.finetune import Training
+from af2jax.heads import Head
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import figure
-from experiments import secondary, walk
+from af2jax.protein.secondary import secondary
+from experiments import corpus, walk
 
-METRIC = f"{secondary.TASK}/accuracy"
+DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
+LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", lower_bound=16)
+
+TASK, CLASSES = "ss", ("H", "E", "C")
+METRIC = f"{TASK}/accuracy"
+SETTINGS = {"heads": {TASK: Head("residue", classes=CLASSES)}, "losses": {TASK: 1.0}, "monitor": METRIC}
+PART = {"train": ("train", 200), "confidence": ("valid", 60), "valid": ("test", None)}  # how many; None: all
+
+
+def table(data: Path, out: Path) -> Path:
+    """The chains with a class for each residue."""
+    rng, lines = np.random.default_rng(0), ["id,file,split,ss"]
+    natural = [chain for chain in corpus.chains(data, LONGEST.value) if chain.kind == "natural"]
+    for side, (part, most) in PART.items():
+        for chain in [chain for chain in natural if chain.side == side][:most]:
+            known = read_chain(chain.file)
+            letters = secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(known.aatype), np.int32))
+            if walk.SHUFFLE.value and part != "test":
+                letters = "".join(rng.permutation(list(letters)))
+            lines.append(f"{chain.id},{chain.file},{part},{letters}")
+    return write(out / "data.csv", "\n".join(lines) + "\n")
 
 
 def ways(data: Path) -> dict[str, Training]:
     """From the head alone to everything; the first is the baseline."""
-    given = walk.training(data, **secondary.TASK_SETTINGS)
+    given = walk.training(data, **SETTINGS)
     rates = {"heads": 1e-2, "bias_only": 5e-3, "lora": 5e-3}
     kinds = {
         "head alone": {"recipe": "heads", "cache": True, "examples_per_item": 4},
@@ -86,7 +112,7 @@ def main(_) -> None:
     logging.set_verbosity(logging.WARNING)
     compilation.persist()
     out = Path(walk.OUT.value).resolve()
-    data = secondary.table(Path(secondary.DATA.value).resolve(), out)
+    data = table(Path(DATA.value).resolve(), out)
     found = walk.compare(ways(data), data)
     caption = plot(found, out)
     cost = [

@@ -82,7 +82,7 @@ def trainings(
 ) -> dict[str, Training]:
     """The chosen stages by name, each beginning with the last checkpoint of the one before; the first with `params`."""
     changes = {
-        "short": {"data": data["structures"], "steps": steps, "remat": False},  # what is stored is small at 64 residues
+        "short": {"data": data["sequences"], "steps": steps, "remat": False},  # what is stored is small at 64 residues
         "long": {
             "data": data["structures"],
             "steps": steps // 2,
@@ -107,7 +107,7 @@ def trainings(
 
 def tables(data: Path, out: Path) -> dict[str, str]:
     """The data sets by name, written to `out` where they are not there yet."""
-    paths = {name: out / f"{name}.csv" for name in ("structures", "alignments", "confidence")}
+    paths = {name: out / f"{name}.csv" for name in ("sequences", "structures", "alignments", "confidence")}
     if not all(path.exists() for path in paths.values()):
         known = corpus.members(data)
         alone, aligned = ([m for m in known if (m.msa is None) == single] for single in (True, False))
@@ -116,7 +116,8 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         few = valid[::6]  # whole, all would take longer than they tell
         labelled = corpus.labelled(data, [read_item(m.item).sequence for m in side(known, "valid")])
         learn = lambda some, weight: [(m, weight, "train") for m in some]
-        write(paths["structures"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
+        write(paths["sequences"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
+        write(paths["structures"], corpus.table([*learn(train, 1.0), *valid]))
         write(paths["alignments"], corpus.table([*learn(train, 0.25), *learn(side(aligned, "train"), 1.0), *few]))
         write(paths["confidence"], corpus.table([*learn(side(alone, "confidence"), 1.0), *few]))
     return {name: str(path) for name, path in paths.items()}

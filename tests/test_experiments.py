@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.data import molecules
-from tests.scripts import LETTERS, ROOT, TINY, go, label_set, labels_alone
+from tests.scripts import LETTERS, ROOT, TINY, go, label_set
 
 PARTS = {
     "card",
@@ -119,21 +119,3 @@ def test_conformations_beside_their_controls(tmp_path):
     pages = sorted((tmp_path / "out" / "pairs").glob("*/index.html"))
     before = [page.stat().st_mtime_ns for page in pages]
     assert len(pages) == 2 and run() == text and [page.stat().st_mtime_ns for page in pages] == before
-
-
-@pytest.mark.slow("runs an experiment in processes of its own")
-def test_disorder_beside_what_needs_no_training(tmp_path):
-    rng = np.random.default_rng(0)
-    lines = ["id\tsplit\tsequence\tss3\tresolved_mask\tlabel_cluster30\tchain_id"]
-    for i in range(56):
-        sequence = "".join(rng.choice(list(LETTERS), 45))
-        mask = "0" * (3 + i % 5) + "1" * (42 - i % 5)
-        cells = (f"p{i}", "train" if i < 50 else "valid", sequence, "C" * 45, mask, f"c{i}", "")
-        lines.append("\t".join(map(str, cells)))
-    data = labels_alone(tmp_path / "data", flip_secondary_structure=lines)
-    flags = ("--steps=4", "--seeds=1", "--crop=48", "--test=4", "--train=10")
-    text = go("disorder", *TINY, "--data", data, "--out", tmp_path / "out", *flags)
-    for name in ("pLDDT alone", "TOP-IDP in windows", "distance to the nearer end", "head on the trained trunk"):
-        assert f"| {name} |" in text
-    assert "Calibration error on unseen chains: head on the trained trunk 0." in text
-    assert (tmp_path / "out" / "disorder.png").exists()

@@ -1,5 +1,7 @@
-"""Experiments that read the corpus, at their smallest: comparisons, descent, and the training of mini."""
+"""Experiments that read the corpus, at their smallest: a comparison over seeds, and the training of mini."""
 
+import contextlib
+import io
 import json
 import multiprocessing
 import re
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from absl import flags
 
 from af2jax.data import synthetic
 from experiments import corpus
@@ -35,55 +38,38 @@ def data(tmp_path_factory):
     return folder
 
 
+def two_ways(*arguments: str) -> str:
+    """What `freezing` prints of two of its ways; in a process of its own, since all experiments define the same
+    flags."""
+    from experiments import freezing
+
+    every = freezing.ways
+    freezing.ways = lambda data: {name: every(data)[name] for name in ("head alone", "LoRA, rank 2")}
+    flags.FLAGS(["freezing", *arguments])
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        freezing.main(None)
+    return said.getvalue()
+
+
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_a_comparison_over_seeds(data, tmp_path):
     """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
-    few = ("--steps=2", "--seeds=2", "--crop=48")
-    run = lambda: go("secondary", *TINY, "--data", data, "--out", tmp_path, *few)
-    said, text = run(), (tmp_path / "README.md").read_text()
-    assert text.startswith("# Does the trunk know secondary structure?") and "LoRA_1: validation at step 2" in said
-    assert re.search(r"- LoRA: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
+    given = (*TINY, "--data", str(data), "--out", str(tmp_path), "--steps=2", "--seeds=2", "--crop=48")
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        said, again = (pool.apply(two_ways, given) for _ in range(2))
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("# What should be frozen?") and "LoRA__rank_2_1: validation at step 2" in said
+    assert re.search(r"- LoRA, rank 2: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
+    assert re.search(r"- LoRA, rank 2: [\d,]+ parameters train, ", text) and (tmp_path / "freezing.png").exists()
     assert (tmp_path / "plots" / "means_ss_accuracy.png").exists() and (tmp_path / "index.html").exists()
-    assert "validation" not in run()
-
-
-@pytest.mark.slow("runs an experiment in processes of its own")
-def test_descent_beside_its_control(data, tmp_path):
-    """At its smallest: every way has both scores, and the verdict names the control."""
-    few = ("--chains=2", "--steps=3", "--starts=1")
-    said = go("descent", *TINY, "--data", data, "--out", tmp_path, *few)
-    found = [json.loads(path.read_text()) for path in (tmp_path / "chains").glob("*.json")]
-    assert len(found) >= 2 and all(set(each) == {"lDDT-CA", "TM-score"} for each in found)
-    for scores in (scores for each in found for scores in each.values()):
-        assert len(scores) == 6 and all(np.isfinite(list(scores.values())))
-    assert said.count("minus descent, distances shuffled: ") == 4 and (tmp_path / "never_seen_tm_score.png").exists()
-
-
-def shuffled_distances() -> tuple[np.ndarray, np.ndarray]:
-    """Before and after; in a process of its own, since all experiments define the same flags."""
-    from experiments import descent
-
-    logp = np.random.default_rng(0).normal(size=(9, 9, 3)).astype(np.float32)
-    return logp, descent.shuffled(logp, np.random.default_rng(1))
-
-
-@pytest.mark.medium("fits coordinates")
-def test_shuffled_distances_stay_at_their_separation():
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        logp, found = pool.apply(shuffled_distances)
-    there = np.triu_indices(9, 2)
-    assert not np.array_equal(found[there], logp[there])
-    for apart in range(9):
-        ordered = lambda x, k=apart: np.sort(np.diagonal(x[..., 0], k))
-        assert np.array_equal(ordered(found), ordered(logp))
-    assert np.array_equal(found[there[1], there[0]], logp[there[1], there[0]])  # the other half is not descended
+    assert "validation" not in again
 
 
 def stages() -> tuple[dict, dict]:
     """(all stages, two that begin with given weights); in a process of its own, as above."""
     from experiments import train_mini
 
-    names = {name: f"{name}.csv" for name in ("structures", "alignments", "confidence")}
+    names = {name: f"{name}.csv" for name in ("sequences", "structures", "alignments", "confidence")}
     go = lambda *more: train_mini.trainings(names, Path("out"), 4000, 7, *more)
     return go(""), go("given", ("whole", "long"))
 
