@@ -118,7 +118,7 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         learn = lambda some, weight: [(m, weight, "train") for m in some]
         write(paths["sequences"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
         write(paths["structures"], corpus.table([*learn(train, 1.0), *valid]))
-        write(paths["alignments"], corpus.table([*learn(train, 0.25), *learn(side(aligned, "train"), 1.0), *few]))
+        write(paths["alignments"], corpus.table([*learn(train, 0.1), *learn(side(aligned, "train"), 1.0), *few]))
         write(paths["confidence"], corpus.table([*learn(side(alone, "confidence"), 1.0), *few]))
     return {name: str(path) for name, path in paths.items()}
 
