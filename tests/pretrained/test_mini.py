@@ -23,7 +23,7 @@ from af2jax.protein.secondary import secondary
 from experiments import controls, corpus
 
 WEIGHTS = PACKAGED["mini"]
-CROP = 64
+CROP, STEPS = 64, 30
 WAYS = {
     "head": (recipe("heads"), 1e-2),
     "lora": (recipe("lora"), 5e-3),
@@ -89,12 +89,14 @@ class TestOnRealChains:
     """Thirty designed and modelled proteins of clusters that nothing was trained on."""
 
     @pytest.fixture(scope="class")
-    def chains(self, data):
+    @classmethod
+    def chains(cls, data):
         found = {m.cluster: m for m in corpus.chains(data, 128) if (m.side, m.kind) == ("valid", "designed")}
         return [(read_item(member.item), member.cluster) for member in found.values()][:30]
 
     @pytest.fixture(scope="class")
-    def folds(self, network, chains):
+    @classmethod
+    def folds(cls, network, chains):
         """(CA atoms, pLDDT) of each chain after 0 and 1 recycles."""
         return {n: [folded(network, known, n) for known, _ in chains] for n in (0, 1)}
 
@@ -142,7 +144,8 @@ class TestFineTuning:
     """The new head learns secondary structure from few real chains, in the ways that people use."""
 
     @pytest.fixture(scope="class")
-    def found(self, data, network):
+    @classmethod
+    def found(cls, data, network):
         """{way: (accuracy on unseen chains, lDDT-CA of the chains that it folds best)}, and of the network before."""
         model, trained = network
         every = corpus.chains(data, 200)
@@ -162,7 +165,7 @@ class TestFineTuning:
                 model,
                 params,
                 labels,
-                af2jax.finetune.adamw(rate, 60, warmup=10),
+                af2jax.finetune.adamw(rate, STEPS, warmup=5),
                 {"ss": Head("residue", classes=3)},
                 adapters,
                 {"ss": 1.0},
@@ -171,7 +174,7 @@ class TestFineTuning:
             )
             kept = lambda state: float(af2jax.finetune.eval_step(state, known, 0)[0]["lddt_ca"])
             out.setdefault("before", (np.nan, kept(state)))
-            for step in range(60):
+            for step in range(STEPS):
                 ids = np.random.default_rng([0, step]).choice(32, 4, replace=False)
                 state, metrics = af2jax.finetune.train_step(state, cut(learn, ids), jax.random.key(step), 0)
                 assert not metrics["skipped"]
