@@ -19,6 +19,7 @@ import lzma
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,7 @@ def over(query: str, sequence: str) -> str:
     return ";".join(f"{a}:{b}" for a, b in zip(i, j, strict=True))
 
 
+@cache  # the same chains are in several tables
 def states(member: Member) -> str:
     """The secondary structure, one character for each residue; "-" where the structure does not tell."""
     if member.states:

@@ -20,21 +20,19 @@ import numpy as np
 from absl import app, flags, logging
 
 from af2jax import compilation
-from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training
 from af2jax.heads import Head
 from af2jax.metrics.statistics import bootstrap
 from af2jax.plots import figure
-from af2jax.protein.secondary import secondary
 from experiments import corpus, walk
 
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 LONGEST = flags.DEFINE_integer("longest", 128, "Residues of a chain, at most.", lower_bound=16)
 
-TASK, CLASSES = "ss", ("H", "E", "C")
+TASK = "ss"
 METRIC = f"{TASK}/accuracy"
-SETTINGS = {"heads": {TASK: Head("residue", classes=CLASSES)}, "losses": {TASK: 1.0}, "monitor": METRIC}
+SETTINGS = {"heads": {TASK: Head("residue", classes=("H", "E", "C"))}, "losses": {TASK: 1.0}, "monitor": METRIC}
 PART = {"train": ("train", 200), "confidence": ("valid", 60), "valid": ("test", None)}  # how many; None: all
 
 
@@ -44,8 +42,7 @@ def table(data: Path, out: Path) -> Path:
     natural = [chain for chain in corpus.chains(data, LONGEST.value) if chain.kind == "natural"]
     for side, (part, most) in PART.items():
         for chain in [chain for chain in natural if chain.side == side][:most]:
-            known = read_chain(chain.file)
-            letters = secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(known.aatype), np.int32))
+            letters = corpus.states(chain)
             if walk.SHUFFLE.value and part != "test":
                 letters = "".join(rng.permutation(list(letters)))
             lines.append(f"{chain.id},{chain.file},{part},{letters}")

@@ -1,10 +1,17 @@
 """Experiments as a user runs them, each in a process of its own, and the label sets that they read."""
 
+import contextlib
+import importlib
+import io
 import lzma
+import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from absl import flags as absl_flags
 
 from tests import flags
 
@@ -25,6 +32,21 @@ def go(name: str, *arguments) -> str:
     found = run(name, *arguments)
     assert not found.returncode, found.stderr[-3000:]
     return found.stdout
+
+
+def alone(function: Callable, *arguments):
+    """What a function returns in a process of its own, since all experiments define the same flags."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def printed(name: str, *arguments: str) -> str:
+    """What an experiment prints in this process, so that parts of it can be exchanged before."""
+    script = importlib.import_module(f"experiments.{name}")
+    absl_flags.FLAGS([name, *arguments])
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        script.main(None)
+    return out.getvalue()
 
 
 def label_set(data: Path, name: str, lines: list[str]) -> None:

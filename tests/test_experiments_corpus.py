@@ -1,20 +1,16 @@
 """Experiments that read the corpus, at their smallest: a comparison over seeds, and the training of mini."""
 
-import contextlib
-import io
 import json
-import multiprocessing
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags
 
 from af2jax.data import synthetic
 from experiments import corpus
-from tests.scripts import TINY, go, label_set, run
+from tests.scripts import TINY, alone, go, label_set, printed, run
 
 
 @pytest.fixture(scope="module")
@@ -39,24 +35,19 @@ def data(tmp_path_factory):
 
 
 def two_ways(*arguments: str) -> str:
-    """What `freezing` prints of two of its ways; in a process of its own, since all experiments define the same
-    flags."""
+    """What `freezing` prints of two of its ways."""
     from experiments import freezing
 
     every = freezing.ways
     freezing.ways = lambda data: {name: every(data)[name] for name in ("head alone", "LoRA, rank 2")}
-    flags.FLAGS(["freezing", *arguments])
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        freezing.main(None)
-    return said.getvalue()
+    return printed("freezing", *arguments)
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
 def test_a_comparison_over_seeds(data, tmp_path):
     """Secondary structure from end to end at its smallest; started again, nothing is trained again."""
     given = (*TINY, "--data", str(data), "--out", str(tmp_path), "--steps=2", "--seeds=2", "--crop=48")
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        said, again = (pool.apply(two_ways, given) for _ in range(2))
+    said, again = (alone(two_ways, *given) for _ in range(2))
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("# What should be frozen?") and "LoRA__rank_2_1: validation at step 2" in said
     assert re.search(r"- LoRA, rank 2: .*ss/accuracy 0\.\d+, 0\.\d+", text) and "after Holm's correction" in text
@@ -66,7 +57,7 @@ def test_a_comparison_over_seeds(data, tmp_path):
 
 
 def stages() -> tuple[dict, dict]:
-    """(all stages, two that begin with given weights); in a process of its own, as above."""
+    """(all stages, two that begin with given weights)."""
     from experiments import train_mini
 
     names = {name: f"{name}.csv" for name in ("sequences", "structures", "alignments", "confidence")}
@@ -76,8 +67,7 @@ def stages() -> tuple[dict, dict]:
 
 @pytest.mark.medium("makes weights")
 def test_each_stage_of_the_training_begins_where_another_ends():
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found, some = pool.apply(stages)
+    found, some = alone(stages)
     assert list(found) == ["short", "long", "whole", "confidence"] and list(some) == ["long", "whole"]
     assert [each.params for each in found.values()] == [
         "",

@@ -1,16 +1,12 @@
 """Transfer from few labels: tasks, the control, what counts as a win, and the experiment at its smallest."""
 
-import contextlib
 import dataclasses
-import io
 import json
-import multiprocessing
 import re
 
 import jax
 import numpy as np
 import pytest
-from absl import flags
 
 import af2jax
 from af2jax.constants.atoms import CA
@@ -18,21 +14,15 @@ from af2jax.data.structure import read_chain
 from af2jax.pretrained.tree import flatten
 from experiments import few_shot, labelled, transferred
 from tests.data import molecules
-from tests.scripts import LETTERS, TINY, go, labels_alone
+from tests.scripts import LETTERS, TINY, alone, go, labels_alone, printed
 
 
 def deep(*arguments: str) -> str:
-    """What `transfer --deep` prints, with two steps where the trunk trains; in a process of its own, since all
-    experiments define the same flags."""
-    from experiments import transfer
-
+    """What `transfer --deep` prints, with two steps where the trunk trains."""
     few_shot.WAYS.update(
         {name: dataclasses.replace(few_shot.WAYS[name], steps=2, checks=1, batch=2) for name in ("lora", "full")}
     )
-    flags.FLAGS(["transfer", "--deep", *arguments])
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        transfer.main(None)
-    return said.getvalue()
+    return printed("transfer", "--deep", *arguments)
 
 
 @pytest.mark.slow("runs an experiment in processes of its own")
@@ -59,8 +49,7 @@ def test_transfer_from_few_labels(tmp_path):
         assert areas["distance to the nearer end"] < 0.7, areas
     assert "# No: by accuracy, with 60 labelled proteins" in text
     assert (out / "transfer.png").exists() and "CPU-s" not in run()
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        text = pool.apply(deep, (*given, "--sizes=20", "--tasks=interface", "--seeds=1", "--shuffle"))
+    text = alone(deep, *given, "--sizes=20", "--tasks=interface", "--seeds=1", "--shuffle")
     assert "are permuted" in text and "| lora, trained |" in text
     areas = [float(value) for value in re.findall(r"^\| head on .*? \| (0\.\d+) ", text, re.M)]
     assert len(areas) == 4 and max(areas) < 0.8, areas
