@@ -21,7 +21,6 @@ import numpy as np
 from absl import app, flags, logging
 
 from af2jax import compilation
-from af2jax.data.dataset import Item
 from af2jax.files import write
 from af2jax.finetune import Training
 from af2jax.metrics.statistics import paired
@@ -41,7 +40,7 @@ def tables(data: Path, out: Path) -> tuple[Path, Path]:
     for chain in chains:
         sequence = placed = ""
         if walk.SHUFFLE.value and chain.side == "train":
-            sequence, placed = walk.shuffled(Item(chain.id, "", file=chain.file), rng)
+            sequence, placed = walk.shuffled(chain.file, rng)
         if part := {"train": "train", "valid": "test"}.get(chain.side):
             lines.append(f"{chain.id},{chain.file},{sequence},{placed},{part}")
     return write(out / "data.csv", "\n".join(lines) + "\n"), corpus.general(chains, out)

@@ -23,7 +23,6 @@ from absl import app, flags, logging
 
 import af2jax
 from af2jax import compilation
-from af2jax.data.dataset import Item
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.finetune import Training, distill
@@ -50,7 +49,7 @@ def distilled(chains: list[corpus.Member], out: Path) -> list[dict[str, str]]:
     if walk.SHUFFLE.value:
         rng = np.random.default_rng(0)
         for row in found:
-            row["sequence"], row["placed"] = walk.shuffled(Item(row["id"], "", file=Path(row["file"])), rng)
+            row["sequence"], row["placed"] = walk.shuffled(Path(row["file"]), rng)
     return found
 
 

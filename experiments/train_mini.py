@@ -5,9 +5,9 @@ a run directory and begins where the one before ended; the same command resumes 
 from one training, and one number, the steps of the first, scales them:
 
     short       crops of 64 from single sequences, structures and sequences with known secondary structure
-    long        crops of 128, with the loss of violations: a network that saw 64 residues at a time alone lets longer
-                chains collapse
-    whole       chains of up to 208 residues, with and without alignments, 0 or 1 recycles: one network does both
+    long        crops of 128, half of them with an alignment, with the loss of violations: a network that saw 64
+                residues at a time alone lets longer chains collapse
+    whole       the same chains, up to 208 residues of them, 0 or 1 recycles
     confidence  pLDDT, PAE and resolved atoms alone, on the frozen network, from chains that no stage was trained on
 
 In a quarter of the examples the masked residues of the query are hidden from all inputs (`Training.mask_target`), which
@@ -84,7 +84,7 @@ def trainings(
     changes = {
         "short": {"data": data["sequences"], "steps": steps, "remat": False},  # what is stored is small at 64 residues
         "long": {
-            "data": data["structures"],
+            "data": data["alignments"],
             "steps": steps // 2,
             "crop": 128,
             "learning_rate": 1e-3,
@@ -107,7 +107,7 @@ def trainings(
 
 def tables(data: Path, out: Path) -> dict[str, str]:
     """The data sets by name, written to `out` where they are not there yet."""
-    paths = {name: out / f"{name}.csv" for name in ("sequences", "structures", "alignments", "confidence")}
+    paths = {name: out / f"{name}.csv" for name in ("sequences", "alignments", "confidence")}
     if not all(path.exists() for path in paths.values()):
         known = corpus.members(data)
         alone, aligned = ([m for m in known if (m.msa is None) == single] for single in (True, False))
@@ -117,8 +117,7 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         labelled = corpus.labelled(data, [read_item(m.item).sequence for m in side(known, "valid")])
         learn = lambda some, weight: [(m, weight, "train") for m in some]
         write(paths["sequences"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
-        write(paths["structures"], corpus.table([*learn(train, 1.0), *valid]))
-        write(paths["alignments"], corpus.table([*learn(train, 0.1), *learn(side(aligned, "train"), 1.0), *few]))
+        write(paths["alignments"], corpus.table([*learn(train, 0.04), *learn(side(aligned, "train"), 1.0), *few]))
         write(paths["confidence"], corpus.table([*learn(side(alone, "confidence"), 1.0), *few]))
     return {name: str(path) for name, path in paths.items()}
 

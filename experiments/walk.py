@@ -98,13 +98,9 @@ def summary(
     write(out / "README.md", "\n".join([*lines, ""]))
 
 
-def shuffled(item: Item, rng: np.random.Generator) -> tuple[str, str]:
-    """(sequence, pairs "position:residue" that give each position the atoms of another) of an item with a structure."""
-    if item.placed:
-        pairs = [pair.split(":") for pair in item.placed.split(";")]
-        places, residues = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    else:
-        places = np.flatnonzero(read_item(item).observed).tolist()
-        residues = list(range(len(places)))
-    placed = ";".join(f"{i}:{j}" for i, j in zip(places, rng.permutation(residues), strict=True))
-    return item.sequence if item.placed else "/".join(read_item(item).chains), placed
+def shuffled(file: Path, rng: np.random.Generator) -> tuple[str, str]:
+    """(sequence, pairs "position:residue" that give each position the atoms of another) of a structure."""
+    item = read_item(Item("", "", file=file))
+    places = np.flatnonzero(item.observed)
+    placed = ";".join(f"{i}:{j}" for i, j in zip(places, rng.permutation(len(places)), strict=True))
+    return "/".join(item.chains), placed

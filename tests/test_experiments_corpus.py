@@ -60,7 +60,7 @@ def stages() -> tuple[dict, dict]:
     """(all stages, two that begin with given weights)."""
     from experiments import train_mini
 
-    names = {name: f"{name}.csv" for name in ("sequences", "structures", "alignments", "confidence")}
+    names = {name: f"{name}.csv" for name in ("sequences", "alignments", "confidence")}
     go = lambda *more: train_mini.trainings(names, Path("out"), 4000, 7, *more)
     return go(""), go("given", ("whole", "long"))
 
@@ -82,7 +82,7 @@ def test_each_stage_of_the_training_begins_where_another_ends():
     assert all("ss" in each.heads and each.mask_target and not each.cache for each in trunk)
     assert ["violation" in each.losses for each in trunk] == [False, True, True]
     assert judged.cache and not judged.heads and judged.rules[-1] == (".*", "freeze")
-    kinds = ("sequences", "structures", "alignments", "confidence")  # without a structure in the first alone
+    kinds = ("sequences", "alignments", "alignments", "confidence")  # without a structure in the first alone
     assert [each.data for each in found.values()] == [f"{kind}.csv" for kind in kinds]
 
 
