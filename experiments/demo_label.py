@@ -39,9 +39,14 @@ SIZE, FOLDS, WINDOW = 160, 4, 7
 PENALTIES = (1e-2, 1e-1, 1.0, 10.0)
 
 
+def network(place: str) -> tuple:
+    """(model, parameters) of preset mini; place "": random ones."""
+    return af2jax.load("mini", place) if place else af2jax.load("mini", key=jax.random.key(0))
+
+
 def activations(place: str, sequences: list[str]) -> list[np.ndarray]:
-    """What the structure module ends with of each residue: [N_res c] of each sequence; place "": a random trunk."""
-    model, params = af2jax.load("mini", place or None)
+    """What the structure module ends with of each residue, [N_res c] of each sequence."""
+    model, params = network(place)
     ask = jax.jit(lambda own, features: af2jax.forward(model, own, features, num_recycle=0).structure.single)
     one = lambda sequence: pad(af2jax.features(sequence, model.config), n_res=SIZE, n_seq=1, n_extra=1)
     return [np.asarray(ask(params, one(sequence)))[: len(sequence)] for sequence in sequences]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from af2jax.data import synthetic
+from af2jax.pretrained.tree import flatten
 from experiments import corpus
 from tests.scripts import TINY, alone, go, label_set, printed, run
 
@@ -54,6 +55,19 @@ def test_a_comparison_over_seeds(data, tmp_path):
     assert re.search(r"- LoRA, rank 2: [\d,]+ parameters train, ", text) and (tmp_path / "freezing.png").exists()
     assert (tmp_path / "plots" / "means_ss_accuracy.png").exists() and (tmp_path / "index.html").exists()
     assert "validation" not in again
+
+
+def trunks() -> list[dict]:
+    """The parameters of the control and of the trained network with which the demo's label was chosen."""
+    from experiments import demo_label
+
+    return [flatten(demo_label.network(place)[1]) for place in ("", "mini")]
+
+
+@pytest.mark.medium("makes weights")
+def test_the_control_of_the_demo_s_label_is_random():
+    random, trained = alone(trunks)
+    assert np.mean([not np.array_equal(random[name], x) for name, x in trained.items()]) > 0.9
 
 
 def stages() -> tuple[dict, dict]:

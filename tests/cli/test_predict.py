@@ -360,9 +360,12 @@ def test_t27_a_run_of_a_training_is_taken_for_parameters(fold, query, tmp_path, 
     (tmp_path / "d.csv").write_text("id,file,split\na,a.pdb,train\nb,b.pdb,valid\n")
     training = {"preset": "tiny", "recipe": "full", "steps": 2, "crop": 10, "num_recycle": 0}
     config = af2jax.finetune.Training(str(tmp_path / "d.csv"), **training, validate_every=2, save_every=2)
-    af2jax.finetune.fit(config, tmp_path / "run")
+    state = af2jax.finetune.fit(config, tmp_path / "run")
     assert fold(query, "--params", tmp_path / "run") == 0
     assert fold(query, "--params", tmp_path / "run") == 0 and "already done" in capsys.readouterr().out
-    model, params = af2jax.load("tiny", tmp_path / "run")
-    memory = af2jax.predict(model, params, af2jax.features(query, model.config, cycles=1), 0)
+    assert fold(tmp_path / "none.fasta", "--params", tmp_path / "run") == 2
+    model, params = af2jax.load("tiny", tmp_path / "run" / "checkpoints" / "00000002")
+    inputs = af2jax.features(query, model.config, cycles=1)
+    memory, loaded = (af2jax.predict(model, p, inputs, 0) for p in (state.params, params))
+    assert np.array_equal(memory.protein.positions, loaded.protein.positions)
     np.testing.assert_allclose(scores(tmp_path / "out")["plddt"], memory.plddt, atol=0.02)
