@@ -39,7 +39,7 @@ test-all: test test-rest  ## all of it: about an hour on two cores
 
 costs: $(STAMP)  ## what each test of make test costs, the costliest first
 	rm -rf build/costs
-	COSTS=build/costs $(QUICK) $(BIN)/python -m pytest -p tests.costs $(TEST)
+	COSTS=build/costs XDG_CACHE_HOME=$(CURDIR)/build/costs/cache $(QUICK) $(BIN)/python -m pytest -p tests.costs $(TEST)
 	$(BIN)/python -m tests.costs build/costs
 
 colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests of exported parameters
