@@ -1,5 +1,7 @@
 """From an alignment to what the network reads: draws of the MSA, features of chains, padding. Host side, NumPy."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -12,6 +14,8 @@ from af2jax.data import msa
 from af2jax.data.assembly import Ids
 from af2jax.errors import InputError
 from af2jax.typing import Bool, Float, Int
+
+FEW = 8  # passes, which cost less than one compilation
 
 
 class Draw(NamedTuple):
@@ -108,6 +112,18 @@ def bucket(n_res: int) -> int:
     1024, and so on, so that from 97 residues on at most 15 % are added, and 6 % on average."""
     step = max(16, 1 << max((n_res - 1).bit_length() - 4, 0))
     return -(-n_res // step) * step
+
+
+def buckets(lengths: Sequence[int]) -> dict[int, int]:
+    """What each of many lengths is padded to where every size is compiled for: its `bucket`, or one that it shares with
+    the next ones, by a third larger at most, where fewer than `FEW` would have it."""
+    counts, shared, found = Counter(map(bucket, lengths)), [], {}
+    for size in sorted(counts):
+        if shared and (sum(counts[one] for one in shared) >= FEW or 3 * size > 4 * shared[0]):
+            shared = []
+        shared.append(size)
+        found |= dict.fromkeys(shared, size)
+    return {length: found[bucket(length)] for length in lengths}
 
 
 def bucket_rows(rows: int, most: int) -> int:

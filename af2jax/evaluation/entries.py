@@ -13,7 +13,7 @@ from af2jax.data.dataset import Item
 from af2jax.data.labels import Label
 from af2jax.data.loading import Loader
 from af2jax.data.preflight import digest
-from af2jax.data.transforms import bucket
+from af2jax.data.transforms import buckets
 from af2jax.errors import InputError
 from af2jax.evaluation import assays, saved
 from af2jax.evaluation import evaluate as evaluating
@@ -312,7 +312,7 @@ def _copy(entries: Sequence[Entry], notes: list[str]) -> list[Entry]:
 
 def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | None, progress: Progress) -> list[Known]:
     """The items with their labels, and with activations where a network is given."""
-    learn = []
+    learn, sizes = [], _sizes(items) if frozen else []
     for done, item in enumerate(items):
         if frozen:
             progress(done, len(items))
@@ -321,7 +321,7 @@ def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | Non
         place = np.flatnonzero(label >= 0 if what.classes else ~np.isnan(label))
         if not len(place):
             continue
-        single = _single(frozen, item) if frozen else None
+        single = _single(frozen, item, sizes[done]) if frozen else None
         learn.append(Known("/".join(chain.chains), label[place], place, single))
     return learn
 
@@ -331,12 +331,19 @@ def _asked(owner: Entry, targets: Sequence[ScoredTarget], frozen: Subject) -> di
     data = owner.evaluation.data
     chosen, _ = evaluating.choose(frozen, data["path"], "all")
     wanted = {target.id for target in targets}
-    return {item.id: _single(frozen, item) for item in chosen if item.id in wanted}
+    asked = [item for item in chosen if item.id in wanted]
+    return {item.id: _single(frozen, item, size) for item, size in zip(asked, _sizes(asked), strict=True)}
 
 
-def _single(frozen: Subject, item: Item) -> np.ndarray:
+def _sizes(items: Sequence[Item]) -> list[int]:
+    """The number of residues that each is padded to."""
+    lengths = [len(evaluating.sequence_of(item).replace("/", "")) for item in items]
+    shared = buckets(lengths)
+    return [shared[length] for length in lengths]
+
+
+def _single(frozen: Subject, item: Item, size: int) -> np.ndarray:
     """float [N_res c_s]."""
-    size = bucket(len(evaluating.sequence_of(item).replace("/", "")))
     rows, templates = bool(item.msa), bool(item.templates or item.aligned_templates)
     features, _ = Loader(frozen.model.config, size, {}, 0, 1, rows, templates).example(item, 0)
     return observe(frozen, features, item.id).residues[np.asarray(features.seq_mask)]

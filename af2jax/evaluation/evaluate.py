@@ -17,7 +17,7 @@ from af2jax.data.loading import Loader
 from af2jax.data.parse import printable
 from af2jax.data.pipeline import join_alignments
 from af2jax.data.preflight import digest
-from af2jax.data.transforms import bucket
+from af2jax.data.transforms import buckets
 from af2jax.effects import Count, number
 from af2jax.errors import InputError
 from af2jax.evaluation import assays
@@ -103,7 +103,9 @@ def evaluate(
             sequences[item.id] = sequence_of(item)
         except InputError as error:
             problems.append((item.id, str(error)))
-    left = sorted((item for item in items if item.id in sequences), key=lambda item: len(sequences[item.id]))
+    length = lambda item: len(sequences[item.id].replace("/", ""))
+    left = sorted((item for item in items if item.id in sequences), key=length)
+    sizes = buckets(list(map(length, left)))
     learnt = trained_on(subject.path)
     family, homologue = _families(learnt, sequences)
     folds = nearest_folds(left, learnt)
@@ -114,8 +116,7 @@ def evaluate(
     for done, item in enumerate(left):
         progress(done, len(left))
         make_room()
-        size = bucket(len(sequences[item.id].replace("/", "")))
-        loader = Loader(subject.model.config, size, labels, SEED, 1, rows, templates)
+        loader = Loader(subject.model.config, sizes[length(item)], labels, SEED, 1, rows, templates)
         try:
             features, targets = loader.example(item, 0)
             seen = observe(subject, features, item.id)

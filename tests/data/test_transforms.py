@@ -13,6 +13,7 @@ from af2jax.data.transforms import (
     assembled,
     bucket,
     bucket_rows,
+    buckets,
     draw_msa,
     no_template,
     pad,
@@ -236,6 +237,14 @@ def test_buckets_of_residues_waste_little():
     assert added[96:].max() < 0.155 and added[96:1024].mean() < 0.06
     assert len(np.unique(found[:256])) == 16 and len(np.unique(found[:2048])) == 40
     assert [bucket(int(n)) for n in np.unique(found)] == np.unique(found).tolist()
+
+
+def test_few_lengths_share_a_bucket():
+    lengths = [40, 60, 60, *[70] * 5, *[90] * 8, *[100] * 7, *[120] * 3, *[140] * 8, *[150] * 11, 700]
+    expected = {40: 64, 60: 64, 70: 96, 90: 96, 100: 128, 120: 128, 140: 144, 150: 160, 700: 704}
+    assert buckets(lengths) == expected
+    assert buckets([]) == {} and buckets([33, 17]) == {33: 48, 17: 32}  # by more than a third
+    assert buckets([*[40] * 7, 60]) == {40: 64, 60: 64} and buckets([*[40] * 8, 60]) == {40: 48, 60: 64}
 
 
 def test_buckets_of_rows():
