@@ -114,7 +114,7 @@ def bucket(n_res: int) -> int:
     return -(-n_res // step) * step
 
 
-def buckets(lengths: Sequence[int]) -> dict[int, int]:
+def buckets(lengths: Sequence[int]) -> list[int]:
     """What each of many lengths is padded to where every size is compiled for: its `bucket`, or one that it shares with
     the next ones, by a third larger at most, where fewer than `FEW` would have it."""
     counts, shared, found = Counter(map(bucket, lengths)), [], {}
@@ -123,7 +123,7 @@ def buckets(lengths: Sequence[int]) -> dict[int, int]:
             shared = []
         shared.append(size)
         found |= dict.fromkeys(shared, size)
-    return {length: found[bucket(length)] for length in lengths}
+    return [found[bucket(length)] for length in lengths]
 
 
 def bucket_rows(rows: int, most: int) -> int:

@@ -312,38 +312,36 @@ def _copy(entries: Sequence[Entry], notes: list[str]) -> list[Entry]:
 
 def _learnt(items: Sequence[Item], name: str, what: Label, frozen: Subject | None, progress: Progress) -> list[Known]:
     """The items with their labels, and with activations where a network is given."""
-    learn, sizes = [], _sizes(items) if frozen else []
-    for done, item in enumerate(items):
-        if frozen:
-            progress(done, len(items))
+    learn = []
+    for item in items:
         chain = reading.read_item(item)
         label = np.atleast_1d(reading.label_of(item, name, what, chain))
         place = np.flatnonzero(label >= 0 if what.classes else ~np.isnan(label))
-        if not len(place):
-            continue
-        single = _single(frozen, item, sizes[done]) if frozen else None
-        learn.append(Known("/".join(chain.chains), label[place], place, single))
-    return learn
+        if len(place):
+            learn.append((item, Known("/".join(chain.chains), label[place], place)))
+    if not frozen:
+        return [known for _, known in learn]
+    singles = _singles(frozen, [(item, known.sequence) for item, known in learn], progress)
+    return [dataclasses.replace(known, single=one) for (_, known), one in zip(learn, singles, strict=True)]
 
 
 def _asked(owner: Entry, targets: Sequence[ScoredTarget], frozen: Subject) -> dict[str, np.ndarray]:
     """The activations of the targets, which are read again from their data."""
     data = owner.evaluation.data
     chosen, _ = evaluating.choose(frozen, data["path"], "all")
-    wanted = {target.id for target in targets}
-    asked = [item for item in chosen if item.id in wanted]
-    return {item.id: _single(frozen, item, size) for item, size in zip(asked, _sizes(asked), strict=True)}
+    wanted = {target.id: target.sequence for target in targets}
+    asked = [(item, wanted[item.id]) for item in chosen if item.id in wanted]
+    return {item.id: one for (item, _), one in zip(asked, _singles(frozen, asked), strict=True)}
 
 
-def _sizes(items: Sequence[Item]) -> list[int]:
-    """The number of residues that each is padded to."""
-    lengths = [len(evaluating.sequence_of(item).replace("/", "")) for item in items]
-    shared = buckets(lengths)
-    return [shared[length] for length in lengths]
-
-
-def _single(frozen: Subject, item: Item, size: int) -> np.ndarray:
-    """float [N_res c_s]."""
-    rows, templates = bool(item.msa), bool(item.templates or item.aligned_templates)
-    features, _ = Loader(frozen.model.config, size, {}, 0, 1, rows, templates).example(item, 0)
-    return observe(frozen, features, item.id).residues[np.asarray(features.seq_mask)]
+def _singles(
+    frozen: Subject, asked: Sequence[tuple[Item, str]], progress: Progress = lambda done, total: None
+) -> list[np.ndarray]:
+    """The activations of items, which come with their sequences: float [N_res c_s] of each."""
+    sizes, found = buckets([len(sequence.replace("/", "")) for _, sequence in asked]), []
+    for done, ((item, _), size) in enumerate(zip(asked, sizes, strict=True)):
+        progress(done, len(asked))
+        rows, templates = bool(item.msa), bool(item.templates or item.aligned_templates)
+        features, _ = Loader(frozen.model.config, size, {}, 0, 1, rows, templates).example(item, 0)
+        found.append(observe(frozen, features, item.id).residues[np.asarray(features.seq_mask)])
+    return found

@@ -105,7 +105,6 @@ def evaluate(
             problems.append((item.id, str(error)))
     length = lambda item: len(sequences[item.id].replace("/", ""))
     left = sorted((item for item in items if item.id in sequences), key=length)
-    sizes = buckets(list(map(length, left)))
     learnt = trained_on(subject.path)
     family, homologue = _families(learnt, sequences)
     folds = nearest_folds(left, learnt)
@@ -113,10 +112,10 @@ def evaluate(
     found, residues, worst, pae = [], [], [], np.zeros((PAE_BINS, 2))
     unjudged: dict[str, dict[str, Answer]] = {}
     lessons = taught(subject.path) if subject.heads else None
-    for done, item in enumerate(left):
+    for done, (item, size) in enumerate(zip(left, buckets(list(map(length, left))), strict=True)):
         progress(done, len(left))
         make_room()
-        loader = Loader(subject.model.config, sizes[length(item)], labels, SEED, 1, rows, templates)
+        loader = Loader(subject.model.config, size, labels, SEED, 1, rows, templates)
         try:
             features, targets = loader.example(item, 0)
             seen = observe(subject, features, item.id)

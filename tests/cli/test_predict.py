@@ -364,8 +364,9 @@ def test_t27_a_run_of_a_training_is_taken_for_parameters(fold, query, tmp_path, 
     assert fold(query, "--params", tmp_path / "run") == 0
     assert fold(query, "--params", tmp_path / "run") == 0 and "already done" in capsys.readouterr().out
     assert fold(tmp_path / "none.fasta", "--params", tmp_path / "run") == 2
-    model, params = af2jax.load("tiny", tmp_path / "run" / "checkpoints" / "00000002")
+    model, params = af2jax.load("tiny", tmp_path / "run")
+    _, kept = af2jax.load("tiny", tmp_path / "run" / "checkpoints" / "00000002")
     inputs = af2jax.features(query, model.config, cycles=1)
-    memory, loaded = (af2jax.predict(model, p, inputs, 0) for p in (state.params, params))
-    assert np.array_equal(memory.protein.positions, loaded.protein.positions)
+    memory, *loaded = (af2jax.predict(model, p, inputs, 0) for p in (state.params, params, kept))
+    assert all(np.array_equal(memory.protein.positions, one.protein.positions) for one in loaded)
     np.testing.assert_allclose(scores(tmp_path / "out")["plddt"], memory.plddt, atol=0.02)

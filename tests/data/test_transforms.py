@@ -242,9 +242,9 @@ def test_buckets_of_residues_waste_little():
 def test_few_lengths_share_a_bucket():
     lengths = [40, 60, 60, *[70] * 5, *[90] * 8, *[100] * 7, *[120] * 3, *[140] * 8, *[150] * 11, 700]
     expected = {40: 64, 60: 64, 70: 96, 90: 96, 100: 128, 120: 128, 140: 144, 150: 160, 700: 704}
-    assert buckets(lengths) == expected
-    assert buckets([]) == {} and buckets([33, 17]) == {33: 48, 17: 32}  # by more than a third
-    assert buckets([*[40] * 7, 60]) == {40: 64, 60: 64} and buckets([*[40] * 8, 60]) == {40: 48, 60: 64}
+    assert buckets(lengths) == [expected[length] for length in lengths]
+    assert buckets([]) == [] and buckets([33, 17]) == [48, 32]  # by more than a third
+    assert buckets([*[40] * 7, 60]) == [64] * 8 and buckets([*[40] * 8, 60]) == [*[48] * 8, 64]
 
 
 def test_buckets_of_rows():
