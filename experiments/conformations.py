@@ -177,7 +177,7 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
-    model, params = af2jax.load(PRESET.value, PARAMS.value or None)
+    model, params = af2jax.load(PRESET.value, PARAMS.value)
     found = []
     for row in pairs(data):
         place = out / "pairs" / f"{file_name(row['pair'])}.json"

@@ -7,11 +7,12 @@ from one training, and one number, the steps of the first, scales them:
     short       crops of 64 from single sequences, structures and sequences with known secondary structure
     long        crops of 128, half of them with an alignment, with the loss of violations: a network that saw 64
                 residues at a time alone lets longer chains collapse
-    whole       the same chains, up to 208 residues of them, 0 or 1 recycles
+    whole       the same chains, up to 208 residues of them
     confidence  pLDDT, PAE and resolved atoms alone, on the frozen network, from chains that no stage was trained on
 
-In a quarter of the examples the masked residues of the query are hidden from all inputs (`Training.mask_target`), which
-makes the masked-MSA loss a task. A head of secondary structure learns beside and is thrown away.
+The trunk learns with 0 or 1 recycles, drawn for each step. In a quarter of the examples the masked residues of the
+query are hidden from all inputs (`Training.mask_target`), which makes the masked-MSA loss a task. A head of secondary
+structure learns beside and is thrown away.
 
     python -m experiments.train_mini --data DATA --out mini_out
 
@@ -57,7 +58,7 @@ WEIGHTS |= {"masked_msa": 0.5, "ss": 1.0}
 PHYSICS = WEIGHTS | {"violation": 0.1}
 # a bias is frozen: it begins as 0, and would move every pair by 1 in a step of 1e-3, so that nothing else is learnt
 RULES = ((ALONE, "freeze"), (".*", "train"))
-BASE = {"preset": "mini", "rules": RULES, "losses": WEIGHTS, "crop": 64, "num_recycle": 0, "batch_size": 4}
+BASE = {"preset": "mini", "rules": RULES, "losses": WEIGHTS, "crop": 64, "batch_size": 4}
 BASE |= {
     "learning_rate": 2e-3,
     "clip": 1.0,
@@ -93,7 +94,7 @@ def trainings(
         "whole": {"data": data["alignments"], "steps": max(steps // 30, 1), "crop": 208, "learning_rate": 5e-4},
         "confidence": {"data": data["confidence"], "steps": steps // 4, "crop": 128, "learning_rate": 1e-3} | JUDGED,
     }
-    changes["whole"] |= {"losses": PHYSICS, "num_recycle": None}
+    changes["whole"] |= {"losses": PHYSICS}
     changes["confidence"] |= {"num_recycle": 1}
     found = {}
     for name in (name for name in STAGES if name in chosen):
@@ -116,7 +117,7 @@ def tables(data: Path, out: Path) -> dict[str, str]:
         few = valid[::6]  # whole, all would take longer than they tell
         labelled = corpus.labelled(data, [read_item(m.item).sequence for m in side(known, "valid")])
         learn = lambda some, weight: [(m, weight, "train") for m in some]
-        write(paths["sequences"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.25), *valid]))
+        write(paths["sequences"], corpus.table([*learn(train, 1.0), *learn(labelled, 0.1), *valid]))
         write(paths["alignments"], corpus.table([*learn(train, 0.04), *learn(side(aligned, "train"), 1.0), *few]))
         write(paths["confidence"], corpus.table([*learn(side(alone, "confidence"), 1.0), *few]))
     return {name: str(path) for name, path in paths.items()}

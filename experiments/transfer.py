@@ -79,7 +79,7 @@ def main(_) -> None:
     compilation.persist()
     out, sizes = Path(OUT.value).resolve(), sorted(map(int, SIZES.value))
     tasks = labelled.tasks(Path(DATA.value).resolve(), TASKS.value, TEST.value)
-    model, params = af2jax.load(PRESET.value, PARAMS.value or None)
+    model, params = af2jax.load(PRESET.value, PARAMS.value)
     trained = Network(model, params, out)
     randoms = [
         Network(model, af2jax.load(PRESET.value, key=jax.random.key(seed))[1], out) for seed in range(SEEDS.value)

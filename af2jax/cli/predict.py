@@ -215,7 +215,7 @@ class Predict:
         if known.cyclic:
             settings["cyclic"] = list(known.cyclic)
         if self.conformations.states:
-            settings |= states.settings(self, job, found, known)
+            settings |= states.settings(self, job, found, known, weights)
         return Task(job, found.sequence, known, settings, found.read)
 
     def is_done(self, task: Task) -> bool:

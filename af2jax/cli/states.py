@@ -41,13 +41,13 @@ def check(command: Any) -> None:
         raise InputError(f"{odd[0]} has no meaning with --states, which writes files of its own; leave it out")
 
 
-def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict:
+def settings(command: Any, job: "Job", found: "Content", known: "Given", weights: dict[str, str]) -> dict:
     """What decides the states of a query beside the settings of its prediction, if they can be looked for.
 
     Raises:
         InputError: a way needs an alignment and there is none, or one of too few rows; the query has several chains;
-            a reference is another protein; the folder has models in other ways, or more of them. What a search would
-            find is not known yet.
+            a reference is another protein; the folder has models in other ways, by other networks, or more of them.
+            What a search would find is not known yet.
     """
     from af2jax.conformations import ways
     from af2jax.conformations.study import read_references
@@ -56,7 +56,7 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
 
     asked = command.conformations
     if not command.overwrite_existing_results:
-        _check_kept(command, job.name)
+        _check_kept(command, job.name, weights)
     query = found.read or read_query(job.query, known.msa)
     read_references(asked.reference, query.chains, job.name)
     if found.read or known.msa or not command.sources.asked():
@@ -67,8 +67,8 @@ def settings(command: Any, job: "Job", found: "Content", known: "Given") -> dict
     return {"states": options, "references": [[batch.identity(path), chain] for path, chain in files]}
 
 
-def _check_kept(command: Any, name: str) -> None:
-    """Passes if all models that the folder has of a query are among those that may be made.
+def _check_kept(command: Any, name: str, weights: dict[str, str]) -> None:
+    """Passes if all models that the folder has of a query are among those that may be made by networks of `weights`.
 
     Raises:
         InputError: some would be lost.
@@ -78,6 +78,11 @@ def _check_kept(command: Any, name: str) -> None:
     old, asked = batch.settings(command.out, name), ways.parsed(command.conformations.states)
     if not old.get("states"):
         return
+    if gone := sorted(network for network, digest in old["presets"].items() if weights.get(network) != digest):
+        raise InputError(
+            f"--out {command.out} has models by other networks or weights ({', '.join(gone)}), which would be lost: "
+            "give another folder or --overwrite-existing-results"
+        )
     before, models, _ = old["states"]
     possible = set().union(
         *(ways.possible(asked, command.conformations.state_models, seed) for seed in _seeds(command))

@@ -3,10 +3,13 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from af2jax.cli.main import main
+from af2jax.config import preset
 from af2jax.conformations import sampling
+from tests import support
 from tests.data.molecules import pdb, peptide, save
 
 compiled = pytest.mark.medium("compiles the small network")
@@ -72,6 +75,10 @@ def test_a_query_from_its_alignment_to_its_page_and_again(run, query, tmp_path, 
     assert (
         "would be lost" in run(query, *flags, "--random-seed", 1)[2] and len(list((folder / "models").iterdir())) == 15
     )
+    (tmp_path / "other").mkdir()
+    np.savez(tmp_path / "other" / "params_tiny.npz", **support.rule_flat(preset("tiny"), seed=1))
+    code, _, err = run(query, *flags, "--params", tmp_path / "other")
+    assert code == 2 and "has models by other networks or weights (tiny), which would be lost: give another" in err
     code, out, _ = run(query, *dropout, "--overwrite-existing-results")
     assert code == 0 and len(made) == 3  # two with dropout, and another seed
     assert {f.stem for f in (folder / "models").glob("*.cif")} == {

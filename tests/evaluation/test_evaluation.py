@@ -13,6 +13,7 @@ from af2jax.cli.main import main
 from af2jax.config import preset
 from af2jax.data import synthetic
 from af2jax.data.labels import Label
+from af2jax.data.transforms import bucket
 from af2jax.errors import InputError
 from af2jax.evaluation import evaluate as evaluating
 from af2jax.evaluation import subject
@@ -74,10 +75,14 @@ def knows(monkeypatch, data):
 
 
 @pytest.mark.medium("compiles the small network")
-def test_a_network_that_knows(knows, data, tmp_path):
-    told = []
+def test_a_network_that_knows(knows, data, tmp_path, monkeypatch):
+    told, sizes, observe = [], [], evaluating.observe
+    monkeypatch.setattr(evaluating, "buckets", lambda lengths: [bucket(max(lengths))] * len(lengths))
+    monkeypatch.setattr(evaluating, "observe", lambda s, f, name: sizes.append(len(f.aatype)) or observe(s, f, name))
     found = evaluating.evaluate(network(), data, "all", progress=lambda done, total: told.append((done, total)))
     assert told[0] == (0, 12) and told[-1] == (12, 12) and len(found.targets) == 12 and not found.problems
+    lengths = [len(row["sequence"]) for row in rows(data)]
+    assert set(sizes) == {bucket(max(lengths))} and bucket(min(lengths)) < bucket(max(lengths))
     np.testing.assert_allclose(found.column("lddt_ca"), 100)
     np.testing.assert_allclose(found.column("ss/accuracy"), 1)
     np.testing.assert_allclose(found.column("rg/error"), 1, rtol=1e-5)
