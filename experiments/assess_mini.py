@@ -55,7 +55,7 @@ def fold(network, known: Chain, msa: Path | None = None):
 
 def classes(known: Chain, positions: np.ndarray, mask: np.ndarray) -> str:
     """The secondary structure, one character for each residue."""
-    return secondary(known.aatype, positions, mask, np.zeros(len(known.aatype), np.int32))
+    return secondary(known.aatype, positions, mask)
 
 
 def share(found: str, true: str) -> float:

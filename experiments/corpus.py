@@ -166,7 +166,7 @@ def states(member: Member) -> str:
     if member.states:
         return member.states
     known = read_item(member.item)
-    return secondary(known.aatype, known.positions, known.atom_mask, np.zeros(len(known.aatype), np.int32))
+    return secondary(known.aatype, known.positions, known.atom_mask)
 
 
 def labelled(data: Path, unseen: list[str]) -> list[Member]:

@@ -106,7 +106,7 @@ def tuned(name: str, params: str, data: Path, out: Path) -> list[Path]:
 def of_structure(path: Path) -> str:
     """The secondary structure of a prediction."""
     chain = read_chain(path)
-    return secondary(chain.aatype, chain.positions, chain.atom_mask, np.zeros(len(chain.aatype), np.int32))
+    return secondary(chain.aatype, chain.positions, chain.atom_mask)
 
 
 def same(one: str, other: str) -> float:

@@ -72,7 +72,7 @@ def main(_) -> None:
         split = "test" if member.side == "valid" else "train" if taught < LEARN else "valid"
         taught += split == "train"
         chain = read_chain(member.file)
-        letters = secondary(chain.aatype, chain.positions, chain.atom_mask, np.zeros(len(chain.aatype), np.int32))
+        letters = secondary(chain.aatype, chain.positions, chain.atom_mask)
         entry = f"{row['id'][:4].upper()} chain {row['source_chain']}"
         cells = (row["id"], entry, member.cluster, split, chain.sequence, letters, contact(chain))
         lines.append(",".join(cells))

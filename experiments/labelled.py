@@ -127,7 +127,7 @@ def structural(chain) -> dict[str, np.ndarray]:
     apart[~(seen[:, None] & seen[None])] = np.inf
     num = np.arange(len(seen))
     far = abs(num[:, None] - num[None]) >= APART
-    letters = secondary(chain.aatype, chain.positions, chain.atom_mask, np.zeros(len(seen), np.int32))
+    letters = secondary(chain.aatype, chain.positions, chain.atom_mask)
     strand = np.array(list(letters))
     found = {
         "burial": (apart < NEAR).sum(1) - 1 >= BURIED,

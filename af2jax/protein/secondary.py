@@ -24,19 +24,22 @@ def secondary(
     aatype: Int[np.ndarray, " N_res"],
     positions: Float[np.ndarray, "N_res 37 3"],
     atom_mask: Bool[np.ndarray, "N_res 37"],
-    asym_id: Int[np.ndarray, " N_res"],
+    asym_id: Int[np.ndarray, " N_res"] | None = None,
 ) -> str:
     """A letter for each residue: H helix, E strand, C all else, "-" where N, CA, C or O is missing.
 
-    As in DSSP, A chain continues from one residue to the next in the arrays where C and N are no farther apart than 2.5
-    angstrom, whatever their numbers; residues that lack an atom count as absent; N-H gives its two best bonds; strands
-    pair between chains too; and alpha helices come before strands, strands before other helices.
+    `asym_id` tells chains apart; None: there is one. As in DSSP, a chain continues from one residue to the next in the
+    arrays where C and N are no farther apart than 2.5 angstrom, whatever their numbers; residues that lack an atom
+    count as absent; N-H gives its two best bonds; strands pair between chains too; and alpha helices come before
+    strands, strands before other helices.
     """
     backbone = [N, CA, C, O]
     known = atom_mask[:, backbone].all(axis=1)
     n, ca, c, o = np.moveaxis(np.asarray(positions, np.float64)[known][:, backbone], 1, 0)
     joined = np.zeros(len(n), bool)  # to the residue before
-    joined[1:] = (np.diff(asym_id[known]) == 0) & (np.linalg.norm(n[1:] - c[:-1], axis=-1) <= JOINED)
+    joined[1:] = np.linalg.norm(n[1:] - c[:-1], axis=-1) <= JOINED
+    if asym_id is not None:
+        joined[1:] &= np.diff(asym_id[known]) == 0
     bonds = _bonds(n, ca, c, o, joined & (aatype[known] != CODES["P"]))
     part = np.cumsum(~joined)  # equal: no break between
 
