@@ -16,7 +16,7 @@ TWO := -q -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 $(STAMP): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[dev,oracle]"
+	$(BIN)/python -m pip install --quiet --no-compile -e ".[dev,oracle]"
 	touch $@
 
 demo: $(STAMP)  ## the main job on real proteins: fold, explore, tune a head, compare, ask
@@ -46,14 +46,14 @@ colabfold: .venv-colabfold/.installed  ## stock ColabFold beside, for the tests 
 
 .venv-colabfold/.installed: Makefile
 	$(PYTHON) -m venv .venv-colabfold
-	.venv-colabfold/bin/python -m pip install --quiet "colabfold[alphafold]==1.6.3"
+	.venv-colabfold/bin/python -m pip install --quiet --no-compile "colabfold[alphafold]==1.6.3"
 	touch $@
 
 alphafold3:  ## alphafold3-colabfold beside, for the same tests, which are skipped where it cannot be had: it needs Python 3.12
 	@test -x .venv-alphafold3/bin/python || { \
 	  for p in python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python ""; do [ -z "$$p" ] || $$p -c "" 2> /dev/null && break; done; \
 	  [ -n "$$p" ] || { echo "Python 3.12: not found, alphafold3-colabfold is not installed"; exit 0; }; \
-	  $$p -m venv .venv-alphafold3 && .venv-alphafold3/bin/python -m pip install --quiet \
+	  $$p -m venv .venv-alphafold3 && .venv-alphafold3/bin/python -m pip install --quiet --no-compile \
 	    "alphafold3-colabfold==3.1.18" absl-py dm-haiku "jax==0.10.2" \
 	    || { rm -rf .venv-alphafold3; echo "alphafold3-colabfold cannot be installed here"; }; }
 

@@ -19,6 +19,7 @@ import csv
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 from absl import app, flags, logging
 
@@ -36,7 +37,9 @@ from experiments import corpus
 DATA = flags.DEFINE_string("data", None, "Folder with pairs.tsv, structures and alignments.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 PRESET = flags.DEFINE_string("preset", "mini", "Network.")
-PARAMS = flags.DEFINE_string("params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package.')
+PARAMS = flags.DEFINE_string(
+    "params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package; "": random.'
+)
 PAIRS = flags.DEFINE_integer("pairs", 25, "At most.", lower_bound=1)
 LONGEST = flags.DEFINE_integer("longest", 200, "Residues, at most.", lower_bound=16)
 MODELS = flags.DEFINE_integer("models", 6, "Of each way.", lower_bound=2)
@@ -177,7 +180,7 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     compilation.persist()
     data, out = Path(DATA.value).resolve(), Path(OUT.value).resolve()
-    model, params = af2jax.load(PRESET.value, PARAMS.value)
+    model, params = af2jax.load(PRESET.value, PARAMS.value or None, key=jax.random.key(0))
     found = []
     for row in pairs(data):
         place = out / "pairs" / f"{file_name(row['pair'])}.json"

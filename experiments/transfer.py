@@ -35,7 +35,9 @@ from experiments.transferred import AREA, BESIDE, METRICS, RANDOM, TRAINED, Foun
 DATA = flags.DEFINE_string("data", None, "Folder of data, as in experiments/corpus.py.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 PRESET = flags.DEFINE_string("preset", "mini", "Network.")
-PARAMS = flags.DEFINE_string("params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package.')
+PARAMS = flags.DEFINE_string(
+    "params", "mini", 'Its parameters: a folder of .npz, a run, or "mini" of the package; "": random.'
+)
 TASKS = flags.DEFINE_list("tasks", list(labelled.TASKS), "What is learnt.")
 SIZES = flags.DEFINE_list("sizes", ["20", "50", "200"], "Labelled proteins, 5 to 200.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "Draws of the labelled proteins, each with random weights of its own.")
@@ -79,7 +81,7 @@ def main(_) -> None:
     compilation.persist()
     out, sizes = Path(OUT.value).resolve(), sorted(map(int, SIZES.value))
     tasks = labelled.tasks(Path(DATA.value).resolve(), TASKS.value, TEST.value)
-    model, params = af2jax.load(PRESET.value, PARAMS.value)
+    model, params = af2jax.load(PRESET.value, PARAMS.value or None, key=jax.random.key(0))
     trained = Network(model, params, out)
     randoms = [
         Network(model, af2jax.load(PRESET.value, key=jax.random.key(seed))[1], out) for seed in range(SEEDS.value)

@@ -5,10 +5,19 @@ CPU without the fusion emitters a third of that; XLA from jax 0.11 on has nothin
 not know.
 """
 
+import os
 from importlib.metadata import version
+from pathlib import Path
 
 LOOPS = "--xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "af2jax" / "tests"  # of compiled programs
 QUICKEST = f"--xla_backend_optimization_level=0 {LOOPS}"
+SETTINGS = {  # of processes that tests start; all share what they compile
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": QUICKEST,
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+}
 
 if __name__ == "__main__":
     print(QUICKEST)

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests import flags
+
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = ("model", "losses", "finetune/step.py", "pretrained", "data")  # below af2jax/
 LIMIT = 1800  # seconds for the tests of one mutant
@@ -106,7 +108,7 @@ def drawn(tree: Path, number: int, seed: int) -> list[Mutant]:
 
 def run(tree: Path, *arguments: str) -> str | None:
     """The first test that fails, "time" if none ended in time; None if all pass."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "XLA_FLAGS": flags.QUICKEST}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *arguments]
     try:
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=LIMIT)

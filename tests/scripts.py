@@ -18,13 +18,12 @@ from tests import flags
 ROOT = Path(__file__).resolve().parents[1]
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 TINY = ("--preset=tiny", "--params=")
-QUICK = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"{flags.QUICKEST} {os.environ.get('XLA_FLAGS', '')}"}
 
 
 def run(name: str, *arguments) -> subprocess.CompletedProcess:
-    """`python -m experiments.NAME`, compiled quickest."""
+    """`python -m experiments.NAME`, compiled quickest; all share what they compile."""
     command = [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | QUICK, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, env=os.environ | flags.SETTINGS, capture_output=True, text=True)
 
 
 def go(name: str, *arguments) -> str:

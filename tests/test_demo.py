@@ -1,6 +1,10 @@
-"""The demo: its table of facts, its labels, and all of it from end to end at its smallest."""
+"""The demo and the course, both on one table of facts: the table, its labels, and each from end to end at its smallest.
+
+One file, so that one process runs both and the second finds most programs compiled.
+"""
 
 import csv
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,9 +15,10 @@ import pytest
 from af2jax.constants.atoms import CA
 from af2jax.data.structure import Chain
 from experiments import corpus, demo, demo_table
+from tests import flags
 from tests.scripts import go
 
-ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = Path(__file__).resolve().parents[1] / "experiments" / "course.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +102,32 @@ def test_demo(tmp_path):
     assert len(shown) == 2 * demo.SHOWN
     assert all(len(row["known"]) == len(row["predicted"]) == int(row["residues"]) for row in shown)
     assert "validation" not in run()
+
+
+def test_the_course_is_kept_as_one_run_left_it():
+    """From top to bottom, without an error or a path of a machine; and small enough to be looked at anywhere."""
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert len(code) >= 10 and [cell["execution_count"] for cell in code] == [*range(1, len(code) + 1)]
+    kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
+    assert kinds == {"stream", "display_data"}
+    text = json.dumps([cell["outputs"] for cell in code])
+    assert not re.search(r"/(home|root|tmp|work|usr)/", text) and NOTEBOOK.stat().st_size < 1_000_000
+    assert sum("**Question" in "".join(cell["source"]) for cell in cells) >= 6
+
+
+@pytest.mark.slow("runs the notebook")
+def test_course(tmp_path, monkeypatch):
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    asked = {"COURSE_OUT": str(tmp_path / "out"), "COURSE_STEPS": "6", "COURSE_MOST": "3"}
+    for name, value in (flags.SETTINGS | asked).items():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    images = [output for output in outputs if "image/png" in output.get("data", {})]
+    captions = [output for output in outputs if "**Follows.**" in output.get("data", {}).get("text/markdown", "")]
+    assert len(images) == len(captions) >= 6
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "not for science" in said and "after Holm's correction" in said and said.count("% right") == 3

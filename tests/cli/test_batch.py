@@ -16,7 +16,7 @@ from af2jax.cli.main import main
 from af2jax.data.queries import read_queries
 from af2jax.errors import InputError
 from af2jax.files import file_name, tidy
-from tests.conftest import CACHE
+from tests import flags
 
 FAST = ("--num-recycle", "0", "--max-msa", "5:1", "--no-plots")
 
@@ -56,11 +56,10 @@ def mixed(shared, tmp_path_factory) -> Path:
 
 def start(folder: Path, weights: Path, out: Path) -> subprocess.Popen:
     """`af2jax predict` in a process of its own, with the compiled programs of the tests."""
-    kept = {"JAX_COMPILATION_CACHE_DIR": str(CACHE), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     command = [sys.executable, "-m", "af2jax", "predict", str(folder), "--out", str(out), *FAST]
     command += ["--params", str(weights)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=os.environ | kept | {"JAX_PLATFORMS": "cpu"}, **pipes)
+    return subprocess.Popen(command, env=os.environ | flags.SETTINGS, **pipes)
 
 
 def results(out: Path) -> dict[str, int]:

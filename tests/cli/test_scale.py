@@ -10,8 +10,7 @@ import pytest
 
 from af2jax.cli.batch import shard
 from af2jax.config import preset
-from tests import snippets, support
-from tests.conftest import CACHE
+from tests import flags, snippets, support
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = ROOT / "docs" / "scale.md"
@@ -33,8 +32,7 @@ def test_an_array_of_two(tmp_path):
     np.savez(tmp_path / "params" / "params_tiny.npz", **support.rule_flat(preset("tiny")))
 
     script = f'af2jax() {{ "{sys.executable}" -m af2jax "$@"; }}\n{command} --no-plots --num-recycle 0'
-    given = os.environ | {"PYTHONPATH": str(ROOT), "AF2JAX_CACHE": str(CACHE / "command"), "JAX_PLATFORMS": "cpu"}
-    given |= {"SLURM_ARRAY_TASK_COUNT": "2", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    given = os.environ | flags.SETTINGS | {"PYTHONPATH": str(ROOT), "SLURM_ARRAY_TASK_COUNT": "2"}
     tasks = [
         subprocess.Popen(
             ["bash", "-c", script],

@@ -12,7 +12,7 @@ from af2jax.data import synthetic
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.run import latest
 from af2jax.pretrained import checkpoint
-from tests.conftest import CACHE
+from tests import flags
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = {
@@ -46,15 +46,10 @@ def config(folder: Path, weights: Path, **changes) -> Path:
 
 
 def begin(*arguments, **environment) -> subprocess.Popen:
-    """`af2jax finetune` on one simulated device; what it compiles is kept for the next."""
-    kept = {
-        "AF2JAX_CACHE": str(CACHE / "command"),
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
-    }
+    """`af2jax finetune` on one simulated device."""
     command = [sys.executable, "-m", "af2jax", "finetune", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | kept | environment, **pipes)
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | flags.SETTINGS | environment, **pipes)
 
 
 def end(process: subprocess.Popen) -> tuple[int, str, str]:

@@ -21,6 +21,7 @@ from af2jax.finetune import sharding
 from af2jax.finetune.record import TRAIN, VALIDATION, lines
 from af2jax.finetune.run import latest
 from af2jax.pretrained import checkpoint
+from tests import flags
 from tests.finetune import test_loop, toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +31,10 @@ ONE = Mesh(np.array(jax.devices()[:1]), ("data",))
 def begin(devices: int, task: str, *arguments, join: str = "pass") -> subprocess.Popen:
     """A task of `tests.finetune.worker` on so many simulated devices."""
     program = f"import sys, jax; {join}; from tests.finetune import worker; worker.{task}(*sys.argv[1:])"
-    flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
+    settings = flags.SETTINGS | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} {flags.QUICKEST}"}
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
-        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env=os.environ | settings,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
