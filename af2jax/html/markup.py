@@ -107,9 +107,10 @@ def table(
 ) -> str:
     """A table in a box that scrolls by itself where it is wider or longer than its place; links to its files below.
 
-    `of`: what its numbers are, as of `cells`.
+    `of`: what its numbers are, as of `cells`. Long headings break behind a stroke or an underscore.
     """
-    head = "".join(f"<th scope=col>{escape(str(name))}</th>" for name in headings)
+    broken = [re.sub("([/_])", r"\1<wbr>", escape(str(name))) for name in headings]
+    head = "".join(f"<th scope=col>{name}</th>" for name in broken)
     lines = "".join(f"<tr>{line}</tr>" for line in cells(headings, rows, of))
     above = f"<caption>{escape(title)}</caption>" if title else ""
     below = " ".join(filter(None, (escape(note), links(files))))

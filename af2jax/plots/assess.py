@@ -42,7 +42,7 @@ def curves(
         )
     for name, value in (levels or {}).items():
         axis.axhline(value, color="black", linewidth=1, linestyle=":", label=plain(name))
-    axis.set(xlabel=plain(labels[0], 60), ylabel=plain(labels[1], 60))
+    axis.set(xlabel=plain(labels[0], 60), ylabel=lines(labels[1], 34))
     axis.grid(alpha=0.3)
     if whole:
         axis.xaxis.get_major_locator().set_params(integer=True)

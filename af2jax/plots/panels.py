@@ -86,7 +86,7 @@ def scatter(
         axis.scatter(x, y, s=10, alpha=0.6, linewidths=0, label=plain(name), **style)
     for i, (name, (x, y)) in enumerate((curves or {}).items()):
         axis.plot(x, y, color="black", linewidth=1, linestyle=("-", "--")[i % 2], label=plain(name))
-    axis.set(xlabel=plain(labels[0], 60), ylabel=plain(labels[1], 60))
+    axis.set(xlabel=plain(labels[0], 60), ylabel=lines(labels[1], 34))
     axis.grid(alpha=0.3)
     if len(series) + len(curves or {}) > 1:
         axis.legend(fontsize=SMALL)
@@ -100,7 +100,7 @@ def line(x: np.ndarray, bands: Mapping[str, tuple[np.ndarray, np.ndarray, np.nda
         colour = COLOURS[i % len(COLOURS)]
         axis.fill_between(x, lower, upper, color=colour, alpha=0.2, linewidth=0)
         axis.plot(x, middle, color=colour, linestyle=("-", "--")[i % 2], label=plain(name))
-    axis.set(xlabel=plain(labels[0], 60), ylabel=plain(labels[1], 60))
+    axis.set(xlabel=plain(labels[0], 60), ylabel=lines(labels[1], 34))
     axis.grid(alpha=0.3)
     axis.legend(fontsize=SMALL)
     return figure

@@ -8,7 +8,7 @@ from af2jax.html import markup
 from af2jax.html.markup import Decision
 from af2jax.html.page import Caption, Page
 from af2jax.plots import assess
-from af2jax.words import counted
+from af2jax.words import counted, duration
 
 CHOSEN = (
     "The best step was chosen on these very items, so that the number is a little too good, and it has no interval. "
@@ -25,8 +25,8 @@ def render(found: Trained) -> Page:
         f"Training of {found.name}",
         [
             f"{training.preset} from {began}, recipe {history.recipe}: {history.trained:,} parameters trained in "
-            f"{counted(history.steps, 'step')} of batch size {training.batch_size}, {history.seconds / 60:.1f} minutes "
-            f"of {history.device or 'a device that is not known'}."
+            f"{counted(history.steps, 'step')} of batch size {training.batch_size}, {duration(history.seconds)} "
+            f"on {history.device or 'a device that is not known'}."
         ],
     )
     page.verdict(f"Did training help on the validation part ({training.monitor})?", [decision(found)])

@@ -21,7 +21,7 @@ from af2jax.plots.render import blank, plain
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&$a$"
 TAGS = set(
     "html head meta title style body h1 p nav ul li a h2 div table caption thead tr th tbody td figure img "  # noqa: SIM905
-    "figcaption section span strong h3 details summary canvas footer script".split()
+    "figcaption section span strong h3 details summary canvas footer script wbr".split()
 )
 SAID = Caption("What it shows.", "How it was made.", "3 of 4: keep them.")
 

@@ -72,7 +72,7 @@ def test_the_page_of_a_run(begun):
     text = place.read_text()
     assert place == out / "index.html" and "<h1>Training of run</h1>" in text and "1 step was not finite" in text
     assert "module &lt;b&gt;" in text and text.count("<figure") == 2 and "Dotted: majority class" in text
-    assert "Best at step 10 of 20 (0.7, at first 0.3)" in text and "1.0 minutes" in text
+    assert "Best at step 10 of 20 (0.7, at first 0.3)" in text and ", 60 s on " in text
     links = [unquote(a["href"]) for tag, a in Tags(text).tags if tag == "a" and a["href"][0] != "#"]
     assert all((out / link).is_file() for link in links)
     assert {"config.json", "run.json", "validation.jsonl", "metrics.jsonl", "items.tsv", "summary.txt"} <= set(links)
