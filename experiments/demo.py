@@ -32,6 +32,7 @@ from af2jax.cli.main import main as command
 from af2jax.data.structure import read_chain
 from af2jax.files import write
 from af2jax.protein.secondary import secondary
+from af2jax.words import counted
 
 OUT = flags.DEFINE_string("out", "demo_out", "Folder for everything.")
 PARAMS = flags.DEFINE_string("params", "mini", 'Weights of preset mini: a folder of .npz, or "mini" of the package.')
@@ -163,7 +164,10 @@ def main(_) -> None:
         page.warning("serious", "The labels are permuted", "Whatever is found here is chance.")
     shown(page, new, out)
     page.section("All pages")
-    page.text(f"Made in {(time.perf_counter() - began) / 60:.1f} minutes by experiments/demo.py, {SEEDS.value} seeds.")
+    page.text(
+        f"Made in {(time.perf_counter() - began) / 60:.1f} minutes by experiments/demo.py, "
+        f"{counted(SEEDS.value, 'seed')}."
+    )
     page.links([path for path in sorted(out.rglob("index.html")) if path.parent != out], out)
     page.links([data, queries], out)
     index = page.save(out)

@@ -53,7 +53,8 @@ def _summary(page: Page, audit: Audit) -> None:
     page.text(
         f"It differs in: {', '.join(far)}. Published accuracies are of other proteins: evaluate before tuning."
         if far
-        else "By composition and secondary structure it is like the proteins that AlphaFold was trained on."
+        else f"By composition{' and secondary structure' if known else ''} it is like the proteins that AlphaFold was "
+        "trained on."
     )
     page.number("items", len(audit.seen))
     page.number("homologues", len(audit.homologues.clusters))

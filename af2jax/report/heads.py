@@ -60,6 +60,6 @@ def _warn(page: Page, answer: Answer) -> None:
         page.warning(
             "caution",
             "The query is unlike what taught the heads",
-            f"In this query {' and '.join(reasons)}. How good the heads are was measured on proteins such as they were "
-            "trained on; take these answers as extrapolations until some are checked by experiment.",
+            f"In this query {' and '.join(reasons)}. Take these answers as extrapolations, unless af2jax evaluate has "
+            "shown how good the heads are on targets that are as far from training.",
         )

@@ -6,6 +6,7 @@ from af2jax.audit.findings import phrase
 from af2jax.evaluation.comparison import Comparison
 from af2jax.evaluation.history import History
 from af2jax.finetune.curves import FEW
+from af2jax.finetune.watch import HIGHER
 from af2jax.html.page import Caption, Page
 from af2jax.plots import assess, panels
 from af2jax.words import counted
@@ -46,9 +47,10 @@ def _curves(page: Page, runs: dict[str, History]) -> None:
         if h.watched:
             watched.setdefault(h.training.monitor, {})[name] = h
     for monitor, some in watched.items():
-        name, last = max(some.items(), key=lambda item: item[1].watched[-1][0])
-        steps, values = zip(*last.watched, strict=True)
-        best = last.best
+        sign = 1 if monitor.endswith(HIGHER) else -1
+        name, run = max(some.items(), key=lambda item: sign * item[1].watched[item[1].best][1])
+        steps, values = zip(*run.watched, strict=True)
+        best = run.best
         late = steps[best] == steps[-1]
         page.figure(
             f"learning_{monitor}",
@@ -57,13 +59,13 @@ def _curves(page: Page, runs: dict[str, History]) -> None:
                 ("step", f"validation {monitor}"),
                 marks=len(steps) < 30,
                 whole=True,
-                levels=dict([last.baseline] if last.baseline else []),
+                levels=dict([run.baseline] if run.baseline else []),
             ),
             Caption(
                 f"{monitor} on the validation set, by step.",
                 "Without dropout; step 0 is before any training."
-                + (f" Dotted: {last.baseline[0]}, the simplest baseline." if last.baseline else ""),
-                f"{name} is best at step {steps[best]} of {steps[-1]} ({values[best]:.3g}, at first {values[0]:.3g}): "
+                + (f" Dotted: {run.baseline[0]}, the simplest baseline." if run.baseline else ""),
+                f"{name} is best, at step {steps[best]} of {steps[-1]} ({values[best]:.3g}, at first {values[0]:.3g}): "
                 + phrase(COURSE, (len(steps), late)),
             ),
         )

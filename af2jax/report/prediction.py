@@ -189,7 +189,7 @@ def render(
         out.text(_alignment(best.protein, depth))
         figure(
             "coverage",
-            f"The {depth.rows} sequences of the alignment with the query, and how many cover each position.",
+            f"{counted(depth.rows, 'sequence')} of the alignment with the query, and how many cover each position.",
             "A line for each sequence, white where it has a gap, coloured and sorted by its identity to the query.",
             f"The median depth is {depth.median:.0f}; "
             + (f"where it is below {ENOUGH}, expect low confidence." if depth.few.any() else "that is enough."),

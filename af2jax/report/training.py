@@ -81,7 +81,7 @@ def _loss(page: Page, found: Trained) -> None:
         assess.curves(series, ("step", "training loss"), marks=len(found.steps) < 30, whole=True),
         Caption(
             "The training loss, by step.",
-            "Of each batch, with dropout and masking as they were drawn"
+            f"Of each batch, with{'' if found.history.training.dropout else 'out'} dropout"
             + (f"; the second line is the mean of {found.over} steps around each." if found.smooth else "."),
             f"It goes from {first:.3g} to {last:.3g}: whether that helps other proteins, validation alone tells.",
         ),
