@@ -1,14 +1,18 @@
 """Sentences follow from figures: every line of every table is reached, in its order, by numbers that earn it."""
 
 import dataclasses
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from af2jax.evaluation import reliability, verdict
+from af2jax.evaluation.history import History
+from af2jax.finetune import Training
+from af2jax.html.page import Page
 from af2jax.metrics.judgement import judge
 from af2jax.metrics.statistics import paired
-from af2jax.report import sentences
+from af2jax.report import history, sentences
 from tests.report import made
 
 NUM = 12
@@ -171,3 +175,15 @@ def test_worse_says_both_values():
     assert told.text.startswith(
         "It is worse than always predicting the median, 4.3. dg: absolute error 2.25 against 1.75"
     )
+
+
+@pytest.mark.parametrize(("monitor", "best"), [("ss/accuracy", "a"), ("loss", "b")])
+def test_the_best_run_is_named_and_not_the_longest(monitor, best):
+    found = {
+        name: History(Training("x.csv", monitor=monitor), 1, 1.0, 4, [{"step": s, monitor: v} for s, v in seen], "cpu")
+        for name, seen in (("a", [(0, 0.4), (2, 0.9)]), ("b", [(0, 0.4), (2, 0.3), (4, 0.5)]))
+    }
+    page = mock.Mock(spec=Page)
+    history._curves(page, found)
+    (_, _, caption), _ = page.figure.call_args
+    assert caption.follows.startswith(f"{best} is best, at step 2")
