@@ -54,10 +54,14 @@ class History:
         return baseline(self.training.monitor, self.validation[-1]) if self.validation else None
 
     @property
+    def sign(self) -> int:
+        """1 where more of what was monitored is better, -1 where less is."""
+        return 1 if self.training.monitor.endswith(HIGHER) else -1
+
+    @property
     def best(self) -> int:
         """Which of `watched` is best."""
-        values = [value for _, value in self.watched]
-        return int((np.argmax if self.training.monitor.endswith(HIGHER) else np.argmin)(values))
+        return int(np.argmax([self.sign * value for _, value in self.watched]))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from af2jax.audit.findings import phrase
 from af2jax.evaluation.comparison import Comparison
 from af2jax.evaluation.history import History
 from af2jax.finetune.curves import FEW
-from af2jax.finetune.watch import HIGHER
 from af2jax.html.page import Caption, Page
 from af2jax.plots import assess, panels
 from af2jax.words import counted
@@ -47,8 +46,7 @@ def _curves(page: Page, runs: dict[str, History]) -> None:
         if h.watched:
             watched.setdefault(h.training.monitor, {})[name] = h
     for monitor, some in watched.items():
-        sign = 1 if monitor.endswith(HIGHER) else -1
-        name, run = max(some.items(), key=lambda item: sign * item[1].watched[item[1].best][1])
+        name, run = max(some.items(), key=lambda item: item[1].sign * item[1].watched[item[1].best][1])
         steps, values = zip(*run.watched, strict=True)
         best = run.best
         late = steps[best] == steps[-1]
